@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# One Makefile, not recursive but for the sanitizer variants, which build the same tree into a
+# folder of their own (make SAN=asan ...).
+#
+#   make             what is installed: vswitchd, vswitchctl
+#   make demo        two real guests on a private switch, on a machine with nothing installed
+#   make test        everything: installs what is missing, builds, runs every suite
+#   make lint        layers, sizes, house rules          make unit hostile race integration
+#   make bench       speed against peers, as ratios      make fuzz [SECONDS=3600]
+#   make install DESTDIR=... [PREFIX=/usr/local]         make deps deps-test deps-bench
+
+PREFIX  ?= /usr/local
+SAN     ?=
+O       := build$(if $(SAN),/$(SAN))
+CC      := $(if $(filter tsan,$(SAN)),clang,gcc)
+VERSION := 0.1.0
+
+# ---- flags -------------------------------------------------------------------------------------
+# One binary runs on any x86-64-v2 host; what is faster on a newer one is chosen at start.
+WARN    := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
+CFLAGS  ?= -O3 -g
+SANFLAGS_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+                 -fno-omit-frame-pointer
+SANFLAGS_tsan := -fsanitize=thread -fno-omit-frame-pointer
+SANFLAGS := $(SANFLAGS_$(SAN))
+BASE    := -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -I. -D_GNU_SOURCE \
+           -DVSWITCH_VERSION='"$(VERSION)"'
+
+# Asked of pkg-config when first used, because `make deps` may have to install it first.
+ask      = $(if $(asked_$(1)),,$(eval asked_$(1) := $(shell pkg-config $(2)) ))$(asked_$(1))
+DPDK_CF  = $(call ask,dpdk_cf,--cflags libdpdk) -DALLOW_EXPERIMENTAL_API
+DPDK_LD  = $(call ask,dpdk_ld,--libs libdpdk)
+CTL_CF   = $(call ask,ctl_cf,--cflags jansson libevent libsystemd)
+CTL_LD   = $(call ask,ctl_ld,--libs jansson libevent libsystemd)
+ARCH    := -march=x86-64-v2
+
+# The bottom is pure: no DPDK on its include path, and none when its tests are linked.
+CF_switch    = $(ARCH) -Wconversion
+CF_teaming   = $(ARCH) -Wconversion
+CF_vnic      = $(DPDK_CF) $(ARCH) -Wconversion
+CF_dataplane = $(DPDK_CF) $(ARCH)
+CF_ctl       = $(DPDK_CF) $(ARCH) $(CTL_CF)
+CF_tests     = $(DPDK_CF) $(ARCH) $(CTL_CF)
+
+# ---- libraries, one a folder, linked in layer order ----------------------------------------------
+FOLDERS := switch teaming vnic dataplane ctl
+MAINS   := ctl/vswitchd.c ctl/vswitchctl.c
+src      = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
+objs     = $(patsubst %.c,$(O)/%.o,$(1))
+LIBS    := $(foreach f,$(FOLDERS),$(if $(call src,$(f)),$(O)/lib$(f).a))
+lib      = $(filter $(foreach f,$(1),$(O)/lib$(f).a),$(LIBS))
+
+STACK_switch    := $(call lib,switch)
+STACK_teaming   := $(call lib,teaming)
+STACK_vnic      := $(call lib,vnic) $(STACK_switch)
+STACK_dataplane := $(call lib,dataplane) $(call lib,vnic) $(STACK_teaming) $(STACK_switch)
+STACK_ctl       := $(call lib,ctl) $(STACK_dataplane)
+LD_switch    =
+LD_teaming   =
+LD_vnic      = $(DPDK_LD)
+LD_dataplane = $(DPDK_LD) -lpcap
+LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD)
+
+BIN := $(O)/vswitchd $(O)/vswitchctl
+
+all: $(BIN)
+
+$(O)/vswitchd: $(O)/ctl/vswitchd.o $(STACK_ctl)
+	$(CC) $(SANFLAGS) -o $@ $^ $(LD_ctl) -pthread
+
+# Only the client half: what would need DPDK does not link.
+$(O)/vswitchctl: $(O)/ctl/vswitchctl.o $(call lib,ctl)
+	$(CC) $(SANFLAGS) -o $@ $^ $(CTL_LD)
+
+define folder_rules
+$(O)/lib$(1).a: $(call objs,$(call src,$(1)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+$(O)/$(1)/%.o: $(1)/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(BASE) $$(CF_$(1)) -c -o $$@ $$<
+endef
+$(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+# ---- tests ---------------------------------------------------------------------------------------
+# tests/unit/test_forward.c tests switch/forward.c, and links no more than switch/ may use.
+UNIT_SRC    := $(wildcard tests/unit/test_*.c)
+HOSTILE_SRC := $(wildcard tests/hostile/test_*.c)
+RACE_SRC    := $(wildcard tests/race/test_*.c)
+INTEG_SRC   := $(wildcard tests/integration/test_*.c)
+BENCH_SRC   := $(wildcard tests/bench/*.c)
+FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
+SUPPORT     := $(O)/libsupport.a
+bins         = $(patsubst %.c,$(O)/%,$(1))
+
+$(SUPPORT): $(call objs,$(wildcard tests/support/*.c))
+	@rm -f $@
+	ar rcs $@ $^
+$(O)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
+
+folder_of = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c),$(f))))
+define unit_rule
+$(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
+                           $(STACK_$(call folder_of,$(1)))
+	$$(CC) $$(SANFLAGS) -o $$@ $$^ $$(LD_$(call folder_of,$(1))) -lcmocka -pthread
+endef
+$(foreach t,$(patsubst tests/unit/test_%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
+
+WHOLE := $(call bins,$(HOSTILE_SRC) $(RACE_SRC) $(INTEG_SRC) $(BENCH_SRC))
+$(WHOLE): %: %.o $(SUPPORT) $(STACK_ctl)
+	$(CC) $(SANFLAGS) -o $@ $^ $(LD_ctl) -lcmocka -pthread
+
+# Fuzz targets are built by clang, from sources, with the fuzzer's own coverage in all of them.
+FUZZ_CF := -O1 -g -std=gnu11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
+           -fno-sanitize-recover=undefined -DVSWITCH_VERSION='"$(VERSION)"'
+build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] vnic/*.[ch] ctl/*.[ch] tests/support/*.[ch])
+	@mkdir -p $(@D)
+	clang $(FUZZ_CF) $(DPDK_CF) $(ARCH) $(CTL_CF) -o $@ $< \
+	    $$(sed -n 's|^ \* fuzz-sources: *||p' $<) $(DPDK_LD) $(CTL_LD)
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
+
+unit-bin: $(call bins,$(UNIT_SRC))
+hostile-bin: $(call bins,$(HOSTILE_SRC)) $(BIN)
+race-bin: $(call bins,$(RACE_SRC))
+integration-bin: $(call bins,$(INTEG_SRC)) $(BIN)
+bench-bin: $(call bins,$(BENCH_SRC)) $(BIN)
+fuzz-bin: $(FUZZ_BIN)
+
+lint:
+	@tests/lint.sh
+unit:
+	$(MAKE) SAN=asan unit-bin
+	@tests/run.sh $(patsubst %.c,build/asan/%,$(UNIT_SRC))
+hostile:
+	$(MAKE) SAN=asan hostile-bin
+	@VSWITCH_BIN=build/asan tests/run.sh $(patsubst %.c,build/asan/%,$(HOSTILE_SRC))
+race:
+	$(MAKE) SAN=tsan race-bin
+	@tests/run.sh $(patsubst %.c,build/tsan/%,$(RACE_SRC))
+integration: integration-bin
+	@VSWITCH_BIN=build tests/run.sh $(patsubst %.c,build/%,$(INTEG_SRC)) \
+	    $(wildcard tests/integration/test_*.sh)
+
+# Everything; one line at the end.  The build runs before the first test, so that a broken tree
+# fails before it has cost anybody's time.
+test: deps-test
+	$(MAKE) all integration-bin bench-bin
+	$(MAKE) SAN=asan unit-bin hostile-bin
+	$(MAKE) SAN=tsan race-bin
+	$(MAKE) fuzz-bin
+	@tests/run.sh tests/lint.sh \
+	    $(patsubst %.c,build/asan/%,$(UNIT_SRC)) \
+	    $(patsubst %.c,build/tsan/%,$(RACE_SRC)) \
+	    SAN=asan $(patsubst %.c,build/asan/%,$(HOSTILE_SRC)) \
+	    SAN= tests/fuzz/replay.sh \
+	    $(patsubst %.c,build/%,$(INTEG_SRC)) $(wildcard tests/integration/test_*.sh)
+
+SECONDS ?= 600
+fuzz: deps-test
+	$(MAKE) fuzz-bin
+	@tests/fuzz/run.sh $(SECONDS)
+
+bench: deps-bench
+	$(MAKE) bench-bin
+	@tests/bench/run.sh
+
+demo: deps-demo
+	$(MAKE) all
+	@tests/integration/demo.sh
+
+# ---- packages, Debian's only -----------------------------------------------------------------------
+PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
+             libevent-dev libsystemd-dev
+PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod
+PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev tshark tcpdump dpdk-dev \
+             iproute2 python3
+PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk
+deps:
+	@tests/support/deps.sh $(PKG_BUILD)
+deps-demo:
+	@tests/support/deps.sh $(PKG_DEMO)
+deps-test:
+	@tests/support/deps.sh $(PKG_TEST)
+deps-bench:
+	@tests/support/deps.sh $(PKG_BENCH)
+
+# ---- installation ------------------------------------------------------------------------------------
+install: all
+	install -D -m 755 $(O)/vswitchd   $(DESTDIR)$(PREFIX)/sbin/vswitchd
+	install -D -m 755 $(O)/vswitchctl $(DESTDIR)$(PREFIX)/bin/vswitchctl
+	install -D -m 644 ctl/man/vswitchd.8   $(DESTDIR)$(PREFIX)/share/man/man8/vswitchd.8
+	install -D -m 644 ctl/man/vswitchctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/vswitchctl.8
+	install -D -m 644 ctl/vswitchctl.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vswitchctl
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|g' ctl/vswitchd.service.in \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/vswitchd.service
+
+clean:
+	rm -rf build
+
+.PHONY: all lint unit hostile race integration test fuzz bench demo deps deps-demo deps-test \
+        deps-bench install clean unit-bin hostile-bin race-bin integration-bin bench-bin fuzz-bin
+.SECONDARY:
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
