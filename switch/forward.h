@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The decision: for each frame of a batch, the port it leaves by, all ports, or none and why.
+ *
+ * It reads trusted header bytes and the fabric, and nothing else; it takes no time from a clock and
+ * touches no counter.  A source that is new, or behind another port than the table says, is noted
+ * for the single writer of the table, at most once a batch and source; until the note has been
+ * acted on, frames to it flood.  Notes are bounded: when there is no room, the next frame of that
+ * source brings another chance.
+ *
+ * Standard: IEEE 802.1Q-2022, 8.6 (forwarding process), 8.7 (learning process).
+ */
+#ifndef SWITCH_FORWARD_H
+#define SWITCH_FORWARD_H
+
+#include <stdint.h>
+
+#include "switch/fabric.h"
+#include "switch/frame.h"
+
+/* A source that the table does not know behind this port. */
+struct forward_note {
+    uint64_t mac;
+    uint16_t vlan;
+    uint16_t port;
+    uint32_t switch_index;
+    uint32_t generation;           /* of the fabric it was seen in; a stale note is ignored */
+    uint32_t reserved;
+};
+
+struct forward_notes {
+    uint32_t count;
+    struct forward_note note[FRAME_BURST];
+};
+
+/* What a batch held by class of destination, counted while the address is at hand anyway. */
+struct forward_classes {
+    uint32_t broadcast_frames;
+    uint32_t multicast_frames;     /* group addresses but broadcast */
+};
+
+/**
+ * Decides for every frame of @p batch: fills port_out, drop_reason, vlan_tci, and flood_count of
+ * the batch.
+ *
+ * @param fabric   the worker's fabric of this turn
+ * @param batch    frames of one port of that fabric; its port is a used one
+ * @param now_s    the second that learned entries are refreshed with
+ * @param notes    emptied, then filled
+ * @param classes  emptied, then filled
+ * Thread: any worker.  Does not block, allocate or log.
+ */
+void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint32_t now_s,
+                   struct forward_notes *notes, struct forward_classes *classes);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The one packet type: a trusted header, a gather list, and facts about both.
+ *
+ * A frame never owns its payload.  Its first bytes (at most FRAME_HDR_BYTES) are in memory that no
+ * guest can reach, and every decision is made from them; the rest is listed where it lies, in guest
+ * memory or in an mbuf, and is only ever copied.  Where the bytes live is a property of the batch,
+ * because a batch comes from one queue of one port, so that no code has to ask it per frame.
+ *
+ * In flight a frame is untagged: the tag it came with, or was given, is in vlan_tci, and is written
+ * at delivery, for each destination as its port wants it.
+ */
+#ifndef SWITCH_FRAME_H
+#define SWITCH_FRAME_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define FRAME_BURST       32u      /* frames in a batch, at most */
+#define FRAME_HDR_BYTES   128u     /* trusted bytes of a frame, at most */
+#define FRAME_RUNS        1088u    /* runs in a batch: one chain as long as a ring may be, and more */
+#define FRAME_MAX_BYTES   65562u   /* 65,535 bytes of payload, an Ethernet header and a tag or two */
+#define FRAME_MIN_BYTES   14u      /* an Ethernet header; what is shorter has no destination */
+
+/* What frame.port_out may say instead of a port. */
+#define PORT_NONE   0xffffu        /* the frame ends here: drop_reason says why */
+#define PORT_FLOOD  0xfffeu        /* to every port of the switch but the one it came from */
+
+/* A piece of payload: range-checked when it was listed, copied from, never believed. */
+struct frame_run {
+    const uint8_t *data;
+    uint32_t len_bytes;
+    uint32_t reserved;
+};
+
+struct frame {
+    /* ---- written where the frame enters, read by all ---- */
+    uint8_t *hdr;                  /* trusted bytes, the Ethernet header first */
+    uint32_t len_bytes;            /* the whole frame: no FCS, no virtio header */
+    uint16_t hdr_len_bytes;        /* bytes at hdr; the other len - hdr_len are in the runs */
+    uint16_t seg_first;            /* first run in batch->run[] */
+    uint16_t seg_count;
+    uint16_t port_in;
+    /* ---- written by forward ---- */
+    uint16_t port_out;             /* a port, PORT_FLOOD or PORT_NONE */
+    uint16_t vlan_tci;             /* 0: no tag */
+    /* ---- offload facts, verified before they get here ---- */
+    uint16_t gso_size_bytes;
+    uint16_t csum_start_bytes;
+    uint16_t csum_offset_bytes;
+    uint8_t  gso_type;
+    uint8_t  csum_state;
+    uint16_t l3_off_bytes;
+    uint16_t l4_off_bytes;
+    uint32_t flow_hash;            /* equal for the frames of one flow; 0 without a flow */
+    uint8_t  drop_reason;          /* enum drop_reason, when port_out is PORT_NONE */
+    uint8_t  reserved[7];
+    union {                        /* only the end that made the frame looks */
+        void *mbuf;
+        uint64_t guest_head;
+    } owner;
+};
+static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
+
+/* What one queue gave in one turn.  About 23 KiB, private to a worker, in its cache. */
+struct frame_batch {
+    uint16_t count;                /* frames */
+    uint16_t run_count;            /* runs used */
+    uint16_t port_in;              /* all frames of a batch come from one port */
+    uint16_t flood_count;          /* frames with PORT_FLOOD, counted by forward */
+    struct frame frame[FRAME_BURST] __attribute__((aligned(64)));
+    uint8_t hdr[FRAME_BURST][FRAME_HDR_BYTES] __attribute__((aligned(64)));
+    struct frame_run run[FRAME_RUNS];
+};
+
+#endif

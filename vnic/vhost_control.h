@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The vhost-user control channel of every vNIC: librte_vhost's only user.
+ *
+ * librte_vhost parses the protocol, maps guest memory and hands us rings; it never touches a frame.
+ * Its thread calls us back around every message.  Before a message that may change memory, rings,
+ * features or notification descriptors, the vNIC's live device is retired: NULL is published, one
+ * grace period waited, ring indices handed back to the library.  After it the device is built anew
+ * from what the library now says, checked, and published.  No worker is ever stopped for this, and a
+ * worker never calls into the library (its calls take locks that are held around our hooks).
+ *
+ * Memory that its owner truncates while it is mapped raises SIGBUS in whoever touches it; see
+ * guest_fault.h for what happens then.
+ *
+ * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits).
+ */
+#ifndef VNIC_VHOST_CONTROL_H
+#define VNIC_VHOST_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "switch/error.h"
+#include "vnic/vnic.h"
+
+/* How this layer reaches the workers it knows nothing of. */
+struct vhost_control_hooks {
+    void (*wait_for_workers)(void *context);   /* returns when no worker holds an old live device */
+    void (*wake_workers)(void *context);       /* a new live device stands: have a look */
+    /* Something an operator may see has changed (attached, detached, RARP asked for). */
+    void (*changed)(void *context, uint16_t port);
+    void *context;
+};
+
+struct vhost_control_config {
+    const char *path;              /* of the socket, below 108 characters */
+    uint16_t port;
+    uint16_t pairs;                /* queue pairs offered, 1 to VNIC_PAIRS_MAX */
+    uint32_t mtu_bytes;
+    bool shared;                   /* several workers deliver to this vNIC */
+    uid_t owner;                   /* (uid_t)-1: leave */
+    gid_t group;                   /* (gid_t)-1: leave */
+};
+
+enum vhost_state { VHOST_WAITING, VHOST_ATTACHED, VHOST_BROKEN };
+
+/* A snapshot for `vnic show`. */
+struct vhost_status {
+    enum vhost_state state;
+    uint64_t features;             /* negotiated; 0 while waiting */
+    uint16_t pairs_enabled;
+    uint16_t ring_size;            /* of the first transmit ring */
+    uint32_t guest_mtu_bytes;      /* what the frontend said it advertises; 0: it said nothing */
+    uint32_t attaches;             /* since the vNIC was made */
+    enum virtqueue_fault fault;
+    uint16_t fault_ring;
+    uint64_t announce_mac;         /* last VHOST_USER_SEND_RARP, 0: none */
+};
+
+/** Once, before the first vNIC.  @p hooks is borrowed for the life of the process. */
+void vhost_control_start(const struct vhost_control_hooks *hooks);
+
+/**
+ * Makes a vNIC and its listening socket: mode 0660, owner and group as asked, an old socket file of
+ * a dead process replaced, anything else at that path refused.
+ *
+ * @param config  borrowed for the call
+ * @return owned, for vhost_control_remove(); NULL with a sentence in @p error
+ * Thread: control.
+ */
+struct vnic *vhost_control_add(const struct vhost_control_config *config, struct error *error);
+
+/**
+ * Closes the connection, removes the socket and frees the vNIC.  The caller has published a fabric
+ * without it and waited.  NULL is fine.  Thread: control; may wait for librte_vhost's thread.
+ */
+void vhost_control_remove(struct vnic *vnic);
+
+/** Changes mode-independent ownership of the socket.  @return 0 or a negative errno and a sentence. */
+int vhost_control_chown(struct vnic *vnic, uid_t owner, gid_t group, struct error *error);
+
+void vhost_control_status(const struct vnic *vnic, struct vhost_status *status);
+
+/** Name of virtio feature bit @p bit ("MRG_RXBUF"), or NULL.  For people and for --json. */
+const char *vhost_feature_name(unsigned bit);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * One split ring as its device sees it, and every way in which its driver can lie about it.
+ *
+ * The guest can change any byte of a ring at any time.  So each shared field is read once, through a
+ * volatile view, into a local, and only the local is checked and used; indices that the device owns
+ * (last_avail, next_used) are private and are never read back from shared memory.
+ *
+ * Used entries are written when a chain is taken, and become the guest's only when virtqueue_publish()
+ * stores the index, after the whole batch has been delivered.
+ *
+ * Standard: virtio 1.2, 2.7 (split virtqueues), 2.7.7 (notification suppression), 2.7.10 (events).
+ */
+#ifndef VNIC_VIRTQUEUE_H
+#define VNIC_VIRTQUEUE_H
+
+#include <linux/virtio_ring.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vnic/guest_memory.h"
+
+/* What a driver did wrong.  The first fault of a ring breaks it, until the driver resets. */
+#define VIRTQUEUE_FAULTS(X)                                                                     \
+    X(NONE,            "")                                                                      \
+    X(AVAIL_JUMP,      "the available index jumped by more than the ring holds")                \
+    X(HEAD_RANGE,      "a chain starts beyond the descriptor table")                            \
+    X(NEXT_RANGE,      "a descriptor's next lies beyond its table")                             \
+    X(CHAIN_LONG,      "a chain is longer than the ring, or loops")                             \
+    X(LENGTH_ZERO,     "a descriptor has no length")                                            \
+    X(OUTSIDE_MEMORY,  "a buffer lies outside the guest's memory")                              \
+    X(DIRECTION,       "a buffer is writable where it must be readable, or the reverse")        \
+    X(INDIRECT_NESTED, "an indirect table or flag stands where none may")                       \
+    X(INDIRECT_SIZE,   "an indirect table's length is no multiple of a descriptor, or too long") \
+    X(HEADER_MISSING,  "a chain is shorter than the virtio-net header")                         \
+    X(MEMORY_GONE,     "the memory behind the guest was truncated or taken away")
+
+enum virtqueue_fault {
+#define X(name, text) VIRTQUEUE_##name,
+    VIRTQUEUE_FAULTS(X)
+#undef X
+    VIRTQUEUE_FAULT_COUNT
+};
+
+/** The operator's text for @p fault, without a full stop; "" for none. */
+const char *virtqueue_fault_text(enum virtqueue_fault fault);
+
+struct virtqueue {
+    /* ---- set when built, then constant ---- */
+    const volatile struct vring_desc *desc;
+    volatile struct vring_avail *avail;
+    volatile struct vring_used *used;
+    uint16_t size;                 /* a power of two, 0: this ring is not set up */
+    uint16_t mask;
+    bool enabled;                  /* the frontend said so */
+    bool event_idx;                /* VIRTIO_RING_F_EVENT_IDX */
+    bool indirect;                 /* VIRTIO_RING_F_INDIRECT_DESC */
+    int call_fd;                   /* dup'ed; -1: the driver polls */
+    int kick_fd;                   /* dup'ed; -1: the device must poll */
+    /* ---- the device's own: its worker, or whoever holds the claim ---- */
+    uint16_t last_avail;           /* next entry of the available ring to take */
+    uint16_t next_used;            /* next entry of the used ring to fill */
+    uint16_t shown_used;           /* what the guest has been shown */
+    uint16_t signalled_used;       /* shown_used when it was last notified */
+    bool signalled;                /* signalled_used says something */
+    enum virtqueue_fault fault;    /* set by whoever finds it; the ring is not touched any more */
+};
+
+/** Reads a descriptor, each field once. */
+static inline struct vring_desc virtqueue_desc_read(const volatile struct vring_desc *shared)
+{
+    return (struct vring_desc){ .addr = shared->addr, .len = shared->len,
+                                .flags = shared->flags, .next = shared->next };
+}
+
+/**
+ * How many chains the driver has made available and the device has not taken.
+ * An index that jumped is a fault and answers 0.  Acquires what the driver wrote before it.
+ * Standard: virtio 1.2, 2.7.13.3.
+ */
+static inline uint16_t virtqueue_available(struct virtqueue *queue)
+{
+    const uint16_t idx = queue->avail->idx;
+    const uint16_t count = (uint16_t)(idx - queue->last_avail);
+
+    atomic_thread_fence(memory_order_acquire);
+    if (__builtin_expect(count > queue->size, 0)) {
+        queue->fault = VIRTQUEUE_AVAIL_JUMP;
+        return 0;
+    }
+    return count;
+}
+
+/** Fills the next used entry; the guest does not see it yet. */
+static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_t len_bytes)
+{
+    volatile struct vring_used_elem *elem = &queue->used->ring[queue->next_used & queue->mask];
+
+    elem->id = head;
+    elem->len = len_bytes;
+    queue->next_used++;
+}
+
+/** A buffer of a chain, translated; a chain of one descriptor that is not indirect is one run. */
+struct virtqueue_run {
+    uint8_t *data;
+    uint32_t len_bytes;
+};
+
+/**
+ * Walks the chain at @p head, bounded and checked, into @p run.
+ *
+ * @param writable   true: every buffer must be device-writable; false: none may be
+ * @param run        filled with the chain's pieces in order
+ * @param size       how many fit; a chain that needs more is VIRTQUEUE_CHAIN_LONG
+ * @param total_bytes filled with their sum, saturating at UINT32_MAX
+ * @return pieces, or 0 with queue->fault set
+ * Thread: the one that polls the queue.  Does not block, allocate or log.
+ * Standard: virtio 1.2, 2.7.5 (descriptor table), 2.7.5.3 (indirect descriptors).
+ */
+uint32_t virtqueue_walk(struct virtqueue *queue, const struct guest_memory *memory, uint16_t head,
+                        bool writable, struct virtqueue_run *run, uint32_t size,
+                        uint32_t *total_bytes);
+
+/**
+ * Shows the guest all entries filled so far and notifies it, unless it asked not to be.
+ * One index store and at most one system call, whatever the number of entries.
+ * Standard: virtio 1.2, 2.7.8, 2.7.10.
+ */
+void virtqueue_publish(struct virtqueue *queue);
+
+/**
+ * Asks the driver to kick at its next chain, or not to.  After asking, look at the ring once more
+ * before sleeping: what came in between has not kicked.
+ */
+void virtqueue_want_kick(struct virtqueue *queue, bool want);
+
+#endif
