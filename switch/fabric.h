@@ -50,6 +50,7 @@ struct fabric {
     struct fabric_switch *switches;
     struct fabric_queue *queues;   /* ordered by worker */
     uint16_t *member;
+    void *watch;                   /* captures, opaque to this layer and borrowed; NULL: nobody looks */
     struct fabric_port port[FABRIC_MAX_PORTS];   /* by port number */
 };
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Counters that add up.
+ *
+ * Each worker has its own array, by port number, which only it writes; readers sum.  Plain 64-bit
+ * stores are enough for that, so counting costs the hot path an addition to a line in its own cache.
+ *
+ * A frame is counted once where it came in, and once for every port that it was to leave by, either
+ * as delivered or under the reason it was not.  So at rest, over the ports of a switch:
+ *
+ *     from_frames + flood_copies == to_frames + all drops
+ *
+ * where flood_copies is what flooding added: one less than the number of ports flooded to.
+ */
+#ifndef DATAPLANE_COUNTERS_H
+#define DATAPLANE_COUNTERS_H
+
+#include <stdint.h>
+
+#include "switch/drop.h"
+
+struct port_counters {
+    /* ---- what came from the port into the switch, refused frames included ---- */
+    uint64_t from_frames;
+    uint64_t from_bytes;           /* of frames without FCS; a malformed chain has none */
+    uint64_t from_multicast;
+    uint64_t from_broadcast;
+    uint64_t flood_copies;         /* made of frames that came from here */
+    /* ---- what the switch delivered to the port ---- */
+    uint64_t to_frames;
+    uint64_t to_bytes;
+    uint64_t to_multicast;
+    uint64_t to_broadcast;
+    /* ---- what was lost, under the port that owns the reason ---- */
+    uint64_t drops[DROP_REASON_COUNT];
+} __attribute__((aligned(64)));
+
+/** Adds @p one to @p sum, field by field.  Any thread; a value being written is old or new. */
+void port_counters_add(struct port_counters *sum, const struct port_counters *one);
+
+/** The sum of all drops. */
+uint64_t port_counters_drops(const struct port_counters *counters);
+
+#endif
