@@ -141,7 +141,7 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
  * @param out     returned owned: an object with the keys that were given, MAC addresses in lower case.
  *                A handler may take from it without checking types again:
  *                strings for NAME TEXT DOCUMENT MAC ENUM TARGET, integers for UINT BYTES SECONDS,
- *                booleans for ONOFF FLAG; a key that was not given (or was null) is not there.
+ *                booleans for ONOFF FLAG; a key that was not given is not there (null is a wrong type).
  * @return 0; -EINVAL with a sentence that names the method, the key and what is accepted; -ENOMEM
  * Thread: any.
  */

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rows of the method table.
+ *
+ * Data only.  Keys that two commands share are one macro, so that `switch add` and `switch set` cannot
+ * come to differ.  A limit that stands here is about the shape of a value; the model checks its own
+ * limits again, because a state file does not come this way.
+ */
+#include "ctl/method_table.h"
+
+#include "ctl/value.h"
+
+#define POSITIONAL_NAME(what, text)                                                             \
+    { .name = "name", .kind = METHOD_KIND_NAME, .positional = true, .required = true,           \
+      .placeholder = (what), .help = (text) }
+
+#define KEY_MTU(otherwise)                                                                      \
+    { .name = "mtu", .kind = METHOD_KIND_BYTES, .min = 576, .max = 9600,                        \
+      .placeholder = "BYTES", .preset = (otherwise),                                            \
+      .help = "largest payload of a frame, as `ip link` says it" }
+
+#define KEY_MAC_CAPACITY(otherwise)                                                             \
+    { .name = "mac_capacity", .kind = METHOD_KIND_UINT, .min = 1, .max = 1000000,               \
+      .placeholder = "N", .preset = (otherwise), .help = "addresses the switch can know at once" }
+
+#define KEY_MAC_AGEING(otherwise)                                                               \
+    { .name = "mac_ageing", .kind = METHOD_KIND_SECONDS, .min = 0, .max = 1000000,              \
+      .placeholder = "S", .preset = (otherwise),                                                \
+      .help = "how long a silent address is kept; 0 keeps it for ever" }
+
+#define KEY_SOCKET_OWNER                                                                        \
+    { .name = "socket_owner", .kind = METHOD_KIND_TEXT, .min = 1, .max = 32,                    \
+      .placeholder = "USER", .preset = "the daemon's user",                                     \
+      .help = "user who owns the vNIC's socket, as the VM's monitor runs" }
+
+#define KEY_SOCKET_GROUP                                                                        \
+    { .name = "socket_group", .kind = METHOD_KIND_TEXT, .min = 1, .max = 32,                    \
+      .placeholder = "GROUP", .preset = "the daemon's --group",                                 \
+      .help = "group that may open the vNIC's socket" }
+
+#define KEY_MAC(is_required, otherwise, text)                                                   \
+    { .name = "mac", .kind = METHOD_KIND_MAC, .required = (is_required), .placeholder = "MAC",  \
+      .preset = (otherwise), .help = (text) }
+
+/* VLANs come later; the key is there so that scripts need not change then. */
+#define KEY_VLAN                                                                                \
+    { .name = "vlan", .kind = METHOD_KIND_UINT, .min = 0, .max = 0, .placeholder = "V",         \
+      .preset = "0", .help = "VLAN of the address; 0 is untagged" }
+
+#define KEY_CAPTURE_ID(is_positional)                                                           \
+    { .name = "id", .kind = METHOD_KIND_UINT, .positional = (is_positional), .required = true,  \
+      .min = 1, .max = UINT32_MAX, .placeholder = "ID",                                         \
+      .help = "number of the capture, from `capture list`" }
+
+const struct method_noun method_nouns[] = {
+    { "switch",  "virtual switches" },
+    { "vnic",    "virtual network adapters of VMs, attached over vhost-user" },
+    { "mac",     "addresses a switch knows, learned and static" },
+    { "stats",   "traffic and losses of every port" },
+    { "capture", "frames as they pass, in pcapng" },
+    { "config",  "what has been configured, as it is kept" },
+    { "daemon",  "vswitchd itself" },
+    { NULL, NULL }
+};
+
+#define ROW(method, noun_, verb_)                                                               \
+    .id = METHOD_##method, .noun = noun_, .verb = verb_, .name = noun_ "." verb_
+
+const struct method_spec method_table[METHOD_COUNT] = {
+    [METHOD_SWITCH_ADD] = {
+        ROW(SWITCH_ADD, "switch", "add"),
+        .help = "Make a switch",
+        .example = "vswitchctl switch add lan --type private --mtu 9000",
+        .keys = {
+            POSITIONAL_NAME("NAME", "name of the new switch"),
+            { .name = "type", .kind = METHOD_KIND_ENUM, .required = true,
+              .words = { "private", "internal", "external" }, .placeholder = "TYPE",
+              .help = "who is on it: VMs only, also the host, also the physical network" },
+            KEY_MTU("1500"), KEY_MAC_CAPACITY("8192"), KEY_MAC_AGEING("300"),
+        },
+    },
+    [METHOD_SWITCH_SET] = {
+        ROW(SWITCH_SET, "switch", "set"),
+        .help = "Change a switch while it runs",
+        .example = "vswitchctl switch set lan --mac-ageing 2m",
+        .keys = {
+            POSITIONAL_NAME("NAME", "name of the switch"),
+            KEY_MTU("as it is"), KEY_MAC_CAPACITY("as it is"), KEY_MAC_AGEING("as it is"),
+        },
+    },
+    [METHOD_SWITCH_LIST] = {
+        ROW(SWITCH_LIST, "switch", "list"),
+        .help = "List the switches",
+        .example = "vswitchctl switch list",
+    },
+    [METHOD_SWITCH_SHOW] = {
+        ROW(SWITCH_SHOW, "switch", "show"),
+        .help = "Show a switch with its ports, their traffic and their losses",
+        .example = "vswitchctl switch show lan",
+        .keys = { POSITIONAL_NAME("NAME", "name of the switch") },
+    },
+    [METHOD_SWITCH_REMOVE] = {
+        ROW(SWITCH_REMOVE, "switch", "remove"),
+        .help = "Remove a switch",
+        .example = "vswitchctl switch remove lan --force",
+        .keys = {
+            POSITIONAL_NAME("NAME", "name of the switch"),
+            { .name = "force", .kind = METHOD_KIND_FLAG,
+              .help = "remove the vNICs that are on it as well" },
+        },
+    },
+    [METHOD_VNIC_ADD] = {
+        ROW(VNIC_ADD, "vnic", "add"),
+        .help = "Make a vNIC: a socket that a VM's monitor attaches to",
+        .example = "vswitchctl vnic add web0 --switch lan --queues 4",
+        .keys = {
+            POSITIONAL_NAME("NAME", "name of the new vNIC; its socket is RUN/vnic/NAME.sock"),
+            { .name = "switch", .kind = METHOD_KIND_NAME, .required = true,
+              .placeholder = "SWITCH", .help = "switch it is connected to" },
+            KEY_MAC(false, "the next free of 00:15:5d", "address the guest is told to use"),
+            { .name = "queues", .kind = METHOD_KIND_UINT, .min = 1, .max = 16,
+              .placeholder = "N", .preset = "1",
+              .help = "queue pairs the guest may use, at most one for each of its CPUs" },
+            KEY_MTU("the switch's"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+        },
+    },
+    [METHOD_VNIC_SET] = {
+        ROW(VNIC_SET, "vnic", "set"),
+        .help = "Change a vNIC; a guest that is attached sees it when it attaches anew",
+        .example = "vswitchctl vnic set web0 --mtu 9000",
+        .keys = {
+            POSITIONAL_NAME("NAME", "name of the vNIC"),
+            KEY_MAC(false, "as it is", "address the guest is told to use"),
+            KEY_MTU("as it is"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+        },
+    },
+    [METHOD_VNIC_LIST] = {
+        ROW(VNIC_LIST, "vnic", "list"),
+        .help = "List the vNICs",
+        .example = "vswitchctl vnic list --switch lan",
+        .keys = {
+            { .name = "switch", .kind = METHOD_KIND_NAME, .placeholder = "SWITCH",
+              .preset = "all", .help = "only those connected to this switch" },
+        },
+    },
+    [METHOD_VNIC_SHOW] = {
+        ROW(VNIC_SHOW, "vnic", "show"),
+        .help = "Show a vNIC: its state, what the guest agreed to, its traffic and losses",
+        .example = "vswitchctl vnic show web0",
+        .keys = { POSITIONAL_NAME("NAME", "name of the vNIC") },
+    },
+    [METHOD_VNIC_REMOVE] = {
+        ROW(VNIC_REMOVE, "vnic", "remove"),
+        .help = "Remove a vNIC, detaching the guest that uses it",
+        .example = "vswitchctl vnic remove web0",
+        .keys = { POSITIONAL_NAME("NAME", "name of the vNIC") },
+    },
+    [METHOD_MAC_SHOW] = {
+        ROW(MAC_SHOW, "mac", "show"),
+        .help = "Show the addresses a switch knows, and behind which port they are",
+        .example = "vswitchctl mac show lan",
+        .keys = { POSITIONAL_NAME("SWITCH", "name of the switch") },
+    },
+    [METHOD_MAC_ADD] = {
+        ROW(MAC_ADD, "mac", "add"),
+        .help = "Pin an address to a port, so that it is never learned elsewhere or aged",
+        .example = "vswitchctl mac add lan --mac 00:15:5d:01:02:03 --port web0",
+        .keys = {
+            POSITIONAL_NAME("SWITCH", "name of the switch"),
+            KEY_MAC(true, NULL, "the address"),
+            { .name = "port", .kind = METHOD_KIND_NAME, .required = true, .placeholder = "PORT",
+              .help = "vNIC it is behind" },
+            KEY_VLAN,
+        },
+    },
+    [METHOD_MAC_REMOVE] = {
+        ROW(MAC_REMOVE, "mac", "remove"),
+        .help = "Forget an address, pinned or learned",
+        .example = "vswitchctl mac remove lan --mac 00:15:5d:01:02:03",
+        .keys = {
+            POSITIONAL_NAME("SWITCH", "name of the switch"),
+            KEY_MAC(true, NULL, "the address"),
+            KEY_VLAN,
+        },
+    },
+    [METHOD_MAC_FLUSH] = {
+        ROW(MAC_FLUSH, "mac", "flush"),
+        .help = "Forget what was learned; pinned addresses stay",
+        .example = "vswitchctl mac flush lan --port web0",
+        .keys = {
+            POSITIONAL_NAME("SWITCH", "name of the switch"),
+            { .name = "port", .kind = METHOD_KIND_NAME, .placeholder = "PORT",
+              .preset = "all", .help = "only addresses behind this vNIC" },
+        },
+    },
+    [METHOD_STATS_SHOW] = {
+        ROW(STATS_SHOW, "stats", "show"),
+        .help = "Show the traffic and the losses of ports",
+        .example = "vswitchctl stats show lan --watch 1",
+        .keys = {
+            { .name = "name", .kind = METHOD_KIND_NAME, .positional = true,
+              .placeholder = "NAME", .preset = "all", .help = "a switch or a vNIC" },
+            { .name = "watch", .kind = METHOD_KIND_SECONDS, .side = METHOD_SIDE_CLIENT,
+              .min = 1, .max = 86400, .placeholder = "S",
+              .help = "show rates, again every so many seconds, until Ctrl-C" },
+        },
+    },
+    [METHOD_CAPTURE_START] = {
+        ROW(CAPTURE_START, "capture", "start"),
+        .help = "Copy frames, the dropped ones too, to a pcapng file or a pipe, until Ctrl-C",
+        .example = "vswitchctl capture start --on switch:lan --write - | tcpdump -n -r -",
+        .keys = {
+            { .name = "on", .kind = METHOD_KIND_TARGET, .required = true,
+              .words = { "vnic", "switch" }, .placeholder = "WHERE",
+              .help = "the port, or the switch with all of its ports" },
+            { .name = "write", .kind = METHOD_KIND_TEXT, .side = METHOD_SIDE_CLIENT,
+              .min = 1, .max = 4095, .placeholder = "FILE|-",
+              .preset = "-, unless standard output is a terminal",
+              .help = "where the capture goes; - is standard output" },
+            { .name = "filter", .kind = METHOD_KIND_TEXT, .min = 1, .max = 4096,
+              .placeholder = "EXPR", .preset = "every frame",
+              .help = "which frames, in the language of pcap-filter(7)" },
+            { .name = "direction", .kind = METHOD_KIND_ENUM, .words = { "in", "out", "both" },
+              .placeholder = "DIR", .preset = "both",
+              .help = "in is from a port into the switch, out is from the switch to a port" },
+            { .name = "snaplen", .kind = METHOD_KIND_BYTES, .min = 14, .max = 65535,
+              .placeholder = "BYTES", .preset = "whole frames",
+              .help = "keep at most so much of each frame" },
+            { .name = "frames", .kind = METHOD_KIND_UINT, .min = 1, .max = 1000000000000,
+              .placeholder = "N", .help = "stop after so many frames" },
+            { .name = "seconds", .kind = METHOD_KIND_SECONDS, .min = 1, .max = 31536000,
+              .placeholder = "S", .help = "stop after so long" },
+            { .name = "drops", .kind = METHOD_KIND_FLAG,
+              .help = "only frames that were dropped; the comment of each says why" },
+        },
+    },
+    [METHOD_CAPTURE_LIST] = {
+        ROW(CAPTURE_LIST, "capture", "list"),
+        .help = "List the captures that are running",
+        .example = "vswitchctl capture list",
+    },
+    [METHOD_CAPTURE_STOP] = {
+        ROW(CAPTURE_STOP, "capture", "stop"),
+        .help = "Stop a capture; the command that started it ends with its summary",
+        .example = "vswitchctl capture stop 1",
+        .keys = { KEY_CAPTURE_ID(true) },
+    },
+    [METHOD_CAPTURE_RESULT] = {
+        ROW(CAPTURE_RESULT, "capture", "result"),
+        .help = "Tell what a capture that has ended came to",
+        .example = "vswitchctl capture result 1",
+        .hidden = true,
+        .keys = { KEY_CAPTURE_ID(true) },
+    },
+    [METHOD_CONFIG_SHOW] = {
+        ROW(CONFIG_SHOW, "config", "show"),
+        .help = "Show what is kept in the state directory, as it is kept",
+        .example = "vswitchctl config show --json",
+    },
+    [METHOD_CONFIG_CHECK] = {
+        ROW(CONFIG_CHECK, "config", "check"),
+        .help = "Check a state file as the daemon would at its start, changing nothing",
+        .example = "vswitchctl config check /var/lib/vswitch/state.json",
+        .keys = {
+            { .name = "file", .kind = METHOD_KIND_TEXT, .side = METHOD_SIDE_CLIENT,
+              .positional = true, .required = true, .min = 1, .max = 4095,
+              .placeholder = "FILE", .help = "the file, up to about 60 KiB of it" },
+            { .name = "text", .kind = METHOD_KIND_DOCUMENT, .side = METHOD_SIDE_WIRE,
+              .required = true, .min = 0, .max = 65536, .placeholder = "TEXT",
+              .help = "what is in the file" },
+        },
+    },
+    [METHOD_DAEMON_SHOW] = {
+        ROW(DAEMON_SHOW, "daemon", "show"),
+        .help = "Show the daemon's version and what its workers are doing",
+        .example = "vswitchctl daemon show",
+    },
+    [METHOD_DAEMON_STOP] = {
+        ROW(DAEMON_STOP, "daemon", "stop"),
+        .help = "Stop the daemon; guests lose their network until it is back",
+        .example = "vswitchctl daemon stop",
+    },
+};
