@@ -158,7 +158,7 @@ int frontend_set_memory(struct frontend *f)
     int status;
 
     for (unsigned i = 0; i < f->ram.region_count; i++) {
-        const struct guest_region *region = &f->ram.region[i];
+        const struct guest_ram_region *region = &f->ram.region[i];
 
         payload.memory.region[i] = (struct vhost_user_region){
             .gpa = region->gpa,

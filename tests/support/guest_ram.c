@@ -17,7 +17,7 @@ static uint64_t round_up(uint64_t value, uint64_t to)
     return (value + to - 1) & ~(to - 1);
 }
 
-static int region_map(struct guest_region *region, unsigned memfd_flags)
+static int region_map(struct guest_ram_region *region, unsigned memfd_flags)
 {
     int code;
 
@@ -39,14 +39,14 @@ static int region_map(struct guest_region *region, unsigned memfd_flags)
 
 int guest_ram_add(struct guest_ram *ram, uint64_t gpa, uint64_t size_bytes, bool hugepages)
 {
-    struct guest_region *region = &ram->region[ram->region_count];
+    struct guest_ram_region *region = &ram->region[ram->region_count];
     int status = -ENOMEM;
     bool huge;
 
     if (ram->region_count == VHOST_USER_MAX_REGIONS) {
         return -ENOSPC;
     }
-    *region = (struct guest_region){.gpa = gpa};
+    *region = (struct guest_ram_region){.gpa = gpa};
     if (hugepages) {
         region->size_bytes = round_up(size_bytes, HUGE_PAGE_BYTES);
         status = region_map(region, MFD_HUGETLB | MFD_HUGE_2MB);
@@ -74,7 +74,7 @@ void guest_ram_release(struct guest_ram *ram)
 
 void *guest_ram_alloc(struct guest_ram *ram, unsigned index, size_t size_bytes, size_t align_bytes)
 {
-    struct guest_region *region = &ram->region[index];
+    struct guest_ram_region *region = &ram->region[index];
     const uint64_t start = round_up(region->used_bytes, align_bytes);
 
     if (start > region->size_bytes || size_bytes > region->size_bytes - start) {

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct guest_region {
+struct guest_ram_region {
     uint64_t gpa;
     uint64_t size_bytes;    /* multiple of the page size */
     uint64_t used_bytes;
@@ -24,7 +24,7 @@ struct guest_region {
 };
 
 struct guest_ram {
-    struct guest_region region[VHOST_USER_MAX_REGIONS];
+    struct guest_ram_region region[VHOST_USER_MAX_REGIONS];
     unsigned region_count;
     bool hugepages;         /* whether all regions lie on 2 MiB pages */
 };
