@@ -4,8 +4,8 @@
  *
  * A bucket is one cache line of four keys and four values, so that a hit or a miss costs one line
  * in all but pathological cases.  Keys are hashed with a seed chosen when the table is made, so that
- * a guest cannot choose addresses that collide.  Readers take no lock: they read key, value, key
- * again, and a change in between is a miss, which floods one frame and harms nothing.
+ * a guest cannot choose addresses that collide.  Readers take no lock: they read the value on both
+ * sides of the key, and a change in between is a miss, which floods one frame and harms nothing.
  *
  * The table never lets one guest push the others out.  A port has a quota; and when the table is
  * full, the room for a new entry is taken from the port that holds the most (its oldest learned
@@ -59,7 +59,7 @@ struct mac_table_stats {
     uint32_t entries;
     uint32_t capacity_entries;
     uint64_t moves;                /* entries that changed port by learning */
-    uint64_t evictions;            /* entries that made room for another port's */
+    uint64_t evictions;            /* learned entries that made room for others */
     uint64_t refused;              /* QUOTA and FULL */
 };
 
@@ -83,7 +83,12 @@ int mac_table_remove(struct mac_table *table, uint64_t mac, uint16_t vlan);
 uint32_t mac_table_remove_port(struct mac_table *table, uint16_t port);
 /** Removes learned entries: of @p port, or of all when it is MAC_TABLE_MISS.  @return how many */
 uint32_t mac_table_flush(struct mac_table *table, uint16_t port);
-/** Removes what has not been seen for the ageing time.  Bounded work; call about once a second. */
+/**
+ * Removes what has not been seen for the ageing time.  Call it about once a second: a call examines
+ * a part of the table, and a tenth of the ageing time (at most 30, at least 1) of calls all of it, so
+ * that an entry goes at most that many calls late.
+ * @return how many were removed
+ */
 uint32_t mac_table_age(struct mac_table *table, uint32_t now_s);
 /** Changes the ageing time from now on. */
 void mac_table_set_ageing(struct mac_table *table, uint32_t ageing_s);
