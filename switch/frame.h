@@ -54,12 +54,7 @@ struct frame {
     uint16_t l4_off_bytes;
     uint32_t flow_hash;            /* equal for the frames of one flow; 0 without a flow */
     uint8_t  drop_reason;          /* enum drop_reason, when port_out is PORT_NONE */
-    uint8_t  reserved[7];
-    union {                        /* only the end that made the frame looks */
-        void *mbuf;
-        uint64_t guest_head;
-    } owner;
-};
+} __attribute__((aligned(64)));
 static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
 
 /* What one queue gave in one turn.  About 23 KiB, private to a worker, in its cache. */

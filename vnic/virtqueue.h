@@ -33,6 +33,7 @@
     X(DIRECTION,       "a buffer is writable where it must be readable, or the reverse")        \
     X(INDIRECT_NESTED, "an indirect table or flag stands where none may")                       \
     X(INDIRECT_SIZE,   "an indirect table's length is no multiple of a descriptor, or too long") \
+    X(INDIRECT_ALIGN,  "an indirect table is misaligned")                                       \
     X(HEADER_MISSING,  "a chain is shorter than the virtio-net header")                         \
     X(MEMORY_GONE,     "the memory behind the guest was truncated or taken away")
 
@@ -62,8 +63,7 @@ struct virtqueue {
     uint16_t last_avail;           /* next entry of the available ring to take */
     uint16_t next_used;            /* next entry of the used ring to fill */
     uint16_t shown_used;           /* what the guest has been shown */
-    uint16_t signalled_used;       /* shown_used when it was last notified */
-    bool signalled;                /* signalled_used says something */
+    bool notified;                 /* the driver was notified once since the ring was built */
     enum virtqueue_fault fault;    /* set by whoever finds it; the ring is not touched any more */
 };
 

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Delivering frames into a guest's receive ring: the one payload copy.
+ *
+ * Frames whose receive buffer is one plain descriptor, large enough, take the short way: a pass over
+ * the heads, a pass over the descriptors that ends at the first which is not plain, and a pass that
+ * copies, each prefetching for the next.  The rest of the batch goes frame by frame through
+ * deliver_chains(), which knows chains, indirect tables and mergeable buffers.
+ *
+ * A frame that does not fit takes no buffer: the ring stays as it was for the next, smaller one.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "switch/gather.h"
+#include "vnic/copy.h"
+#include "vnic/vnic.h"
+
+#define NET_HDR_MAX_BYTES  12u
+#define NUM_BUFFERS_OFFSET 10u
+#define MERGE_MAX_CHAINS   256u    /* buffers that one frame may be spread over */
+#define NOT_PLAIN (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)
+
+struct delivery {
+    struct vnic_live *live;
+    struct virtqueue *queue;
+    const struct frame_batch *batch;
+    const uint8_t *index;
+    uint8_t *verdict;
+    uint16_t count;
+    uint16_t available;            /* chains not taken yet */
+};
+
+/* The virtio-net header of a frame without offloads. Standard: virtio 1.2, 5.1.6. */
+static inline void net_header(uint8_t hdr[NET_HDR_MAX_BYTES], uint16_t num_buffers)
+{
+    memset(hdr, 0, NUM_BUFFERS_OFFSET);
+    memcpy(hdr + NUM_BUFFERS_OFFSET, &num_buffers, sizeof(num_buffers));   /* little-endian host */
+}
+
+static inline void copy_frame(const struct delivery *d, const struct frame *frame, uint8_t *to)
+{
+    if (frame->seg_count == 0) {
+        copy_short(to, frame->hdr, frame->len_bytes);
+    } else if (frame->seg_count == 1 && frame->hdr_len_bytes == FRAME_HDR_BYTES) {
+        const struct frame_run *run = &d->batch->run[frame->seg_first];
+
+        memcpy(to, frame->hdr, FRAME_HDR_BYTES);
+        memcpy(to + FRAME_HDR_BYTES, run->data, run->len_bytes);
+    } else {
+        struct gather from = gather_start(d->batch, frame);
+
+        gather_copy(&from, to, frame->len_bytes);
+    }
+}
+
+/* ---- the short way ---------------------------------------------------------------------------- */
+
+/* How many frames from the first on have a plain buffer that holds them; fills where it is. */
+static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST],
+                                  uint8_t *to[FRAME_BURST])
+{
+    struct virtqueue *queue = d->queue;
+    const uint32_t hdr_bytes = d->live->net_hdr_bytes;
+    const uint16_t most = d->count < d->available ? d->count : d->available;
+    uint16_t n;
+
+    for (n = 0; n < most; n++) {
+        head[n] = queue->avail->ring[(uint16_t)(queue->last_avail + n) & queue->mask];
+        __builtin_prefetch((const void *)(uintptr_t)&queue->desc[head[n] & queue->mask]);
+    }
+    for (n = 0; n < most; n++) {
+        const uint32_t need_bytes = hdr_bytes + d->batch->frame[d->index[n]].len_bytes;
+        struct vring_desc desc;
+        uint32_t run_bytes;
+
+        if (head[n] >= queue->size) {
+            break;
+        }
+        desc = virtqueue_desc_read(&queue->desc[head[n]]);
+        if ((desc.flags & NOT_PLAIN) != 0 || (desc.flags & VRING_DESC_F_WRITE) == 0 ||
+            desc.len < need_bytes) {
+            break;
+        }
+        to[n] = guest_memory_at(&d->live->memory, desc.addr, need_bytes, &run_bytes);
+        if (to[n] == NULL || run_bytes != need_bytes) {
+            break;
+        }
+        __builtin_prefetch(to[n], 1);
+    }
+    return n;
+}
+
+/* Delivers the first frames by plain buffers.  Returns how many. */
+static inline uint16_t deliver_plain(struct delivery *d)
+{
+    const uint32_t hdr_bytes = d->live->net_hdr_bytes;
+    uint8_t hdr[NET_HDR_MAX_BYTES];
+    uint16_t head[FRAME_BURST];
+    uint8_t *to[FRAME_BURST];
+    const uint16_t count = find_plain(d, head, to);
+
+    net_header(hdr, 1);
+    for (uint16_t i = 0; i < count; i++) {
+        const struct frame *frame = &d->batch->frame[d->index[i]];
+
+        if (__builtin_expect(hdr_bytes == NET_HDR_MAX_BYTES, 1)) {
+            memcpy(to[i], hdr, NET_HDR_MAX_BYTES);
+        } else {
+            memcpy(to[i], hdr, NUM_BUFFERS_OFFSET);
+        }
+        copy_frame(d, frame, to[i] + hdr_bytes);
+        virtqueue_use(d->queue, head[i], hdr_bytes + frame->len_bytes);
+        d->verdict[i] = VNIC_DELIVERED;
+    }
+    d->queue->last_avail = (uint16_t)(d->queue->last_avail + count);
+    d->available = (uint16_t)(d->available - count);
+    return count;
+}
+
+/* ---- chains, indirect tables, mergeable buffers ------------------------------------------------- */
+
+/* The buffers that one frame goes to. */
+struct room {
+    struct virtqueue_run run[FRAME_RUNS];
+    uint16_t head[MERGE_MAX_CHAINS];
+    uint32_t chain_bytes[MERGE_MAX_CHAINS];
+    uint32_t run_count;
+    uint32_t chain_count;
+    uint64_t size_bytes;
+};
+
+/* Collects buffers for @p need_bytes.  Returns VNIC_DELIVERED, or why there are not enough. */
+static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *room)
+{
+    struct virtqueue *queue = d->queue;
+
+    room->run_count = 0;
+    room->chain_count = 0;
+    room->size_bytes = 0;
+    while (room->size_bytes < need_bytes) {
+        const uint32_t n = room->chain_count;
+        uint32_t runs;
+
+        if (n == d->available) {
+            return DROP_GUEST_RING_FULL;
+        }
+        if (n == MERGE_MAX_CHAINS || (n == 1 && !d->live->mergeable)) {
+            return DROP_GUEST_BUFFER_SMALL;
+        }
+        room->head[n] = queue->avail->ring[(uint16_t)(queue->last_avail + n) & queue->mask];
+        runs = virtqueue_walk(queue, &d->live->memory, room->head[n], true,
+                              &room->run[room->run_count], FRAME_RUNS - room->run_count,
+                              &room->chain_bytes[n]);
+        if (runs == 0) {
+            return DROP_QUEUE_BROKEN;
+        }
+        if (n == 0 && room->chain_bytes[n] < d->live->net_hdr_bytes) {
+            queue->fault = VIRTQUEUE_HEADER_MISSING;
+            return DROP_QUEUE_BROKEN;
+        }
+        room->run_count += runs;
+        room->size_bytes += room->chain_bytes[n];
+        room->chain_count++;
+    }
+    return VNIC_DELIVERED;
+}
+
+/* Writes the virtio-net header and then the frame over the runs of @p room. */
+static void fill_room(const struct delivery *d, const struct frame *frame, const struct room *room)
+{
+    struct gather from = gather_start(d->batch, frame);
+    uint8_t hdr[NET_HDR_MAX_BYTES];
+    uint32_t hdr_done_bytes = 0;
+    uint32_t left_bytes = frame->len_bytes;
+
+    net_header(hdr, (uint16_t)room->chain_count);
+    for (uint32_t i = 0; i < room->run_count; i++) {
+        uint8_t *to = room->run[i].data;
+        uint32_t space_bytes = room->run[i].len_bytes;
+        uint32_t part = d->live->net_hdr_bytes - hdr_done_bytes;
+
+        if (part > 0) {
+            part = part < space_bytes ? part : space_bytes;
+            memcpy(to, hdr + hdr_done_bytes, part);
+            hdr_done_bytes += part;
+            to += part;
+            space_bytes -= part;
+        }
+        part = left_bytes < space_bytes ? left_bytes : space_bytes;
+        gather_copy(&from, to, part);
+        left_bytes -= part;
+    }
+}
+
+static uint8_t deliver_chains(struct delivery *d, const struct frame *frame)
+{
+    uint32_t left_bytes = d->live->net_hdr_bytes + frame->len_bytes;
+    struct room room;
+    const uint8_t verdict = find_room(d, left_bytes, &room);
+
+    if (verdict != VNIC_DELIVERED) {
+        return verdict;
+    }
+    fill_room(d, frame, &room);
+    for (uint32_t i = 0; i < room.chain_count; i++) {
+        const uint32_t part = left_bytes < room.chain_bytes[i] ? left_bytes : room.chain_bytes[i];
+
+        virtqueue_use(d->queue, room.head[i], part);
+        left_bytes -= part;
+    }
+    d->queue->last_avail = (uint16_t)(d->queue->last_avail + room.chain_count);
+    d->available = (uint16_t)(d->available - room.chain_count);
+    return VNIC_DELIVERED;
+}
+
+/* ---- a batch ------------------------------------------------------------------------------------- */
+
+static uint16_t refuse_all(uint8_t *verdict, uint16_t count, enum drop_reason reason)
+{
+    memset(verdict, reason, count);
+    return 0;
+}
+
+static uint16_t deliver(struct vnic *vnic, struct delivery *d, uint16_t ring)
+{
+    struct virtqueue *queue = d->queue;
+    uint16_t delivered;
+
+    if (queue->size == 0 || !queue->enabled) {
+        return refuse_all(d->verdict, d->count, DROP_NOT_ATTACHED);
+    }
+    if (queue->fault != VIRTQUEUE_NONE) {
+        return refuse_all(d->verdict, d->count, DROP_QUEUE_BROKEN);
+    }
+    d->available = virtqueue_available(queue);
+    delivered = deliver_plain(d);
+    for (uint16_t i = delivered; i < d->count; i++) {
+        d->verdict[i] = queue->fault != VIRTQUEUE_NONE
+                            ? DROP_QUEUE_BROKEN
+                            : deliver_chains(d, &d->batch->frame[d->index[i]]);
+        delivered = (uint16_t)(delivered + (d->verdict[i] == VNIC_DELIVERED));
+    }
+    virtqueue_publish(queue);
+    if (__builtin_expect(queue->fault != VIRTQUEUE_NONE, 0)) {
+        vnic_note_fault(vnic, queue->fault, ring);
+    }
+    return delivered;
+}
+
+uint16_t vnic_to_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
+                       const struct frame_batch *batch, const uint8_t *index, uint16_t count,
+                       uint8_t *verdict)
+{
+    struct delivery d = { .live = live, .queue = &live->to_guest[pair], .batch = batch,
+                          .index = index, .verdict = verdict, .count = count };
+    uint16_t delivered;
+
+    if (!vnic->shared) {
+        return deliver(vnic, &d, (uint16_t)(2 * pair));
+    }
+    /* Held for one batch; its holder waits for nobody. */
+    while (atomic_flag_test_and_set_explicit(&vnic->claim[pair], memory_order_acquire)) {
+        __builtin_ia32_pause();
+    }
+    delivered = deliver(vnic, &d, (uint16_t)(2 * pair));
+    atomic_flag_clear_explicit(&vnic->claim[pair], memory_order_release);
+    return delivered;
+}
