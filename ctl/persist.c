@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/persist.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ctl/persist_record.h"
+#include "ctl/value.h"
+#include "switch/mac.h"
+
+#define POOL_PREFIX     UINT64_C(0x00155d000000)
+#define POOL_PREFIX_OF  UINT64_C(0xffffff000000)
+#define NEW_FILE_NAME   PERSIST_FILE_NAME ".new"
+
+/* ---- from a model ------------------------------------------------------------------------------- */
+
+static int append_all(json_t *list, const struct persist_section *section, const void *record)
+{
+    return json_array_append_new(list, persist_record_to_json(section, record));
+}
+
+static json_t *switches_to_json(const struct vswitch_model *model)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < model->switch_count; i++) {
+        if (append_all(list, &persist_switches, &model->switches[i]) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *vnics_to_json(const struct vswitch_model *model)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < model->vnic_count; i++) {
+        struct persist_vnic record = { .vnic = model->vnics[i] };
+
+        (void)snprintf(record.switch_name, sizeof(record.switch_name), "%s",
+                       vswitch_by_id(model, record.vnic.switch_id)->name);
+        if (append_all(list, &persist_vnics, &record) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *macs_to_json(const struct vswitch_model *model)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < model->mac_count; i++) {
+        const struct vswitch_static_mac *pin = &model->macs[i];
+        struct persist_mac record = { .mac = pin->mac, .vlan = pin->vlan };
+
+        (void)snprintf(record.switch_name, sizeof(record.switch_name), "%s",
+                       vswitch_by_id(model, pin->switch_id)->name);
+        (void)snprintf(record.port_name, sizeof(record.port_name), "%s",
+                       vswitch_vnic_by_port(model, pin->port)->name);
+        if (append_all(list, &persist_macs, &record) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+json_t *persist_to_json(const struct vswitch_model *model)
+{
+    char next[MAC_TEXT_SIZE];
+
+    (void)mac_format(POOL_PREFIX | (uint64_t)model->pool_octets << 8 | model->pool_next, next);
+    return json_pack("{s:i, s:{s:s}, s:o, s:o, s:o}", "version", PERSIST_VERSION,
+                     "mac_pool", "next", next, "switches", switches_to_json(model),
+                     "vnics", vnics_to_json(model), "macs", macs_to_json(model));
+}
+
+/* ---- to a model --------------------------------------------------------------------------------- */
+
+static int check_version(const json_t *root, struct error *error)
+{
+    const json_t *version = json_object_get(root, "version");
+
+    if (!json_is_integer(version)) {
+        return error_set(error, EINVAL, "\"version\" is not there or no number: this is no state "
+                         "file of vswitchd.");
+    }
+    if (json_integer_value(version) > PERSIST_VERSION) {
+        return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", and this vswitchd "
+                         "reads no more than %d: it was written by a newer one, so install that.",
+                         json_integer_value(version), PERSIST_VERSION);
+    }
+    if (json_integer_value(version) != PERSIST_VERSION) {
+        return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", which never was.",
+                         json_integer_value(version));
+    }
+    return 0;
+}
+
+static int check_root(const json_t *root, struct error *error)
+{
+    static const struct { const char *key; json_type type; const char *what; } parts[] = {
+        { "version",  JSON_INTEGER, "a number" },
+        { "mac_pool", JSON_OBJECT,  "an object" },
+        { "switches", JSON_ARRAY,   "a list" },
+        { "vnics",    JSON_ARRAY,   "a list" },
+        { "macs",     JSON_ARRAY,   "a list" },
+    };
+    const size_t count = sizeof(parts) / sizeof(parts[0]);
+    const char *key;
+    json_t *value;
+
+    for (size_t i = 0; i < count; i++) {
+        value = json_object_get(root, parts[i].key);
+        if (value == NULL || json_typeof(value) != parts[i].type) {
+            return error_set(error, EINVAL, "\"%s\" must be there and be %s.", parts[i].key,
+                             parts[i].what);
+        }
+    }
+    json_object_foreach((json_t *)(uintptr_t)root, key, value) {
+        char quoted[VALUE_QUOTE_SIZE];
+        size_t i = 0;
+
+        while (i < count && strcmp(parts[i].key, key) != 0) {
+            i++;
+        }
+        if (i == count) {
+            return error_set(error, EINVAL, "the key %s is not known at the top.",
+                             value_quote(key, quoted));
+        }
+    }
+    return 0;
+}
+
+static int read_pool(const json_t *root, struct vswitch_model *model, struct error *error)
+{
+    struct persist_pool record;
+    const int rc = persist_record_from_json(&persist_pool, json_object_get(root, "mac_pool"),
+                                            &record, error);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if ((record.next & POOL_PREFIX_OF) != POOL_PREFIX) {
+        return error_set(error, EINVAL, "\"next\" must begin with 00:15:5d.");
+    }
+    model->pool_octets = (uint16_t)(record.next >> 8);
+    model->pool_next = (uint8_t)record.next;
+    return 0;
+}
+
+static int read_switch(const json_t *item, struct vswitch_model *model, struct error *error)
+{
+    struct vswitch_switch record;
+    const int rc = persist_record_from_json(&persist_switches, item, &record, error);
+
+    return rc != 0 ? rc : vswitch_add(model, &record, error);
+}
+
+static int read_vnic(const json_t *item, struct vswitch_model *model, struct error *error)
+{
+    struct persist_vnic record;
+    const int rc = persist_record_from_json(&persist_vnics, item, &record, error);
+
+    return rc != 0 ? rc : vswitch_add_vnic(model, record.switch_name, &record.vnic, error);
+}
+
+static int read_mac(const json_t *item, struct vswitch_model *model, struct error *error)
+{
+    struct persist_mac record;
+    const int rc = persist_record_from_json(&persist_macs, item, &record, error);
+
+    return rc != 0 ? rc : vswitch_add_mac(model, record.switch_name, record.mac, record.vlan,
+                                          record.port_name, error);
+}
+
+/* A switch stands before its vNICs, and a vNIC before its addresses. */
+static int read_lists(const json_t *root, struct vswitch_model *model, struct error *error)
+{
+    static const struct {
+        const char *key;
+        int (*read)(const json_t *item, struct vswitch_model *model, struct error *error);
+    } lists[] = { { "switches", read_switch }, { "vnics", read_vnic }, { "macs", read_mac } };
+
+    for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
+        const json_t *list = json_object_get(root, lists[l].key);
+
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            struct error inner = { 0 };
+            const int rc = lists[l].read(json_array_get(list, i), model, &inner);
+
+            if (rc != 0) {
+                return error_set(error, -rc, "%s[%zu]: %s", lists[l].key, i, inner.text);
+            }
+        }
+    }
+    return 0;
+}
+
+static int read_root(const json_t *root, struct vswitch_model *model, struct error *error)
+{
+    struct error inner = { 0 };
+    int rc = check_version(root, error);
+
+    if (rc == 0) {
+        rc = check_root(root, error);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rc = read_pool(root, model, &inner);
+    if (rc != 0) {
+        return error_set(error, -rc, "mac_pool: %s", inner.text);
+    }
+    return read_lists(root, model, error);
+}
+
+int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model **model,
+                      struct error *error)
+{
+    struct vswitch_model *fresh = vswitch_model_create(0);
+    json_error_t at;
+    json_t *root;
+    int rc;
+
+    if (fresh == NULL) {
+        return error_set(error, ENOMEM, "No memory is left to read it.");
+    }
+    root = json_loadb(text, len_bytes, JSON_REJECT_DUPLICATES, &at);
+    if (root == NULL) {
+        rc = error_set(error, EINVAL, "line %d, column %d: %s.", at.line, at.column, at.text);
+    } else if (!json_is_object(root)) {
+        rc = error_set(error, EINVAL, "It is no JSON object.");
+    } else {
+        rc = read_root(root, fresh, error);
+    }
+    json_decref(root);
+    if (rc != 0) {
+        vswitch_model_destroy(fresh);
+        return rc;
+    }
+    *model = fresh;
+    return 0;
+}
+
+/* ---- the file ----------------------------------------------------------------------------------- */
+
+/* Reads up to the limit, and one byte more to know that there is more.  @return owned, or NULL, errno */
+static char *read_all(int fd, size_t *len_bytes)
+{
+    struct stat st;
+    char *text;
+    size_t used = 0;
+
+    if (fstat(fd, &st) != 0) {
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_size > (off_t)PERSIST_FILE_MAX_BYTES) {
+        errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
+        return NULL;
+    }
+    text = malloc((size_t)st.st_size + 1);
+    while (text != NULL && used < (size_t)st.st_size) {
+        const ssize_t n = read(fd, text + used, (size_t)st.st_size - used);
+
+        if (n < 0 && errno != EINTR) {
+            free(text);
+            return NULL;
+        }
+        if (n == 0) {
+            break;
+        }
+        used += n > 0 ? (size_t)n : 0;
+    }
+    *len_bytes = used;
+    return text;
+}
+
+int persist_load(const char *dir, struct vswitch_model **model, struct error *error)
+{
+    char path[PATH_MAX];
+    struct error inner = { 0 };
+    size_t len_bytes = 0;
+    char *text;
+    int fd, rc;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, PERSIST_FILE_NAME);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT) {
+        return -ENOENT;
+    }
+    text = fd < 0 ? NULL : read_all(fd, &len_bytes);
+    if (text == NULL) {
+        rc = error_set(error, errno, "The state file %s cannot be read (%s): make it readable, or "
+                       "move it away to start with nothing.", path, strerror(errno));
+    } else {
+        rc = persist_from_text(text, len_bytes, model, &inner);
+        if (rc != 0) {
+            (void)error_set(error, -rc, "The state file %s is refused and left as it is: %s  Put it "
+                            "right, or move it away to start with nothing.", path, inner.text);
+        }
+    }
+    free(text);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return rc;
+}
+
+static int write_all(int fd, const char *text, size_t len_bytes)
+{
+    while (len_bytes > 0) {
+        const ssize_t n = write(fd, text, len_bytes);
+
+        if (n < 0 && errno != EINTR) {
+            return -errno;
+        }
+        text += n > 0 ? n : 0;
+        len_bytes -= n > 0 ? (size_t)n : 0;
+    }
+    return fsync(fd) == 0 ? 0 : -errno;
+}
+
+/* Puts @p text in the place of the state file.  @return 0 or a negative errno */
+static int replace_file(int dir_fd, const char *text)
+{
+    const int fd = openat(dir_fd, NEW_FILE_NAME,
+                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int rc;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = write_all(fd, text, strlen(text));
+    if (close(fd) != 0 && rc == 0) {
+        rc = -errno;
+    }
+    if (rc == 0 && renameat(dir_fd, NEW_FILE_NAME, dir_fd, PERSIST_FILE_NAME) != 0) {
+        rc = -errno;
+    }
+    if (rc != 0) {
+        (void)unlinkat(dir_fd, NEW_FILE_NAME, 0);
+        return rc;
+    }
+    return fsync(dir_fd) == 0 ? 0 : -errno;
+}
+
+int persist_save(const char *dir, const struct vswitch_model *model, struct error *error)
+{
+    json_t *root = persist_to_json(model);
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2));
+    const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = dir_fd < 0 ? -errno : text == NULL ? -ENOMEM : 0;
+
+    if (rc == 0) {
+        rc = replace_file(dir_fd, text);
+    }
+    if (rc != 0) {
+        (void)error_set(error, -rc, "The change cannot be kept in %s/%s (%s), so nothing was "
+                        "changed: see to that directory and try again.", dir, PERSIST_FILE_NAME,
+                        strerror(-rc));
+    }
+    if (dir_fd >= 0) {
+        (void)close(dir_fd);
+    }
+    free(text);
+    json_decref(root);
+    return rc;
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/persist_record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/persist.h"
+#include "ctl/value.h"
+#include "switch/mac.h"
+
+enum field_kind {
+    FIELD_TEXT,                    /* char[], not empty                       */
+    FIELD_TYPE,                    /* enum vswitch_type, as a word            */
+    FIELD_MAC,                     /* uint64_t, as aa:bb:cc:dd:ee:ff          */
+    FIELD_UINT,                    /* uint16_t or uint32_t                    */
+};
+
+/* A key that may be left out stands for zero, or for the empty text. */
+enum field_presence { REQUIRED, OPTIONAL };
+
+struct field {
+    const char *key;
+    enum field_kind kind;
+    enum field_presence presence;
+    uint32_t min;                  /* UINT; what is too much is for its size and the rules to say */
+    size_t offset, size_bytes;
+};
+
+#define FIELDS_MAX 8
+
+struct persist_section {
+    size_t record_size_bytes;
+    struct field fields[FIELDS_MAX];   /* ends at the first without a key */
+};
+
+#define FIELD(key_, kind_, presence_, min_, record, member)                                     \
+    { key_, FIELD_##kind_, presence_, min_, offsetof(record, member),                           \
+      sizeof(((record *)NULL)->member) }
+
+const struct persist_section persist_pool = {
+    sizeof(struct persist_pool), {
+        FIELD("next", MAC, REQUIRED, 0, struct persist_pool, next),
+    }
+};
+
+const struct persist_section persist_switches = {
+    sizeof(struct vswitch_switch), {
+        FIELD("name",         TEXT, REQUIRED, 0, struct vswitch_switch, name),
+        FIELD("type",         TYPE, REQUIRED, 0, struct vswitch_switch, type),
+        FIELD("mtu",          UINT, REQUIRED, 1, struct vswitch_switch, mtu_bytes),
+        FIELD("mac_capacity", UINT, REQUIRED, 1, struct vswitch_switch, mac_capacity_entries),
+        FIELD("mac_ageing",   UINT, REQUIRED, 0, struct vswitch_switch, mac_ageing_s),
+    }
+};
+
+const struct persist_section persist_vnics = {
+    sizeof(struct persist_vnic), {
+        FIELD("name",         TEXT, REQUIRED, 0, struct persist_vnic, vnic.name),
+        FIELD("switch",       TEXT, REQUIRED, 0, struct persist_vnic, switch_name),
+        FIELD("mac",          MAC,  REQUIRED, 0, struct persist_vnic, vnic.mac),
+        FIELD("queues",       UINT, REQUIRED, 1, struct persist_vnic, vnic.queues),
+        FIELD("mtu",          UINT, OPTIONAL, 1, struct persist_vnic, vnic.mtu_bytes),
+        FIELD("socket_owner", TEXT, OPTIONAL, 0, struct persist_vnic, vnic.socket_owner),
+        FIELD("socket_group", TEXT, OPTIONAL, 0, struct persist_vnic, vnic.socket_group),
+    }
+};
+
+const struct persist_section persist_macs = {
+    sizeof(struct persist_mac), {
+        FIELD("switch", TEXT, REQUIRED, 0, struct persist_mac, switch_name),
+        FIELD("mac",    MAC,  REQUIRED, 0, struct persist_mac, mac),
+        FIELD("vlan",   UINT, REQUIRED, 0, struct persist_mac, vlan),
+        FIELD("port",   TEXT, REQUIRED, 0, struct persist_mac, port_name),
+    }
+};
+
+static const char *const type_words[] = {
+    [VSWITCH_PRIVATE] = "private", [VSWITCH_INTERNAL] = "internal", [VSWITCH_EXTERNAL] = "external",
+};
+
+const char *persist_type_word(enum vswitch_type type)
+{
+    return type_words[type];
+}
+
+int persist_type_parse(const char *word, enum vswitch_type *type)
+{
+    for (size_t i = 0; i < sizeof(type_words) / sizeof(type_words[0]); i++) {
+        if (strcmp(word, type_words[i]) == 0) {
+            *type = (enum vswitch_type)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* ---- numbers of two sizes ------------------------------------------------------------------------ */
+
+static uint64_t uint_max(const struct field *field)
+{
+    return field->size_bytes == sizeof(uint16_t) ? UINT16_MAX : UINT32_MAX;
+}
+
+static uint32_t uint_get(const struct field *field, const void *at)
+{
+    uint16_t half;
+    uint32_t whole;
+
+    if (field->size_bytes == sizeof(half)) {
+        memcpy(&half, at, sizeof(half));
+        return half;
+    }
+    assert(field->size_bytes == sizeof(whole));
+    memcpy(&whole, at, sizeof(whole));
+    return whole;
+}
+
+static void uint_put(const struct field *field, void *at, uint32_t value)
+{
+    const uint16_t half = (uint16_t)value;
+
+    if (field->size_bytes == sizeof(half)) {
+        memcpy(at, &half, sizeof(half));
+        return;
+    }
+    assert(field->size_bytes == sizeof(value));
+    memcpy(at, &value, sizeof(value));
+}
+
+/* ---- writing -------------------------------------------------------------------------------------- */
+
+static bool field_is_empty(const struct field *field, const void *at)
+{
+    const char *byte = at;
+
+    for (size_t i = 0; i < field->size_bytes; i++) {
+        if (byte[i] != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static json_t *field_to_json(const struct field *field, const void *at)
+{
+    char text[MAC_TEXT_SIZE];
+    enum vswitch_type type;
+    uint64_t mac;
+
+    switch (field->kind) {
+    case FIELD_TEXT:
+        return json_string(at);
+    case FIELD_TYPE:
+        memcpy(&type, at, sizeof(type));
+        return json_string(persist_type_word(type));
+    case FIELD_MAC:
+        memcpy(&mac, at, sizeof(mac));
+        return json_string(mac_format(mac, text));
+    case FIELD_UINT:
+        return json_integer(uint_get(field, at));
+    }
+    return NULL;
+}
+
+json_t *persist_record_to_json(const struct persist_section *section, const void *record)
+{
+    json_t *object = json_object();
+
+    for (const struct field *field = section->fields; field->key != NULL; field++) {
+        const void *at = (const char *)record + field->offset;
+
+        if (field->presence == OPTIONAL && field_is_empty(field, at)) {
+            continue;
+        }
+        if (json_object_set_new(object, field->key, field_to_json(field, at)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------- */
+
+static int read_text(const struct field *field, const json_t *value, void *at, struct error *error)
+{
+    const size_t len = json_string_length(value);
+
+    if (!json_is_string(value) || len == 0 || len >= field->size_bytes) {
+        return error_set(error, EINVAL, "\"%s\" must be a text of 1 to %zu characters.", field->key,
+                         field->size_bytes - 1);
+    }
+    memcpy(at, json_string_value(value), len + 1);
+    return 0;
+}
+
+static int read_type(const struct field *field, const json_t *value, void *at, struct error *error)
+{
+    enum vswitch_type type;
+
+    if (!json_is_string(value) || persist_type_parse(json_string_value(value), &type) != 0) {
+        return error_set(error, EINVAL, "\"%s\" must be \"private\", \"internal\" or \"external\".",
+                         field->key);
+    }
+    memcpy(at, &type, sizeof(type));
+    return 0;
+}
+
+static int read_mac(const struct field *field, const json_t *value, void *at, struct error *error)
+{
+    uint64_t mac;
+
+    /* An address of zero would mean "choose one"; in the file every address has been chosen. */
+    if (!json_is_string(value) || mac_parse(json_string_value(value), &mac) != 0 || mac == 0) {
+        return error_set(error, EINVAL, "\"%s\" must be an address such as 00:15:5d:01:02:03.",
+                         field->key);
+    }
+    memcpy(at, &mac, sizeof(mac));
+    return 0;
+}
+
+static int read_uint(const struct field *field, const json_t *value, void *at, struct error *error)
+{
+    const json_int_t number = json_integer_value(value);
+
+    if (!json_is_integer(value) || number < (json_int_t)field->min ||
+        (uint64_t)number > uint_max(field)) {
+        return error_set(error, EINVAL, "\"%s\" must be a whole number from %u to %llu.", field->key,
+                         (unsigned)field->min, (unsigned long long)uint_max(field));
+    }
+    uint_put(field, at, (uint32_t)number);
+    return 0;
+}
+
+static int field_from_json(const struct field *field, const json_t *value, void *at,
+                           struct error *error)
+{
+    switch (field->kind) {
+    case FIELD_TEXT:
+        return read_text(field, value, at, error);
+    case FIELD_TYPE:
+        return read_type(field, value, at, error);
+    case FIELD_MAC:
+        return read_mac(field, value, at, error);
+    case FIELD_UINT:
+        return read_uint(field, value, at, error);
+    }
+    return -EINVAL;
+}
+
+static bool key_is_known(const struct persist_section *section, const char *key)
+{
+    for (const struct field *field = section->fields; field->key != NULL; field++) {
+        if (strcmp(field->key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int persist_record_from_json(const struct persist_section *section, const json_t *object,
+                             void *record, struct error *error)
+{
+    char quoted[VALUE_QUOTE_SIZE];
+    const char *key;
+    json_t *value;
+    int rc = 0;
+
+    memset(record, 0, section->record_size_bytes);
+    if (!json_is_object(object)) {
+        return error_set(error, EINVAL, "it must be an object.");
+    }
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+        if (!key_is_known(section, key)) {
+            return error_set(error, EINVAL, "the key %s is not known here.",
+                             value_quote(key, quoted));
+        }
+    }
+    for (const struct field *field = section->fields; field->key != NULL && rc == 0; field++) {
+        value = json_object_get(object, field->key);
+        if (value == NULL && field->presence == OPTIONAL) {
+            continue;
+        }
+        if (value == NULL) {
+            return error_set(error, EINVAL, "the key \"%s\" is missing.", field->key);
+        }
+        rc = field_from_json(field, value, (char *)record + field->offset, error);
+    }
+    return rc;
+}
