@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/counters.h"
+
+void port_counters_add(struct port_counters *sum, const struct port_counters *one)
+{
+    sum->from_frames += one->from_frames;
+    sum->from_bytes += one->from_bytes;
+    sum->from_multicast += one->from_multicast;
+    sum->from_broadcast += one->from_broadcast;
+    sum->flood_copies += one->flood_copies;
+    sum->to_frames += one->to_frames;
+    sum->to_bytes += one->to_bytes;
+    sum->to_multicast += one->to_multicast;
+    sum->to_broadcast += one->to_broadcast;
+    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
+        sum->drops[reason] += one->drops[reason];
+    }
+}
+
+uint64_t port_counters_drops(const struct port_counters *counters)
+{
+    uint64_t sum = 0;
+
+    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
+        sum += counters->drops[reason];
+    }
+    return sum;
+}
