@@ -196,3 +196,15 @@ bool ether_parse(const uint8_t *hdr, uint16_t hdr_len_bytes, struct ether_info *
     }
     return true;
 }
+
+void ether_flow_hashes(const struct frame_batch *batch, const uint8_t *index, uint16_t count,
+                       uint32_t *hash)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        const struct frame *frame = &batch->frame[index[i]];
+        struct ether_info info;
+
+        (void)ether_parse(frame->hdr, frame->hdr_len_bytes, &info);
+        hash[i] = info.flow_hash;
+    }
+}

@@ -16,7 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ETHER_MAX_TAGS 2u
+#include "switch/frame.h"
+
+#define ETHER_MAX_TAGS   2u
+#define ETHER_TAG_BYTES  4u
 
 enum ethertype {
     ETHERTYPE_IPV4 = 0x0800,
@@ -62,5 +65,20 @@ struct ether_info {
  * Standard: IEEE 802.3, 3.2; RFC 791, 3.1; RFC 8200, 3 and 4; RFC 6946 (atomic fragments are none).
  */
 bool ether_parse(const uint8_t *hdr, uint16_t hdr_len_bytes, struct ether_info *info);
+
+/**
+ * Fills @p hash with the flow_hash of @p count frames of @p batch, those that @p index names.
+ * Thread: any worker.  Does not block, allocate or log.
+ */
+void ether_flow_hashes(const struct frame_batch *batch, const uint8_t *index, uint16_t count,
+                       uint32_t *hash);
+
+/** Whether a header of at least FRAME_MIN_BYTES starts with a tag of either kind. */
+static inline bool ether_is_tagged(const uint8_t *hdr)
+{
+    const uint16_t type = (uint16_t)(hdr[12] << 8 | hdr[13]);
+
+    return type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG;
+}
 
 #endif

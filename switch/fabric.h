@@ -19,14 +19,14 @@
 #define FABRIC_MAX_PORTS     1280u     /* 1,024 vNICs, 32 uplinks, host vNICs, and room to spare */
 #define FABRIC_MAX_SWITCHES  256u
 
-/* What a frame may have beyond the MTU: its Ethernet header, and the tag of a guest's own VLAN. */
-#define FABRIC_FRAME_OVERHEAD_BYTES 18u
+/* What an untagged frame has beyond the MTU; a tag comes on top, and egress knows which have one. */
+#define FABRIC_FRAME_OVERHEAD_BYTES 14u
 
 enum fabric_port_kind { FABRIC_PORT_UNUSED, FABRIC_PORT_VNIC };
 
 struct fabric_port {
     void *endpoint;                /* what delivers: borrowed, lives until after the grace period */
-    uint32_t max_frame_bytes;      /* the longest frame that leaves by it */
+    uint32_t max_frame_bytes;      /* the longest untagged frame that leaves by it */
     uint16_t switch_index;
     uint16_t kind;                 /* enum fabric_port_kind */
 };
