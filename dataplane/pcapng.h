@@ -7,8 +7,8 @@
  * byte order of this machine, as the format wants it: the section header tells the reader which.
  *
  * Every encoder returns the bytes it wrote, a multiple of 4, or 0 when the block does not fit in
- * @p size, and then what is at @p to has no meaning.  Texts are cut at PCAPNG_TEXT_MAX bytes; a NULL
- * or empty one is left out.  Thread: any.
+ * @p size, and then what is at @p to has no meaning.  Texts are cut at PCAPNG_TEXT_MAX bytes, NULL
+ * or empty ones are left out.  Thread: any.
  *
  * Standard: draft-ietf-opsawg-pcapng, sections named at each.
  */
