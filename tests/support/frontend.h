@@ -158,8 +158,8 @@ void frontend_abandon(struct frontend *f);
  * Sends one frame: copies it behind a virtio header, publishes it, kicks if the device wants that.
  *
  * @param queue  pair, below config.queue_pairs
- * @return 0; -EAGAIN when the ring stayed full until the timeout; -EMSGSIZE when the frame never fits;
- *         -EPROTO when the device returned nonsense
+ * @return 0; -EAGAIN when the ring stayed full until the timeout; -EMSGSIZE when the frame never
+ *         fits; -EPROTO when the device returned nonsense
  */
 int frontend_send(struct frontend *f, uint16_t queue, const void *frame, size_t len_bytes);
 

@@ -28,7 +28,7 @@ static int nonsense(struct frontend *f, const struct guest_ring *ring, const cha
     return -EPROTO;
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 /* Takes back what the device has sent. */
 static int reclaim(struct frontend *f, struct guest_ring *ring)
@@ -145,7 +145,7 @@ int frontend_wait_sent(struct frontend *f, uint16_t queue)
     return status == -EAGAIN ? -ETIMEDOUT : status;
 }
 
-/* ---- receiving -------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 static bool receive_buffer_post(struct guest_ring *ring)
 {

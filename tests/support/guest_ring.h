@@ -69,8 +69,8 @@ int guest_ring_take(struct guest_ring *ring);
 /**
  * Makes the chain that starts at slot @p head available and kicks the device if it wants that.
  *
- * The descriptors must be written; @p slots is how many slots come back when the device has used the
- * chain, linked by guest_ring.next from head on.
+ * The descriptors must be written; @p slots is how many slots come back when the device has used
+ * the chain, linked by guest_ring.next from head on.
  * Standard: virtio 1.2, 2.7.13.
  */
 void guest_ring_publish(struct guest_ring *ring, uint16_t head, uint16_t slots);

@@ -47,7 +47,7 @@ static int exit_status(int wait_status)
     return WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
 }
 
-/* ---- folders and the janitor -------------------------------------------------------------------- */
+/* ---- folders and the janitor ----------------------------------------------------------------- */
 
 /* Waits for the end of the pipe, which is the end of the test, then removes the folder. */
 static void __attribute__((noreturn)) janitor_main(int pipe_end, const char *dir)
@@ -101,7 +101,7 @@ void lab_destroy(struct lab *lab)
     }
 }
 
-/* ---- the daemon --------------------------------------------------------------------------------- */
+/* ---- the daemon ------------------------------------------------------------------------------ */
 
 static void __attribute__((noreturn)) daemon_exec(const struct lab *lab,
                                                   const char *const *extra_args, pid_t parent)
@@ -239,7 +239,7 @@ const char *lab_socket(struct lab *lab, const char *vnic)
     return path;
 }
 
-/* ---- commands ----------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 struct stream {
     int fd;

@@ -4,8 +4,8 @@
  * ends it, and leaves nothing behind.
  *
  * A second process, the janitor, holds the other end of a pipe and removes the folder when the pipe
- * closes, so that this also happens when the test crashes or is killed; the daemon is killed then by
- * the kernel.  The programs are those of the folder in the environment variable VSWITCH_BIN.
+ * closes, so that this also happens when the test crashes or is killed; the daemon is then killed
+ * by the kernel.  The programs are those of the folder in the environment variable VSWITCH_BIN.
  *
  * How a test uses it (every call that fails has already printed why, as a TAP comment):
  *

@@ -57,7 +57,7 @@ enum vhost_user_request {
 struct vhost_user_region {
     uint64_t gpa;
     uint64_t size_bytes;
-    uint64_t user_address;    /* where the frontend has it mapped; ring addresses are in this space */
+    uint64_t user_address;    /* where the frontend has it mapped; ring addresses are of these */
     uint64_t mmap_offset_bytes;
 };
 
@@ -114,7 +114,7 @@ int vhost_user_receive(struct vhost_user_channel *channel, uint32_t request,
                        union vhost_user_payload *payload);
 
 /**
- * Sends a message that has no answer of its own; with REPLY_ACK waits until the backend has done it.
+ * Sends a message that has no answer of its own; with REPLY_ACK waits until it has been obeyed.
  *
  * @return 0, -EREMOTEIO when the backend says that it failed, or as vhost_user_receive()
  */
