@@ -70,7 +70,7 @@ $(O)/vswitchd: $(O)/ctl/vswitchd.o $(STACK_ctl)
 	$(CC) $(SANFLAGS) -o $@ $^ $(LD_ctl) -pthread
 
 # Only the client half: what would need DPDK does not link.
-$(O)/vswitchctl: $(O)/ctl/vswitchctl.o $(call lib,ctl)
+$(O)/vswitchctl: $(O)/ctl/vswitchctl.o $(call lib,ctl) $(STACK_switch)
 	$(CC) $(SANFLAGS) -o $@ $^ $(CTL_LD)
 
 define folder_rules
@@ -101,7 +101,7 @@ $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
 
-folder_of = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c),$(f))))
+folder_of = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c $(f)/$(1).h),$(f))))
 define unit_rule
 $(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
                            $(STACK_$(call folder_of,$(1)))

@@ -20,6 +20,14 @@
 #define CLI_RUN_DIR_ENV     "VSWITCH_RUN_DIR"
 #define CLI_OPTION_SIZE     48u        /* "--mac-capacity" and its terminator, for every key */
 
+/* What vswitchctl ends with. */
+enum cli_status {
+    CLI_DONE = 0,
+    CLI_REFUSED = 1,                   /* or failed */
+    CLI_USAGE = 2,
+    CLI_NO_DAEMON = 3,
+};
+
 enum cli_action {
     CLI_CALL,                          /* call spec with params */
     CLI_HELP,                          /* of spec, else of noun, else of all */

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/cli_show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/cli_table.h"
+#include "ctl/value.h"
+
+#define COLUMNS_MAX  12
+#define LABEL_COLUMNS 12
+
+/* One column of a list: its head (see cli_table.h) and the key of its cells. */
+struct column {
+    const char *head, *key;
+};
+
+/* ---- parts ---------------------------------------------------------------------------------------- */
+
+/* Prints the objects of @p list as rows.  An array stands in a column of numbers as its size. */
+static void print_list(const json_t *list, const struct column *columns, const char *nothing,
+                       FILE *out)
+{
+    const char *heads[COLUMNS_MAX + 1] = { NULL };
+    struct cli_table *table;
+
+    for (size_t i = 0; columns[i].key != NULL && i < COLUMNS_MAX; i++) {
+        heads[i] = columns[i].head;
+    }
+    table = cli_table_create(heads);
+    for (size_t row = 0; row < json_array_size(list); row++) {
+        for (size_t i = 0; columns[i].key != NULL; i++) {
+            const json_t *value = json_object_get(json_array_get(list, row), columns[i].key);
+            json_t *size = NULL;
+
+            if (json_is_array(value) && columns[i].head[0] == '>') {
+                size = json_integer((json_int_t)json_array_size(value));
+            }
+            cli_table_json(table, size != NULL ? size : value);
+            json_decref(size);
+        }
+    }
+    cli_table_print(table, nothing, out);
+    cli_table_destroy(table);
+}
+
+static void print_label(const char *label, FILE *out)
+{
+    (void)fprintf(out, "  %-*s ", LABEL_COLUMNS, label);
+}
+
+/* Prints "  label   value unit". */
+static void print_field(const json_t *object, const char *label, const char *key, const char *unit,
+                        FILE *out)
+{
+    const json_t *value = json_object_get(object, key);
+    char *text = cli_text_of(value);
+
+    print_label(label, out);
+    (void)fprintf(out, "%s%s\n", text != NULL ? text : "?", json_is_number(value) ? unit : "");
+    free(text);
+}
+
+/* The same, but nothing where there is no such key, or an empty one. */
+static void print_field_if_set(const json_t *object, const char *label, const char *key,
+                               const char *unit, FILE *out)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (value != NULL && !json_is_null(value) &&
+        !(json_is_string(value) && json_string_length(value) == 0)) {
+        print_field(object, label, key, unit, out);
+    }
+}
+
+static void print_title(const char *what, const json_t *object, FILE *out)
+{
+    char *name = cli_text_of(json_object_get(object, "name"));
+
+    (void)fprintf(out, "%s %s\n", what, name != NULL ? name : "?");
+    free(name);
+}
+
+/* Prints what is left to print of any result: its keys and values, one a line. */
+static void print_fields(const json_t *result, FILE *out)
+{
+    const char *key;
+    json_t *value;
+
+    if (!json_is_object(result)) {
+        char *text = cli_text_of(result);
+
+        (void)fprintf(out, "%s\n", text != NULL ? text : "?");
+        free(text);
+        return;
+    }
+    json_object_foreach((json_t *)(uintptr_t)result, key, value) {
+        char *text = cli_text_of(value);
+
+        (void)fprintf(out, "%s: %s\n", key, text != NULL ? text : "?");
+        free(text);
+    }
+}
+
+/* ---- ports ---------------------------------------------------------------------------------------- */
+
+const json_t *cli_show_ports(const json_t *result)
+{
+    return json_is_array(result) ? result : json_object_get(result, "ports");
+}
+
+json_int_t cli_show_drops(const json_t *port)
+{
+    json_t *drops = json_object_get(port, "drops");
+    json_int_t sum = 0;
+    const char *reason;
+    json_t *count;
+
+    json_object_foreach(drops, reason, count) {
+        (void)reason;
+        sum += json_integer_value(count);
+    }
+    return sum;
+}
+
+/* Prints "    12  receiver had no free buffers (web0)" for every reason that is not zero. */
+static void print_reasons(const json_t *port, bool with_name, FILE *out)
+{
+    char *name = cli_text_of(json_object_get(port, "name"));
+    const char *reason;
+    json_t *count;
+
+    json_object_foreach(json_object_get(port, "drops"), reason, count) {
+        if (json_integer_value(count) == 0) {
+            continue;
+        }
+        (void)fprintf(out, "  %12" JSON_INTEGER_FORMAT "  %s", json_integer_value(count), reason);
+        if (with_name) {
+            (void)fprintf(out, " (%s)", name != NULL ? name : "?");
+        }
+        (void)fprintf(out, "\n");
+    }
+    free(name);
+}
+
+static void print_ports(const json_t *ports, bool with_switch, FILE *out)
+{
+    static const char *const heads[] = { "SWITCH", "PORT", "KIND", "STATE", "VLAN", ">FROM FRAMES",
+                                         ">FROM BYTES", ">TO FRAMES", ">TO BYTES", ">DROPS", NULL };
+    static const char *const keys[] = { "switch", "name", "kind", "state", "vlan", "from_frames",
+                                        "from_bytes", "to_frames", "to_bytes" };
+    const size_t first = with_switch ? 0 : 1;
+    struct cli_table *table = cli_table_create(heads + first);
+    json_int_t all_drops = 0;
+
+    for (size_t i = 0; i < json_array_size(ports); i++) {
+        const json_t *port = json_array_get(ports, i);
+        const json_int_t drops = cli_show_drops(port);
+        json_t *cell = json_integer(drops);
+
+        all_drops += drops;
+        for (size_t k = first; k < sizeof(keys) / sizeof(keys[0]); k++) {
+            cli_table_json(table, json_object_get(port, keys[k]));
+        }
+        cli_table_json(table, cell);
+        json_decref(cell);
+    }
+    cli_table_print(table, "no ports", out);
+    cli_table_destroy(table);
+    if (all_drops > 0) {
+        (void)fprintf(out, "\ndropped:\n");
+    }
+    for (size_t i = 0; i < json_array_size(ports); i++) {
+        print_reasons(json_array_get(ports, i), true, out);
+    }
+}
+
+/* ---- one renderer for each result ------------------------------------------------------------------- */
+
+static void show_switches(const json_t *result, FILE *out)
+{
+    static const struct column columns[] = {
+        { "NAME", "name" }, { "TYPE", "type" }, { ">MTU", "mtu" }, { ">PORTS", "ports" },
+        { ">MACS", "mac_entries" }, { "UPLINK", "uplink" }, { NULL, NULL }
+    };
+
+    print_list(result, columns, "no switches; `vswitchctl switch add NAME --type private` makes one",
+               out);
+}
+
+static void show_switch(const json_t *result, FILE *out)
+{
+    char *entries = cli_text_of(json_object_get(result, "mac_entries"));
+    char *capacity = cli_text_of(json_object_get(result, "mac_capacity"));
+
+    print_title("switch", result, out);
+    print_field(result, "type", "type", "", out);
+    print_field(result, "mtu", "mtu", " bytes", out);
+    print_field(result, "uplink", "uplink", "", out);
+    print_field(result, "host vNIC", "host_vnic", "", out);
+    print_label("addresses", out);
+    (void)fprintf(out, "%s of %s\n", entries != NULL ? entries : "?",
+                  capacity != NULL ? capacity : "?");
+    print_field(result, "ageing", "mac_ageing", " s", out);
+    print_field_if_set(result, "moves", "mac_moves", "", out);
+    (void)fprintf(out, "\n");
+    print_ports(cli_show_ports(result), false, out);
+    free(entries);
+    free(capacity);
+}
+
+static void show_vnics(const json_t *result, FILE *out)
+{
+    static const struct column columns[] = {
+        { "NAME", "name" }, { "SWITCH", "switch" }, { "STATE", "state" }, { "MAC", "mac" },
+        { ">MTU", "mtu" }, { ">QUEUES", "queues" }, { "VLAN", "vlan" }, { "SOCKET", "socket" },
+        { NULL, NULL }
+    };
+
+    print_list(result, columns, "no vNICs; `vswitchctl vnic add NAME --switch SWITCH` makes one",
+               out);
+}
+
+/* Both directions of a port's counters, side by side. */
+static void print_counters(const json_t *counters, FILE *out)
+{
+    static const char *const heads[] = { "", ">FROM GUEST", ">TO GUEST", NULL };
+    static const struct { const char *label, *from, *to; } rows[] = {
+        { "  frames", "from_frames", "to_frames" },
+        { "  bytes", "from_bytes", "to_bytes" },
+        { "  unicast", "from_unicast", "to_unicast" },
+        { "  multicast", "from_multicast", "to_multicast" },
+        { "  broadcast", "from_broadcast", "to_broadcast" },
+    };
+    struct cli_table *table = cli_table_create(heads);
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const json_t *from = json_object_get(counters, rows[i].from);
+        const json_t *to = json_object_get(counters, rows[i].to);
+
+        if (from != NULL || to != NULL) {
+            cli_table_text(table, rows[i].label);
+            cli_table_json(table, from);
+            cli_table_json(table, to);
+        }
+    }
+    cli_table_print(table, "no counters", out);
+    cli_table_destroy(table);
+}
+
+static void show_vnic(const json_t *result, FILE *out)
+{
+    const json_t *counters = json_object_get(result, "counters");
+
+    print_title("vnic", result, out);
+    print_field(result, "switch", "switch", "", out);
+    print_field(result, "state", "state", "", out);
+    print_field_if_set(result, "reason", "reason", "", out);
+    print_field(result, "mac", "mac", "", out);
+    print_field(result, "mtu", "mtu", " bytes", out);
+    print_field(result, "vlan", "vlan", "", out);
+    print_field(result, "queues", "queues", "", out);
+    print_field(result, "socket", "socket", "", out);
+    print_field(result, "features", "features", "", out);
+    (void)fprintf(out, "\n");
+    print_counters(counters != NULL ? counters : result, out);
+    if (cli_show_drops(result) > 0) {
+        (void)fprintf(out, "\ndropped:\n");
+        print_reasons(result, false, out);
+    }
+}
+
+static void show_macs(const json_t *result, FILE *out)
+{
+    static const struct column columns[] = {
+        { "MAC", "mac" }, { ">VLAN", "vlan" }, { "PORT", "port" }, { "KIND", "kind" },
+        { ">AGE S", "age_s" }, { NULL, NULL }
+    };
+
+    print_list(result, columns, "no addresses are known", out);
+}
+
+static void show_stats(const json_t *result, FILE *out)
+{
+    print_ports(cli_show_ports(result), true, out);
+}
+
+static void show_captures(const json_t *result, FILE *out)
+{
+    static const struct column columns[] = {
+        { ">ID", "id" }, { "ON", "on" }, { ">AGE S", "age_s" }, { ">SEEN", "seen" },
+        { ">MATCHED", "matched" }, { ">WRITTEN", "written" },
+        { ">DROPPED BY READER", "dropped_by_reader" }, { NULL, NULL }
+    };
+
+    print_list(result, columns, "no capture is running", out);
+}
+
+static void show_json(const json_t *result, FILE *out)
+{
+    (void)json_dumpf(result, out, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    (void)fprintf(out, "\n");
+}
+
+static void show_daemon(const json_t *result, FILE *out)
+{
+    static const struct column columns[] = {
+        { ">CORE", "core" }, { ">BUSY %", "busy_percent" }, { ">CYCLES/FRAME", "cycles_per_frame" },
+        { ">QUEUES", "queues" }, { NULL, NULL }
+    };
+    const json_t *uptime = json_object_get(result, "uptime_s");
+    char text[VALUE_TEXT_SIZE];
+
+    (void)fprintf(out, "vswitchd\n");
+    print_field(result, "version", "version", "", out);
+    print_field(result, "pid", "pid", "", out);
+    if (json_is_integer(uptime) && json_integer_value(uptime) >= 0) {
+        print_label("up for", out);
+        (void)fprintf(out, "%s\n", value_format_seconds((uint64_t)json_integer_value(uptime), text));
+    }
+    print_field_if_set(result, "memory", "memory", "", out);
+    (void)fprintf(out, "\n");
+    print_list(json_object_get(result, "workers"), columns, "no workers", out);
+}
+
+/* What add and set come to: nothing to say but where the guest is to attach. */
+static void show_added_vnic(const json_t *result, FILE *out)
+{
+    if (json_object_get(result, "socket") != NULL) {
+        print_title("vnic", result, out);
+        print_field(result, "mac", "mac", "", out);
+        print_field(result, "socket", "socket", "", out);
+    }
+}
+
+static void show_nothing(const json_t *result, FILE *out)
+{
+    (void)result;
+    (void)out;
+}
+
+void cli_show(const struct method_spec *spec, const json_t *result, FILE *out)
+{
+    static void (*const renderers[METHOD_COUNT])(const json_t *result, FILE *out) = {
+        [METHOD_SWITCH_ADD] = show_nothing,
+        [METHOD_SWITCH_SET] = show_nothing,
+        [METHOD_SWITCH_LIST] = show_switches,
+        [METHOD_SWITCH_SHOW] = show_switch,
+        [METHOD_SWITCH_REMOVE] = show_nothing,
+        [METHOD_VNIC_ADD] = show_added_vnic,
+        [METHOD_VNIC_SET] = show_nothing,
+        [METHOD_VNIC_LIST] = show_vnics,
+        [METHOD_VNIC_SHOW] = show_vnic,
+        [METHOD_VNIC_REMOVE] = show_nothing,
+        [METHOD_MAC_SHOW] = show_macs,
+        [METHOD_MAC_ADD] = show_nothing,
+        [METHOD_MAC_REMOVE] = show_nothing,
+        [METHOD_STATS_SHOW] = show_stats,
+        [METHOD_CAPTURE_LIST] = show_captures,
+        [METHOD_CAPTURE_STOP] = show_nothing,
+        [METHOD_CONFIG_SHOW] = show_json,
+        [METHOD_DAEMON_SHOW] = show_daemon,
+        [METHOD_DAEMON_STOP] = show_nothing,
+    };
+
+    if (renderers[spec->id] != NULL) {
+        renderers[spec->id](result, out);
+    } else {
+        print_fields(result, out);
+    }
+}
