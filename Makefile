@@ -174,8 +174,8 @@ demo: deps-demo
 # ---- packages, Debian's only -----------------------------------------------------------------------
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
              libevent-dev libsystemd-dev
-PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod
-PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev tshark tcpdump dpdk-dev \
+PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump
+PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev tshark dpdk-dev \
              iproute2 python3
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk
 deps:
