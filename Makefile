@@ -29,7 +29,8 @@ BASE    := -std=gnu11 $(CFLAGS) $(WARN) $(SANFLAGS) -MMD -MP -I. -D_GNU_SOURCE \
 
 # Asked of pkg-config when first used, because `make deps` may have to install it first.
 ask      = $(if $(asked_$(1)),,$(eval asked_$(1) := $(shell pkg-config $(2)) ))$(asked_$(1))
-DPDK_CF  = $(call ask,dpdk_cf,--cflags libdpdk) -DALLOW_EXPERIMENTAL_API
+# DPDK's headers are the system's: our warnings are for our own code.
+DPDK_CF  = $(patsubst -I%,-isystem %,$(call ask,dpdk_cf,--cflags libdpdk)) -DALLOW_EXPERIMENTAL_API
 DPDK_LD  = $(call ask,dpdk_ld,--libs libdpdk)
 CTL_CF   = $(call ask,ctl_cf,--cflags jansson libevent libsystemd)
 CTL_LD   = $(call ask,ctl_ld,--libs jansson libevent libsystemd)
