@@ -260,11 +260,11 @@ const struct method_spec method_table[METHOD_COUNT] = {
     [METHOD_CONFIG_CHECK] = {
         ROW(CONFIG_CHECK, "config", "check"),
         .help = "Check a state file as the daemon would at its start, changing nothing",
-        .example = "vswitchctl config check /var/lib/vswitch/state.json",
+        .example = "vswitchctl config check /var/lib/vswitch/config.json",
         .keys = {
             { .name = "file", .kind = METHOD_KIND_TEXT, .side = METHOD_SIDE_CLIENT,
               .positional = true, .required = true, .min = 1, .max = 4095,
-              .placeholder = "FILE", .help = "the file, up to about 60 KiB of it" },
+              .placeholder = "FILE", .help = "the file, of at most 64 KiB" },
             { .name = "text", .kind = METHOD_KIND_DOCUMENT, .side = METHOD_SIDE_WIRE,
               .required = true, .min = 0, .max = 65536, .placeholder = "TEXT",
               .help = "what is in the file" },
