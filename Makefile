@@ -7,7 +7,7 @@
 #   make demo        two real guests on a private switch, on a machine with nothing installed
 #   make test        everything: installs what is missing, builds, runs every suite
 #   make lint        layers, sizes, house rules          make unit hostile race integration
-#   make bench       speed against peers, as ratios      make fuzz [SECONDS=3600]
+#   make bench [BENCH=--quick]  speed against peers      make fuzz [SECONDS=3600]
 #   make install DESTDIR=... [PREFIX=/usr/local]         make deps deps-test deps-bench
 
 PREFIX  ?= /usr/local
@@ -166,7 +166,7 @@ fuzz: deps-test
 
 bench: deps-bench
 	$(MAKE) bench-bin
-	@tests/bench/run.sh
+	@tests/bench/run.sh $(BENCH)
 
 demo: deps-demo
 	$(MAKE) all
@@ -178,7 +178,7 @@ PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansso
 PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump
 PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev tshark dpdk-dev \
              iproute2 python3
-PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk
+PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)
 deps-demo:

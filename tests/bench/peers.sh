@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash
+# How each switch of the bench is started, for tests/bench/run.sh: a function start_PEER that leaves
+# two sockets, named by port_a[PEER] and port_b[PEER], and the processes in pids[PEER].  Each runs on
+# the switch core alone, in its own folder under $work, with its defaults otherwise.
+# shellcheck disable=SC2034,SC2154  # variables are shared with run.sh
+declare -A port_a port_b pids version
+
+# Runs a program in the background as part of a peer; its output goes to a log, and it dies with us.
+spawn() {
+    local peer=$1
+    shift
+    setpriv --pdeathsig KILL "$@" >>"$work/$peer.log" 2>&1 <&"$never_ends" &
+    pids[$peer]="${pids[$peer]:-} $!"
+}
+
+# Waits until a socket is there, as long as the peer's processes are.
+await() {
+    local peer=$1 socket=$2 i pid
+    for ((i = 0; i < 300; i++)); do
+        [ -S "$socket" ] && return 0
+        for pid in ${pids[$peer]}; do
+            kill -0 "$pid" 2>/dev/null || return 1
+        done
+        sleep 0.1
+    done
+    return 1
+}
+
+missing_vswitchd() {
+    [ -x "$bin/vswitchd" ] && [ -x "$bin/vswitchctl" ] && return 1
+    echo "it is not built: run make"
+}
+
+start_vswitchd() {
+    local dir=$work/vswitchd memory=()
+    mkdir -p "$dir/run" "$dir/state"
+    [ "$huge_mib" -gt 0 ] || memory=(--no-huge)
+    version[vswitchd]=$("$bin/vswitchd" --version 2>/dev/null | head -n 1)
+    spawn vswitchd "$bin/vswitchd" --run-dir "$dir/run" --state-dir "$dir/state" \
+        --cores "$switch_core" "${memory[@]}"
+    await vswitchd "$dir/run/vswitchd.sock" || return 1
+    local ctl=("$bin/vswitchctl" --run-dir "$dir/run")
+    {
+        "${ctl[@]}" switch add bench --type private --mtu 9000 &&
+            "${ctl[@]}" vnic add a --switch bench --mtu 9000 &&
+            "${ctl[@]}" vnic add b --switch bench --mtu 9000
+    } >>"$work/vswitchd.log" 2>&1 || return 1
+    port_a[vswitchd]=$dir/run/vnic/a.sock port_b[vswitchd]=$dir/run/vnic/b.sock
+}
+
+missing_testpmd() {
+    command -v dpdk-testpmd >/dev/null && return 1
+    echo "it is not installed: apt-get install dpdk-dev"
+}
+
+start_testpmd() {
+    local dir=$work/testpmd memory=(--in-memory -m "$huge_mib")
+    mkdir -p "$dir"
+    [ "$huge_mib" -gt 0 ] || memory=(--no-huge -m 256)
+    version[testpmd]="DPDK $(dpkg-query -W -f '${Version}' dpdk-dev 2>/dev/null)"
+    port_a[testpmd]=$dir/a.sock port_b[testpmd]=$dir/b.sock
+    spawn testpmd dpdk-testpmd --no-pci --file-prefix "bench$$" "${memory[@]}" \
+        --lcores "0@$load_core,1@$switch_core" \
+        --vdev "net_vhost0,iface=$dir/a.sock" --vdev "net_vhost1,iface=$dir/b.sock" -- \
+        --forward-mode=io --auto-start --nb-cores=1 --no-mlockall --total-num-mbufs=32768
+    await testpmd "$dir/b.sock"
+}
+
+missing_ovs() {
+    [ -x "$ovs_vswitchd" ] && command -v ovsdb-server ovs-vsctl ovsdb-tool >/dev/null && return 1
+    echo "it is not installed: apt-get install openvswitch-switch-dpdk"
+}
+
+ovs_vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+
+start_ovs() {
+    local dir=$work/ovs extra="--no-pci --in-memory"
+    mkdir -p "$dir"
+    [ "$huge_mib" -gt 0 ] || extra="--no-pci --no-huge"
+    local mib=$((huge_mib > 0 ? huge_mib : 256)) db=unix:$dir/db.sock
+    local vsctl=(ovs-vsctl --timeout=30 "--db=$db")
+    export OVS_RUNDIR=$dir OVS_LOGDIR=$dir OVS_DBDIR=$dir OVS_SYSCONFDIR=$dir
+    version[ovs]=$("$ovs_vswitchd" --version 2>/dev/null | head -n 1 | grep -o '[0-9.]*$')
+    {
+        ovsdb-tool create "$dir/conf.db" /usr/share/openvswitch/vswitch.ovsschema
+        spawn ovs ovsdb-server "$dir/conf.db" --remote="p$db" --unixctl="$dir/ovsdb.ctl"
+        await ovs "$dir/db.sock" || return 1
+        "${vsctl[@]}" --no-wait init
+        "${vsctl[@]}" --no-wait set Open_vSwitch . other_config:dpdk-init=true \
+            other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << switch_core)))" \
+            other_config:dpdk-lcore-mask="$(printf '0x%x' $((1 << load_core)))" \
+            other_config:dpdk-socket-mem="$mib" other_config:dpdk-extra="$extra"
+        spawn ovs "$ovs_vswitchd" "$db" --unixctl="$dir/vswitchd.ctl"
+        "${vsctl[@]}" add-br br0 -- set bridge br0 datapath_type=netdev -- \
+            add-port br0 a -- set interface a type=dpdkvhostuser -- \
+            add-port br0 b -- set interface b type=dpdkvhostuser
+    } >>"$work/ovs.log" 2>&1
+    port_a[ovs]=$dir/a port_b[ovs]=$dir/b
+    await ovs "$dir/b"
+}
+
+# Open vSwitch sizes its buffers by the MTU, so it is given the one that the next frames need.
+mtu_ovs() {
+    peer_signal CONT ovs
+    ovs-vsctl --timeout=30 "--db=unix:$work/ovs/db.sock" \
+        set interface a mtu_request="$1" -- set interface b mtu_request="$1" \
+        >>"$work/ovs.log" 2>&1
+    peer_signal STOP ovs
+}
+
+peer_signal() {
+    local signal=$1 pid
+    for pid in ${pids[$2]:-}; do
+        kill "-$signal" "$pid" 2>/dev/null
+    done
+}
+
+# Ends a peer, kindly at first.
+peer_end() {
+    local i pid
+    peer_signal TERM "$1"
+    peer_signal CONT "$1"
+    for pid in ${pids[$1]:-}; do
+        for ((i = 0; i < 50; i++)); do
+            kill -0 "$pid" 2>/dev/null || break
+            sleep 0.1
+        done
+        kill -KILL "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+    done
+    unset "pids[$1]"
+}

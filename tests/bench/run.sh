@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Compares this switch with others under the same load and prints one table of ratios.
+#
+# All switches are started once and stopped with SIGSTOP; then, for each case and each of them in
+# turn, one goes on, meets the load and is stopped again.  So what is compared ran within seconds
+# of each other.  The round trip of a cache line is measured before and after every single run,
+# because some machines change it by a factor of four without notice: runs are filed under "near" or
+# "far", and only runs of one kind are compared.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]... [--json]
+                          [--switch-core N] [--load-core N] [--no-huge]
+PEER is vswitchd, testpmd or ovs.  Progress goes to standard error, the table to standard output."
+rounds=3 seconds=0.5 json='' quick='' only=() load_core=0 switch_core=1 huge=yes
+bin=${VSWITCH_BIN:-build} tools=${BENCH_TOOLS:-build/tests/bench}
+HUGE_PAGES=1024 HUGE_MIB_EACH=256
+
+while [ $# -gt 0 ]; do
+    case $1 in
+    --quick) quick=yes rounds=1 seconds=0.3 ;;
+    --rounds) rounds=$2 && shift ;;
+    --seconds) seconds=$2 && shift ;;
+    --only) only+=("$2") && shift ;;
+    --json) json=--json ;;
+    --switch-core) switch_core=$2 && shift ;;
+    --load-core) load_core=$2 && shift ;;
+    --no-huge) huge='' ;;
+    *) echo "$usage" >&2 && exit 2 ;;
+    esac
+    shift
+done
+if ! [[ $rounds =~ ^[1-9][0-9]*$ && $seconds =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
+    echo "$usage" >&2
+    exit 2
+fi
+[ ${#only[@]} -gt 0 ] || only=(vswitchd testpmd ovs)
+
+say() { echo "$*" >&2; }
+
+if [ "$(nproc)" -lt 2 ]; then
+    say "Two cores are needed, one for the switch and one for the load; this machine has one."
+    exit 1
+fi
+
+work=$(mktemp -d /tmp/vswitch-bench.XXXXXX)
+results=$work/results
+: >"$results"
+mkfifo "$work/never-ends"
+exec {never_ends}<>"$work/never-ends"    # some switches end when standard input does
+# shellcheck source=tests/bench/peers.sh
+. tests/bench/peers.sh
+
+# ---- tidy up, whatever happens -------------------------------------------------------------------
+huge_before=$(cat /proc/sys/vm/nr_hugepages)
+finish() {
+    local peer
+    trap '' INT TERM
+    for peer in "${!pids[@]}"; do
+        peer_end "$peer"
+    done
+    if [ "$(cat /proc/sys/vm/nr_hugepages)" != "$huge_before" ]; then
+        echo "$huge_before" >/proc/sys/vm/nr_hugepages 2>/dev/null
+    fi
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# ---- memory ----------------------------------------------------------------------------------------
+huge_mib=0
+huge_free() { awk '/^HugePages_Free/ {free = $2} /^Hugepagesize/ {size = $2}
+                   END {print int(free * size / 1024)}' /proc/meminfo; }
+if [ -n "$huge" ]; then
+    if [ "$huge_before" -lt "$HUGE_PAGES" ]; then
+        { echo "$HUGE_PAGES" >/proc/sys/vm/nr_hugepages; } 2>/dev/null
+    fi
+    if [ "$(huge_free)" -ge $((${#only[@]} * HUGE_MIB_EACH + 512)) ]; then
+        huge_mib=$HUGE_MIB_EACH
+    fi
+fi
+[ "$huge_mib" -gt 0 ] || say "No hugepages: all switches run on 4 KiB pages and are slower for it."
+
+# ---- one run ---------------------------------------------------------------------------------------
+round_trip_ns() {
+    "$tools/round_trip" "$load_core" "$switch_core" | sed -n 's/.*"round_trip_ns": \([0-9]*\).*/\1/p'
+}
+
+# Runs one case against one peer and files the result with the round trips around it.
+run_case() {
+    local round=$1 peer=$2 name=$3 program=$4 before after line
+    shift 4
+    before=$(round_trip_ns)
+    peer_signal CONT "$peer"
+    if line=$("$tools/$program" --port "${port_a[$peer]}" --port "${port_b[$peer]}" \
+        --core "$load_core" --seconds "$seconds" "$@" 2>"$work/error"); then
+        sleep 0.1    # the switch notices that its guests are gone
+    else
+        line=null
+        say "  $peer, $name: $(tail -n 1 "$work/error")"
+    fi
+    peer_signal STOP "$peer"
+    after=$(round_trip_ns)
+    printf '{"round": %d, "peer": "%s", "case": "%s", "round_trip_ns": [%d, %d], "result": %s}\n' \
+        "$round" "$peer" "$name" "$before" "$after" "$line" >>"$results"
+    say "  round $round, ${before}-${after} ns, $peer, $name:" \
+        "$(sed -n 's/.*"frames_per_s": \([0-9]*\).*/\1 frames\/s/p
+                   s/.*"\(p50_us": [0-9.]*, "p99_us": [0-9.]*\).*/\1/p' <<<"$line" | tr -d '"')"
+}
+
+# A line for each: name | program | arguments.
+jumbo="9000 bytes"
+cases() {
+    local size ways flow mac
+    for size in 64 1500; do
+        for ways in "one way" "both ways"; do
+            for flow in "1 flow" "30000 flows"; do
+                for mac in "1 MAC" "1000 MACs"; do
+                    [ -n "$quick" ] && [ "$flow$mac" != "1 flow1 MAC" ] && continue
+                    echo "$size bytes, $ways, $flow, $mac | load |" \
+                        "--size $size --flows ${flow% *} --macs ${mac% *}" \
+                        "$([ "$ways" = "one way" ] || echo --both-ways)"
+                done
+            done
+        done
+    done
+    for size in 64 1500; do
+        echo "$size bytes, latency, one in flight | latency | --size $size"
+        echo "$size bytes, latency at 100,000/s | latency | --size $size --rate 100000"
+    done
+    [ -z "$quick" ] || return
+    echo "$jumbo, one way | load | --size 9000"
+    echo "$jumbo, both ways | load | --size 9000 --both-ways"
+}
+
+# ---- all of them -----------------------------------------------------------------------------------
+say "Round trip of a cache line between cores $load_core and $switch_core: $(round_trip_ns) ns"
+peers=()
+for peer in "${only[@]}"; do
+    case $peer in
+    vswitchd | testpmd | ovs) ;;
+    *) say "There is no peer \"$peer\"; there are vswitchd, testpmd and ovs." && exit 2 ;;
+    esac
+    if why=$("missing_$peer"); then
+        say "$peer is left out, because $why"
+    elif "start_$peer"; then
+        peers+=("$peer")
+        sleep 1
+        peer_signal STOP "$peer"
+        say "$peer ${version[$peer]:-} is ready"
+    else
+        say "$peer is left out, because it did not start; its last words:"
+        tail -n 5 "$work/$peer.log" >&2
+        peer_end "$peer"
+    fi
+done
+if [ ${#peers[@]} -eq 0 ]; then
+    say "No switch to measure is left."
+    exit 1
+fi
+
+for ((round = 1; round <= rounds; round++)); do
+    while IFS='|' read -r name program arguments; do
+        name=${name% } program=${program// /}
+        for peer in "${peers[@]}"; do
+            if [ "$peer" = ovs ] && [ "$name" = "$jumbo, one way" ]; then
+                mtu_ovs 9000
+            fi
+            # shellcheck disable=SC2086
+            run_case "$round" "$peer" "$name" "$program" $arguments
+        done
+    done < <(cases)
+    [ -n "$quick" ] || [ -z "${pids[ovs]:-}" ] || mtu_ovs 1500
+done
+python3 tests/bench/table.py $json "$results"

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Turns the results of tests/bench/run.sh, one JSON value a line, into one table.
+
+A run is "near" or "far" by the round trip of a cache line just before and just after it; one that
+began in one state and ended in the other compares with nothing and is only counted.  Ratios are of
+medians within one state: more than 1 means that vswitchd is better, for rates and for latencies.
+"""
+import json
+import statistics
+import sys
+
+NEAR_BELOW_NS = 180
+OURS = "vswitchd"
+
+
+def state_of(run):
+    """near, far, or mixed."""
+    near = [ns < NEAR_BELOW_NS for ns in run["round_trip_ns"]]
+    return "mixed" if near[0] != near[1] else "near" if near[0] else "far"
+
+
+def middle(values):
+    """Median and spread (highest - lowest), the spread in percent of the median."""
+    median = statistics.median(values)
+    spread = 100 * (max(values) - min(values)) / median if median else 0.0
+    return {"median": median, "spread_percent": round(spread, 1), "runs": len(values)}
+
+
+def summarise(runs):
+    """{state: {case: {peer: {measure: middle}}}} in the order in which things ran."""
+    values = {}
+    for run in runs:
+        result = run["result"]
+        if result is None:
+            continue
+        keys = ("frames_per_s", "gbit_per_s") if "frames_per_s" in result else ("p50_us", "p99_us")
+        peers = values.setdefault(state_of(run), {}).setdefault(run["case"], {})
+        for key in keys:
+            peers.setdefault(run["peer"], {}).setdefault(key, []).append(result[key])
+    return {state: {case: {peer: {key: middle(v) for key, v in measures.items()}
+                           for peer, measures in peers.items()}
+                    for case, peers in cases.items()}
+            for state, cases in values.items()}
+
+
+def ratio(peers, peer, key):
+    """How many times better ours is, or None."""
+    if OURS not in peers or peer not in peers or peer == OURS:
+        return None
+    ours, theirs = peers[OURS][key]["median"], peers[peer][key]["median"]
+    if not ours or not theirs:
+        return None
+    return theirs / ours if key.endswith("_us") else ours / theirs
+
+
+def cell(peers, peer):
+    """One peer's figures in one row."""
+    if peer not in peers:
+        return "-"
+    measures = peers[peer]
+    if "frames_per_s" in measures:
+        rate, gbit = measures["frames_per_s"], measures["gbit_per_s"]
+        text = (f"{rate['median'] / 1e6:6.2f} M/s {gbit['median']:6.2f} Gbit/s "
+                f"±{rate['spread_percent']:.0f}%".ljust(30))
+        better = ratio(peers, peer, "frames_per_s")
+    else:
+        p50, p99 = measures["p50_us"], measures["p99_us"]
+        text = (f"p50 {p50['median']:6.2f} us  p99 {p99['median']:6.2f} us "
+                f"±{p50['spread_percent']:.0f}%".ljust(30))
+        better = ratio(peers, peer, "p50_us")
+    return text + (f" x{better:.2f}" if better else "")
+
+
+def table(runs, summary):
+    """The lines for people."""
+    peers = list(dict.fromkeys(run["peer"] for run in runs))
+    trips = [ns for run in runs for ns in run["round_trip_ns"]]
+    states = [state_of(run) for run in runs]
+    yield (f"Round trip of a cache line: median {statistics.median(trips):.0f} ns, "
+           f"{min(trips)} to {max(trips)} ns; runs: {states.count('near')} near "
+           f"(< {NEAR_BELOW_NS} ns), {states.count('far')} far, "
+           f"{states.count('mixed')} between (left out).")
+    yield ("Medians ± spread (highest - lowest, of frames/s or p50); xN: vswitchd is N times better "
+           "than this peer; Gbit/s counts frames without FCS.")
+    for state in ("near", "far"):
+        rows = summary.get(state)
+        if not rows:
+            continue
+        lines = [[case] + [cell(found, peer) for peer in peers] for case, found in rows.items()]
+        lines.insert(0, [f"cores {state}"] + peers)
+        wide = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+        yield ""
+        for line in lines:
+            yield "  ".join(text.ljust(w) for text, w in zip(line, wide)).rstrip()
+
+
+def main(arguments):
+    as_json = "--json" in arguments
+    with open(arguments[-1], encoding="utf-8") as file:
+        runs = [json.loads(line) for line in file]
+    summary = summarise(runs)
+    if as_json:
+        for cases in summary.values():
+            for peers in cases.values():
+                for peer, measures in peers.items():
+                    for key, value in measures.items():
+                        value["ratio"] = ratio(peers, peer, key)
+        print(json.dumps({"near_below_ns": NEAR_BELOW_NS, "summary": summary, "runs": runs}))
+        return
+    print("\n".join(table(runs, summary)))
+
+
+main(sys.argv[1:])
