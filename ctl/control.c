@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/control.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "ctl/captures.h"
+#include "ctl/log.h"
+#include "ctl/notices.h"
+#include "ctl/persist.h"
+#include "ctl/resources.h"
+#include "switch/mac_table.h"
+#include "vnic/vhost_control.h"
+
+uint32_t control_now_s(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint32_t)now.tv_sec;
+}
+
+/* ---- the commit --------------------------------------------------------------------------------- */
+
+struct vswitch_model *control_edit(const struct control *control, struct error *error)
+{
+    struct vswitch_model *wanted = vswitch_model_copy(control->model);
+
+    if (wanted == NULL) {
+        (void)error_set(error, ENOMEM, "There is no memory left to prepare the change.");
+    }
+    return wanted;
+}
+
+/* The fabric of @p model, with the captures that watch it.  @return owned, or NULL and a sentence */
+static struct fabric *compile(struct control *control, const struct vswitch_model *model,
+                              const struct control_resources *resources, struct error *error)
+{
+    const struct fabric_binding binding = {
+        .table = resources->table,
+        .endpoint = resources->endpoint,
+        .worker_count = dataplane_worker_count(control->config.dataplane),
+    };
+    const uint32_t generation = control->fabric == NULL ? 1 : control->fabric->generation + 1;
+    struct fabric *fabric = fabric_compile(model, &binding, generation);
+    struct capture_watch *watch = NULL;
+
+    if (fabric == NULL) {
+        (void)error_set(error, ENOMEM, "There is no memory left to compile the change.");
+        return NULL;
+    }
+    if (captures_watch(control->captures, model, &watch, error) != 0) {
+        fabric_destroy(fabric);
+        return NULL;
+    }
+    fabric->watch = watch;
+    return fabric;
+}
+
+static void drop_fabric(struct fabric *fabric)
+{
+    if (fabric != NULL) {
+        capture_watch_destroy(fabric->watch);
+        fabric_destroy(fabric);
+    }
+}
+
+static void publish(struct control *control, struct fabric *fabric)
+{
+    struct fabric *before = dataplane_publish(control->config.dataplane, fabric);
+
+    control->fabric = fabric;
+    drop_fabric(before);
+}
+
+/*
+ * Keeps the change on disk.  A save that failed can have replaced the file already, when it was the
+ * directory that could not be synced; so the state in force is written back, as far as the disk lets.
+ */
+static int keep(struct control *control, const struct vswitch_model *wanted, struct error *error)
+{
+    int rc;
+
+    if (!control->keeping) {
+        return 0;
+    }
+    rc = persist_save(control->config.state_dir, wanted, error);
+    if (rc != 0) {
+        (void)persist_save(control->config.state_dir, control->model, NULL);
+    }
+    return rc;
+}
+
+int control_commit(struct control *control, struct vswitch_model *wanted, int edited,
+                   struct error *error)
+{
+    struct control_resources made;
+    struct fabric *fabric = NULL;
+    int rc = edited;
+
+    if (rc != 0) {
+        vswitch_model_destroy(wanted);
+        return rc;
+    }
+    rc = resources_make(control, wanted, &made, error);
+    if (rc == 0) {
+        fabric = compile(control, wanted, &made, error);
+        rc = fabric == NULL ? -ENOMEM : keep(control, wanted, error);
+    }
+    if (rc != 0) {
+        drop_fabric(fabric);
+        resources_undo(control, wanted, &made);
+        vswitch_model_destroy(wanted);
+        return rc;
+    }
+
+    publish(control, fabric);
+    resources_settle(control, wanted, &made);
+    vswitch_model_destroy(control->model);
+    control->model = wanted;
+    captures_published(control->captures, wanted);
+    return 0;
+}
+
+int control_refresh(struct control *control, struct error *error)
+{
+    struct fabric *fabric = compile(control, control->model, &control->resources, error);
+
+    if (fabric == NULL) {
+        return -ENOMEM;
+    }
+    publish(control, fabric);
+    captures_published(control->captures, control->model);
+    return 0;
+}
+
+int control_socket_path(const struct control *control, const char *vnic_name, char *path,
+                        size_t path_size, struct error *error)
+{
+    const int len = snprintf(path, path_size, "%s/vnic/%s.sock", control->config.run_dir,
+                             vnic_name);
+
+    if (len < 0 || (size_t)len >= path_size) {
+        return error_set(error, ENAMETOOLONG, "vNIC \"%s\": its socket's path would be longer than "
+                         "the %zu characters a unix socket can have; choose a shorter name, or a "
+                         "shorter --run-dir", vnic_name, path_size - 1);
+    }
+    return 0;
+}
+
+const struct vswitch_switch *control_find_switch(const struct control *control, const char *name,
+                                                 struct error *error)
+{
+    const struct vswitch_switch *found = vswitch_find(control->model, name);
+
+    if (found == NULL) {
+        (void)error_set(error, ENOENT, "there is no switch named \"%s\"; switch list shows those "
+                        "there are", name);
+    }
+    return found;
+}
+
+const struct vswitch_vnic *control_find_vnic(const struct control *control, const char *name,
+                                             struct error *error)
+{
+    const struct vswitch_vnic *found = vswitch_find_vnic(control->model, name);
+
+    if (found == NULL) {
+        (void)error_set(error, ENOENT, "there is no vNIC named \"%s\"; vnic list shows those there "
+                        "are", name);
+    }
+    return found;
+}
+
+/* ---- start and stop ----------------------------------------------------------------------------- */
+
+/*
+ * What goes after 00:15:5d in the addresses of the pool: as Hyper-V does, the last two octets of the
+ * host's first address, so that hosts of one network choose differently; by lot if it has none.
+ */
+static uint16_t choose_pool_octets(void)
+{
+    struct ifaddrs *list = NULL;
+    uint16_t octets = 0;
+    bool found = false;
+
+    if (getifaddrs(&list) != 0) {
+        list = NULL;
+    }
+    for (const struct ifaddrs *i = list; i != NULL && !found; i = i->ifa_next) {
+        if (i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET &&
+            (i->ifa_flags & IFF_LOOPBACK) == 0) {
+            struct sockaddr_in address;
+
+            memcpy(&address, i->ifa_addr, sizeof(address));
+            octets = (uint16_t)ntohl(address.sin_addr.s_addr);
+            found = true;
+        }
+    }
+    freeifaddrs(list);
+    if (!found && getrandom(&octets, sizeof(octets), 0) != sizeof(octets)) {
+        octets = 0;
+    }
+    return octets;
+}
+
+/* What to start with.  @return 0, or a negative errno and a sentence */
+static int load(struct control *control, struct vswitch_model **wanted, struct error *error)
+{
+    int rc = persist_load(control->config.state_dir, wanted, error);
+
+    if (rc == -ENOENT) {
+        *wanted = vswitch_model_create(choose_pool_octets());
+        rc = *wanted != NULL ? 0 : error_set(error, ENOMEM, "There is no memory left to start.");
+    }
+    return rc;
+}
+
+static int restore(struct control *control, struct error *error)
+{
+    struct vswitch_model *wanted;
+    int rc = load(control, &wanted, error);
+
+    if (rc == 0) {
+        control->restoring = true;
+        rc = control_commit(control, wanted, 0, error);
+        control->restoring = false;
+    }
+    if (rc == 0 && control->model->switch_count > 0) {
+        log_info("%s/%s: %zu switches and %zu vNICs are back", control->config.state_dir,
+                 PERSIST_FILE_NAME, control->model->switch_count, control->model->vnic_count);
+    }
+    control->keeping = rc == 0;
+    return rc;
+}
+
+/* The hooks of librte_vhost's thread; the context is the one control of the process. */
+
+static void hook_wait(void *context)
+{
+    const struct control *control = context;
+
+    dataplane_wait(control->config.dataplane);
+}
+
+static void hook_wake(void *context)
+{
+    const struct control *control = context;
+
+    dataplane_wake(control->config.dataplane);
+}
+
+static void hook_changed(void *context, uint16_t port)
+{
+    const struct control *control = context;
+
+    notices_port_changed(control->notices, port);
+}
+
+int control_start(const struct control_config *config, struct control **out, struct error *error)
+{
+    static struct vhost_control_hooks hooks = {
+        .wait_for_workers = hook_wait, .wake_workers = hook_wake, .changed = hook_changed,
+    };
+    struct control *control = calloc(1, sizeof(*control));
+    int rc = -ENOMEM;
+
+    if (control == NULL) {
+        return error_set(error, ENOMEM, "There is no memory left to start.");
+    }
+    control->config = *config;
+    control->started_s = control_now_s();
+    control->model = vswitch_model_create(0);
+    if (control->model == NULL) {
+        (void)error_set(error, ENOMEM, "There is no memory left to start.");
+    } else {
+        control->captures = captures_create(control, error);
+        control->notices = notices_create(control, error);
+    }
+    if (control->captures != NULL && control->notices != NULL) {
+        hooks.context = control;
+        vhost_control_start(&hooks);
+        rc = restore(control, error);
+    }
+    if (rc != 0) {
+        control_stop(control);
+        return rc;
+    }
+    *out = control;
+    return 0;
+}
+
+void control_stop(struct control *control)
+{
+    struct vswitch_model *nothing = control == NULL ? NULL : vswitch_model_create(0);
+    struct error error = { 0 };
+
+    if (control == NULL) {
+        return;
+    }
+    control->keeping = false;
+    if (nothing == NULL || control->model == NULL || control->captures == NULL ||
+        control->notices == NULL || control_commit(control, nothing, 0, &error) != 0) {
+        log_error("The vNICs are left to the end of the process, as memory is short");
+        return;
+    }
+    captures_destroy(control->captures);
+    notices_destroy(control->notices);
+    vswitch_model_destroy(control->model);
+    free(control);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * vnic add, set, list, show, remove.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "ctl/control.h"
+#include "ctl/method_serve.h"
+#include "ctl/report.h"
+
+/* Answers with the vNIC as `vnic show` does, so that whoever adds it learns its socket. */
+static int answer_vnic(const struct control *control, struct rpc_call *call, struct error *error)
+{
+    const struct vswitch_vnic *vnic = control_find_vnic(control, method_text(call, "name"), error);
+
+    return vnic == NULL ? -ENOENT : method_answer(call, report_vnic_whole(control, vnic), error);
+}
+
+/* Changes in @p vnic what is given. */
+static void take_given(const struct rpc_call *call, struct vswitch_vnic *vnic)
+{
+    const char *owner = method_text(call, "socket_owner");
+    const char *group = method_text(call, "socket_group");
+
+    vnic->mtu_bytes = (uint32_t)method_number(call, "mtu", vnic->mtu_bytes);
+    vnic->mac = method_mac(call, "mac", vnic->mac);
+    if (owner != NULL) {
+        (void)snprintf(vnic->socket_owner, sizeof(vnic->socket_owner), "%s", owner);
+    }
+    if (group != NULL) {
+        (void)snprintf(vnic->socket_group, sizeof(vnic->socket_group), "%s", group);
+    }
+}
+
+int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
+{
+    struct control *control = context;
+    struct vswitch_model *wanted = control_edit(control, error);
+    struct vswitch_vnic added = { .queues = (uint16_t)method_number(call, "queues", 1) };
+    int rc;
+
+    if (wanted == NULL) {
+        return -ENOMEM;
+    }
+    (void)snprintf(added.name, sizeof(added.name), "%s", method_text(call, "name"));
+    take_given(call, &added);
+    rc = control_commit(control, wanted,
+                        vswitch_add_vnic(wanted, method_text(call, "switch"), &added, error), error);
+    return rc != 0 ? rc : answer_vnic(control, call, error);
+}
+
+int method_vnic_set(void *context, struct rpc_call *call, struct error *error)
+{
+    struct control *control = context;
+    const struct vswitch_vnic *is = control_find_vnic(control, method_text(call, "name"), error);
+    struct vswitch_model *wanted = is == NULL ? NULL : control_edit(control, error);
+    struct vswitch_vnic set;
+    int rc;
+
+    if (wanted == NULL) {
+        return -error->code;
+    }
+    set = *is;
+    take_given(call, &set);
+    rc = control_commit(control, wanted, vswitch_set_vnic(wanted, &set, error), error);
+    return rc != 0 ? rc : answer_vnic(control, call, error);
+}
+
+int method_vnic_list(void *context, struct rpc_call *call, struct error *error)
+{
+    const struct control *control = context;
+    const char *name = method_text(call, "switch");
+    const struct vswitch_switch *on = name == NULL ? NULL
+                                                   : control_find_switch(control, name, error);
+    json_t *list;
+
+    if (name != NULL && on == NULL) {
+        return -ENOENT;
+    }
+    list = json_array();
+    for (size_t i = 0; i < control->model->vnic_count && list != NULL; i++) {
+        const struct vswitch_vnic *vnic = &control->model->vnics[i];
+
+        if ((on == NULL || vnic->switch_id == on->id) &&
+            json_array_append_new(list, report_vnic(control, vnic)) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return method_answer(call, list, error);
+}
+
+int method_vnic_show(void *context, struct rpc_call *call, struct error *error)
+{
+    return answer_vnic(context, call, error);
+}
+
+int method_vnic_remove(void *context, struct rpc_call *call, struct error *error)
+{
+    struct control *control = context;
+    struct vswitch_model *wanted = control_edit(control, error);
+
+    if (wanted == NULL) {
+        return -ENOMEM;
+    }
+    return control_commit(control, wanted,
+                          vswitch_remove_vnic(wanted, method_text(call, "name"), error), error);
+}

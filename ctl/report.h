@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What is there, as JSON: the objects that the results of several methods are made of.
+ *
+ * The keys are those that scripts rely on: a key is added freely, and never renamed.  Every counter
+ * and every reason is always there, zeros too, so that a script needs no case for "not yet".
+ */
+#ifndef CTL_REPORT_H
+#define CTL_REPORT_H
+
+#include <jansson.h>
+
+#include "ctl/control.h"
+#include "dataplane/counters.h"
+
+/* All return owned, or NULL when memory is short; json_pack("o") passes such a NULL on. */
+
+/** {from_frames, from_bytes, ...} */
+json_t *report_counters(const struct port_counters *counters);
+/** {"receiver had no free buffers": 0, ...} */
+json_t *report_drops(const struct port_counters *counters);
+
+/** A port of a switch: {switch, name, kind, state, vlan, the counters, drops}. */
+json_t *report_port(const struct control *control, const struct vswitch_vnic *vnic);
+/** The ports of a switch. */
+json_t *report_ports(const struct control *control, const struct vswitch_switch *of);
+/** What the ports of a switch counted, together: {counters, drops}. */
+json_t *report_totals(const struct control *control, const struct vswitch_switch *of);
+
+/** What `switch list` says of a switch. */
+json_t *report_switch(const struct control *control, const struct vswitch_switch *of);
+/** What `switch show` says: that, with ports and totals. */
+json_t *report_switch_whole(const struct control *control, const struct vswitch_switch *of);
+
+/** What `vnic list` says of a vNIC. */
+json_t *report_vnic(const struct control *control, const struct vswitch_vnic *vnic);
+/** What `vnic show` says: that, with the guest's side, counters and drops. */
+json_t *report_vnic_whole(const struct control *control, const struct vswitch_vnic *vnic);
+
+#endif
