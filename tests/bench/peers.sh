@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
 # How each switch of the bench is started, for tests/bench/run.sh: a function start_PEER that leaves
-# two sockets, named by port_a[PEER] and port_b[PEER], and the processes in pids[PEER].  Each runs on
-# the switch core alone, in its own folder under $work, with its defaults otherwise.
+# two sockets, named by port_a[PEER] and port_b[PEER], and the processes in pids[PEER].  Each runs
+# on the switch core alone, in its own folder under $work, with its defaults otherwise.
 # shellcheck disable=SC2034,SC2154  # variables are shared with run.sh
 declare -A port_a port_b pids version
 

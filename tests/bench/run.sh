@@ -68,7 +68,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# ---- memory ----------------------------------------------------------------------------------------
+# ---- memory --------------------------------------------------------------------------------------
 huge_mib=0
 huge_free() { awk '/^HugePages_Free/ {free = $2} /^Hugepagesize/ {size = $2}
                    END {print int(free * size / 1024)}' /proc/meminfo; }
@@ -82,9 +82,10 @@ if [ -n "$huge" ]; then
 fi
 [ "$huge_mib" -gt 0 ] || say "No hugepages: all switches run on 4 KiB pages and are slower for it."
 
-# ---- one run ---------------------------------------------------------------------------------------
+# ---- one run -------------------------------------------------------------------------------------
 round_trip_ns() {
-    "$tools/round_trip" "$load_core" "$switch_core" | sed -n 's/.*"round_trip_ns": \([0-9]*\).*/\1/p'
+    "$tools/round_trip" "$load_core" "$switch_core" |
+        sed -n 's/.*"round_trip_ns": \([0-9]*\).*/\1/p'
 }
 
 # Runs one case against one peer and files the result with the round trips around it.
@@ -134,7 +135,7 @@ cases() {
     echo "$jumbo, both ways | load | --size 9000 --both-ways"
 }
 
-# ---- all of them -----------------------------------------------------------------------------------
+# ---- all of them ---------------------------------------------------------------------------------
 say "Round trip of a cache line between cores $load_core and $switch_core: $(round_trip_ns) ns"
 peers=()
 for peer in "${only[@]}"; do

@@ -81,8 +81,8 @@ def table(runs, summary):
            f"{min(trips)} to {max(trips)} ns; runs: {states.count('near')} near "
            f"(< {NEAR_BELOW_NS} ns), {states.count('far')} far, "
            f"{states.count('mixed')} between (left out).")
-    yield ("Medians ± spread (highest - lowest, of frames/s or p50); xN: vswitchd is N times better "
-           "than this peer; Gbit/s counts frames without FCS.")
+    yield ("Medians ± spread (highest - lowest, of frames/s or p50); xN: vswitchd is N times "
+           "better than this peer; Gbit/s counts frames without FCS.")
     for state in ("near", "far"):
         rows = summary.get(state)
         if not rows:
