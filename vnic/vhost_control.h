@@ -6,11 +6,16 @@
  * Its thread calls us back around every message.  Before a message that may change memory, rings,
  * features or notification descriptors, the vNIC's live device is retired: NULL is published, one
  * grace period waited, ring indices handed back to the library.  After it the device is built anew
- * from what the library now says, checked, and published.  No worker is ever stopped for this, and a
- * worker never calls into the library (its calls take locks that are held around our hooks).
+ * from what the library now says, checked, and published.  No worker is ever stopped for this, and
+ * a worker never calls into the library (its calls take locks that are held around our hooks).
  *
  * Memory that its owner truncates while it is mapped raises SIGBUS in whoever touches it; see
  * guest_fault.h for what happens then.
+ *
+ * A frontend is a process of its own and may be as hostile as its guest: vhost_control_message.c
+ * decides which of its messages the library sees.  What remains is this: eventfds are shared, so
+ * one that fills its own call descriptor and makes it blocking at the same moment could hold a
+ * worker.
  *
  * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits).
  */
@@ -24,7 +29,10 @@
 #include "switch/error.h"
 #include "vnic/vnic.h"
 
-/* How this layer reaches the workers it knows nothing of. */
+/*
+ * How this layer reaches the workers it knows nothing of.  Called on librte_vhost's thread, and on
+ * the control thread within vhost_control_remove(); a hook does not call back into this layer.
+ */
 struct vhost_control_hooks {
     void (*wait_for_workers)(void *context);   /* returns when no worker holds an old live device */
     void (*wake_workers)(void *context);       /* a new live device stands: have a look */
@@ -77,7 +85,7 @@ struct vnic *vhost_control_add(const struct vhost_control_config *config, struct
  */
 void vhost_control_remove(struct vnic *vnic);
 
-/** Changes mode-independent ownership of the socket.  @return 0 or a negative errno and a sentence. */
+/** Gives the socket to another owner and group.  @return 0, or a negative errno and a sentence. */
 int vhost_control_chown(struct vnic *vnic, uid_t owner, gid_t group, struct error *error);
 
 void vhost_control_status(const struct vnic *vnic, struct vhost_status *status);

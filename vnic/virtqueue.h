@@ -35,6 +35,8 @@
     X(INDIRECT_SIZE,   "an indirect table's length is no multiple of a descriptor, or too long") \
     X(INDIRECT_ALIGN,  "an indirect table is misaligned")                                       \
     X(HEADER_MISSING,  "a chain is shorter than the virtio-net header")                         \
+    X(RING_PLACE,      "a ring is misaligned or not wholly inside the guest's memory")          \
+    X(NOTIFY_FD,       "a ring's notification descriptor is not an eventfd")                    \
     X(MEMORY_GONE,     "the memory behind the guest was truncated or taken away")
 
 enum virtqueue_fault {

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Around every message of a frontend: what librte_vhost calls, and what it is not shown.
+ *
+ * Only the messages below reach the library, each with a payload of its full length and a ring that
+ * exists.  The others are refused here, because the library acts on them whether or not they were
+ * negotiated: one waits in a read for the frontend's answer, with every vNIC's channel behind it;
+ * one allocates as much memory as two 16-bit numbers ask for; one leaks a descriptor each time.
+ *
+ * A message that changes anything a worker uses retires the live device before the library acts
+ * and builds it anew after.  When the library refuses the message there is no call after it; then
+ * the next message, whatever it is, builds.
+ *
+ * A vNIC has one frontend.  A connection becomes its frontend when it says its first word, not when
+ * it is accepted: by then the library has seen the end of a predecessor that died before this one
+ * connected, while a second live frontend finds the vNIC taken and is sent away.
+ */
+#include "vnic/vhost_control_device.h"
+
+#include <linux/vhost_types.h>
+#include <linux/virtio_net.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_version.h>
+#include <rte_vhost.h>
+
+#include "vnic/guest_fault.h"
+#include "vnic/vhost_socket.h"
+
+#define FEATURE(bit) (UINT64_C(1) << (bit))
+
+/* Requests of the protocol by their numbers there. */
+enum request {
+    GET_FEATURES = 1, SET_FEATURES = 2, SET_OWNER = 3, RESET_OWNER = 4, SET_MEM_TABLE = 5,
+    SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_BASE = 10, GET_VRING_BASE = 11,
+    SET_VRING_KICK = 12, SET_VRING_CALL = 13, SET_VRING_ERR = 14, GET_PROTOCOL_FEATURES = 15,
+    SET_PROTOCOL_FEATURES = 16, GET_QUEUE_NUM = 17, SET_VRING_ENABLE = 18, SEND_RARP = 19,
+    NET_SET_MTU = 20, REQUEST_COUNT
+};
+
+#define MEMORY_HEAD_BYTES   8u     /* of SET_MEM_TABLE: the number of regions and padding */
+#define MEMORY_REGION_BYTES 32u
+#define RING_INDEX_MASK     0xffu  /* of SET_VRING_KICK, _CALL, _ERR */
+
+/*
+ * A message as the library hands it to its hooks, and behind it the descriptors that came along.
+ * The library does not close them when a hook answers in its place, and gives no way to reach them;
+ * so their place is known here, for the one release it is known of, and used only when what is
+ * there looks as it must.
+ */
+struct message {
+    uint32_t request;
+    uint32_t flags;
+    uint32_t size_bytes;           /* of the payload */
+    union {
+        uint64_t u64;
+        uint32_t region_count;
+        struct vhost_vring_state state;
+        struct vhost_vring_addr addr;
+        uint8_t bytes[632];
+    } payload;
+    int32_t fd[GUEST_MEMORY_REGIONS_MAX];      /* -1: none */
+    int32_t fd_count;
+} __attribute__((packed));
+static_assert(RTE_VERSION >= RTE_VERSION_NUM(22, 11, 0, 0) &&
+              RTE_VERSION < RTE_VERSION_NUM(23, 3, 0, 0),
+              "look up struct vhu_msg_context of this release");
+
+/* Which ring a message is about. */
+enum ring_field { RING_NONE, RING_IN_STATE, RING_IN_ADDR, RING_IN_U64 };
+
+struct rule {
+    bool passes;                   /* the library may see it */
+    bool changes;                  /* what workers use; retire first */
+    uint8_t ring;                  /* enum ring_field */
+    uint8_t size_bytes;            /* of the payload, at least */
+};
+
+static const struct rule rules[REQUEST_COUNT] = {
+    [GET_FEATURES]          = { .passes = true },
+    [SET_FEATURES]          = { .passes = true, .changes = true, .size_bytes = 8 },
+    [SET_OWNER]             = { .passes = true },
+    [RESET_OWNER]           = { .passes = true, .changes = true },
+    [SET_MEM_TABLE]         = { .passes = true, .changes = true, .size_bytes = MEMORY_HEAD_BYTES },
+    [SET_VRING_NUM]         = { true, true, RING_IN_STATE, sizeof(struct vhost_vring_state) },
+    [SET_VRING_ADDR]        = { true, true, RING_IN_ADDR, sizeof(struct vhost_vring_addr) },
+    [SET_VRING_BASE]        = { true, true, RING_IN_STATE, sizeof(struct vhost_vring_state) },
+    [GET_VRING_BASE]        = { true, true, RING_IN_STATE, sizeof(struct vhost_vring_state) },
+    [SET_VRING_KICK]        = { true, true, RING_IN_U64, 8 },
+    [SET_VRING_CALL]        = { true, true, RING_IN_U64, 8 },
+    [SET_VRING_ERR]         = { true, false, RING_IN_U64, 8 },
+    [GET_PROTOCOL_FEATURES] = { .passes = true },
+    [SET_PROTOCOL_FEATURES] = { .passes = true, .size_bytes = 8 },
+    [GET_QUEUE_NUM]         = { .passes = true },
+    [SET_VRING_ENABLE]      = { true, true, RING_IN_STATE, sizeof(struct vhost_vring_state) },
+    [SEND_RARP]             = { .passes = true, .size_bytes = 8 },
+    [NET_SET_MTU]           = { .passes = true, .size_bytes = 8 },
+};
+
+/* Whose connection a number of the library's is.  Set and cleared by its callbacks. */
+static struct vhost_vnic *owners[RTE_MAX_VHOST_DEVICE];
+
+static struct vhost_vnic *owner_of(int vid)
+{
+    return vid >= 0 && vid < RTE_MAX_VHOST_DEVICE ? owners[vid] : NULL;
+}
+
+void vhost_connections_forget(const struct vhost_vnic *device)
+{
+    for (int vid = 0; vid < RTE_MAX_VHOST_DEVICE; vid++) {
+        if (owners[vid] == device) {
+            owners[vid] = NULL;
+        }
+    }
+}
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static void close_fds(struct message *m)
+{
+    if (m->fd_count < 1 || m->fd_count > (int32_t)GUEST_MEMORY_REGIONS_MAX) {
+        return;
+    }
+    for (int32_t i = 0; i < (int32_t)GUEST_MEMORY_REGIONS_MAX; i++) {
+        if ((m->fd[i] >= 0) != (i < m->fd_count)) {
+            return;
+        }
+    }
+    while (m->fd_count > 0) {
+        m->fd_count--;
+        (void)close(m->fd[m->fd_count]);
+        m->fd[m->fd_count] = -1;
+    }
+}
+
+static uint32_t ring_index(const struct message *m, enum ring_field field)
+{
+    switch (field) {
+    case RING_IN_STATE:
+        return m->payload.state.index;
+    case RING_IN_ADDR:
+        return m->payload.addr.index;
+    case RING_IN_U64:
+        return (uint32_t)(m->payload.u64 & RING_INDEX_MASK);
+    case RING_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* Whether the library may see the message. */
+static bool message_passes(const struct vhost_vnic *device, const struct message *m)
+{
+    const struct rule *rule;
+
+    if (m->request >= REQUEST_COUNT) {
+        return false;
+    }
+    rule = &rules[m->request];
+    if (!rule->passes || m->size_bytes < rule->size_bytes ||
+        ring_index(m, rule->ring) >= device->ring_count) {
+        return false;
+    }
+    return m->request != SET_MEM_TABLE ||
+           (m->payload.region_count <= GUEST_MEMORY_REGIONS_MAX &&
+            m->size_bytes >= MEMORY_HEAD_BYTES +
+                             m->payload.region_count * MEMORY_REGION_BYTES);
+}
+
+/* Fails the message: the library then says so, or closes the connection when nobody asked. */
+static enum rte_vhost_msg_result refuse(struct message *m)
+{
+    close_fds(m);
+    return RTE_VHOST_MSG_RESULT_ERR;
+}
+
+static enum rte_vhost_msg_result before_message(int vid, void *raw)
+{
+    struct vhost_vnic *device = owner_of(vid);
+    struct message *m = raw;
+
+    if (device == NULL) {
+        return refuse(m);
+    }
+    if (device->vid < 0) {
+        device->vid = vid;
+    }
+    if (device->vid != vid || !message_passes(device, m)) {
+        return refuse(m);
+    }
+    guest_fault_blame(&device->vnic);
+    if (rules[m->request].changes) {
+        vhost_device_retire(device);
+    }
+    if (m->request == SET_MEM_TABLE || m->request == RESET_OWNER) {
+        device->memory_set = false;
+    }
+    if (m->request == GET_QUEUE_NUM) {
+        /* The library would offer as many as it can, not as many as this vNIC has. */
+        close_fds(m);
+        m->payload.u64 = device->ring_count / 2u;
+        m->size_bytes = sizeof(m->payload.u64);
+        return RTE_VHOST_MSG_RESULT_REPLY;
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+static void enable_rings(struct vhost_vnic *device, uint16_t from, uint16_t to, bool enabled)
+{
+    for (uint16_t i = from; i < to; i++) {
+        device->ring[i].enabled = enabled;
+    }
+}
+
+/* Keeps what the library does not tell: which rings are enabled, and what is for people to read. */
+static void note_message(struct vhost_vnic *device, const struct message *m)
+{
+    uint64_t features = 0;
+
+    switch ((enum request)m->request) {
+    case SET_MEM_TABLE:
+        device->memory_set = true;
+        break;
+    case SET_VRING_ENABLE:
+        device->ring[m->payload.state.index].enabled = m->payload.state.num != 0;
+        break;
+    case SET_VRING_KICK:
+        /* Without protocol features a ring is enabled by being started. */
+        (void)rte_vhost_get_negotiated_features(device->vid, &features);
+        if ((features & FEATURE(VHOST_USER_F_PROTOCOL_FEATURES)) == 0) {
+            device->ring[ring_index(m, RING_IN_U64)].enabled = true;
+        }
+        break;
+    case SET_FEATURES:
+        if ((m->payload.u64 & FEATURE(VIRTIO_NET_F_MQ)) == 0) {
+            enable_rings(device, 2, device->ring_count, false);
+        }
+        break;
+    case RESET_OWNER:
+        enable_rings(device, 0, device->ring_count, false);
+        break;
+    case SEND_RARP:
+    case NET_SET_MTU:
+        pthread_mutex_lock(&device->lock);
+        if (m->request == SEND_RARP) {
+            device->status.announce_mac = m->payload.u64;
+        } else {
+            device->status.guest_mtu_bytes = (uint32_t)m->payload.u64;
+        }
+        pthread_mutex_unlock(&device->lock);
+        vhost_hooks_changed(device);
+        break;
+    case GET_FEATURES: case SET_OWNER: case SET_VRING_NUM: case SET_VRING_ADDR:
+    case SET_VRING_BASE: case GET_VRING_BASE: case SET_VRING_CALL: case SET_VRING_ERR:
+    case GET_PROTOCOL_FEATURES: case SET_PROTOCOL_FEATURES: case GET_QUEUE_NUM:
+    case REQUEST_COUNT:
+        break;
+    }
+}
+
+static enum rte_vhost_msg_result after_message(int vid, void *raw)
+{
+    struct vhost_vnic *device = owner_of(vid);
+
+    if (device != NULL && device->vid == vid) {
+        note_message(device, raw);
+        vhost_device_build(device);
+        guest_fault_blame(NULL);
+    }
+    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+}
+
+/* ---- devices and connections ----------------------------------------------------------------- */
+
+static int device_started(int vid)
+{
+    struct vhost_vnic *device = owner_of(vid);
+
+    if (device == NULL || device->vid != vid) {
+        return -1;
+    }
+    device->running = true;
+    vhost_device_build(device);
+    pthread_mutex_lock(&device->lock);
+    device->attached = true;
+    device->status.attaches++;
+    pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);
+    return 0;
+}
+
+/* The driver was reset or its frontend left: either way what it did wrong is forgiven. */
+static void device_stopped(int vid)
+{
+    struct vhost_vnic *device = owner_of(vid);
+
+    if (device == NULL || device->vid != vid || !device->running) {
+        return;
+    }
+    vhost_device_retire(device);
+    device->running = false;
+    for (uint16_t i = 0; i < device->ring_count; i++) {
+        device->ring[i].fault = VIRTQUEUE_NONE;
+    }
+    atomic_store_explicit(&device->vnic.fault, VIRTQUEUE_NONE, memory_order_release);
+    pthread_mutex_lock(&device->lock);
+    device->attached = false;
+    device->status.features = 0;
+    device->status.pairs_enabled = 0;
+    device->status.ring_size = 0;
+    pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);
+}
+
+static int connection_opened(int vid)
+{
+    static struct rte_vhost_user_extern_ops hooks = {
+        .pre_msg_handle = before_message, .post_msg_handle = after_message,
+    };
+    char path[sizeof(((struct vhost_vnic *)0)->path)] = "";
+    struct vhost_vnic *device;
+
+    if (vid < 0 || vid >= RTE_MAX_VHOST_DEVICE ||
+        rte_vhost_get_ifname(vid, path, sizeof(path)) != 0) {
+        return -1;
+    }
+    device = vhost_vnic_find(path);
+    if (device == NULL || rte_vhost_extern_callback_register(vid, &hooks, NULL) != 0) {
+        return -1;
+    }
+    owners[vid] = device;
+    vhost_socket_limit(path);
+    return 0;
+}
+
+static void connection_closed(int vid)
+{
+    struct vhost_vnic *device = owner_of(vid);
+
+    guest_fault_blame(NULL);
+    if (device != NULL && device->vid == vid) {
+        device_stopped(vid);
+        device->vid = -1;
+        device->memory_set = false;
+        enable_rings(device, 0, device->ring_count, false);
+        atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
+        pthread_mutex_lock(&device->lock);
+        device->status.guest_mtu_bytes = 0;
+        pthread_mutex_unlock(&device->lock);
+    }
+    if (device != NULL) {
+        owners[vid] = NULL;
+    }
+}
+
+const struct rte_vhost_device_ops vhost_callbacks = {
+    .new_device = device_started,
+    .destroy_device = device_stopped,
+    .new_connection = connection_opened,
+    .destroy_connection = connection_closed,
+};
