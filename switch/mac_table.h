@@ -2,10 +2,11 @@
 /*
  * Which port an address is behind: one table a switch, read by every worker, written by one thread.
  *
- * A bucket is one cache line of four keys and four values, so that a hit or a miss costs one line
- * in all but pathological cases.  Keys are hashed with a seed chosen when the table is made, so that
- * a guest cannot choose addresses that collide.  Readers take no lock: they read the value on both
- * sides of the key, and a change in between is a miss, which floods one frame and harms nothing.
+ * A bucket is one cache line of four keys and four values, so that a hit or a miss costs one line,
+ * and a second one in a case of fifteen when the table is full.  Keys are hashed with a seed chosen
+ * when the table is made, so that a guest cannot choose addresses that collide.  Readers take no
+ * lock: they read the value on both sides of the key, and a change in between is a miss, which
+ * floods one frame and harms nothing.
  *
  * The table never lets one guest push the others out.  A port has a quota; and when the table is
  * full, the room for a new entry is taken from the port that holds the most (its oldest learned

@@ -34,7 +34,7 @@
 #include "switch/mac_table.h"
 
 #define MAC_TABLE_SLOTS    4u      /* in a bucket */
-#define MAC_TABLE_PROBES   8u      /* buckets that a key may lie in: its home and the ones after */
+#define MAC_TABLE_PROBES   16u     /* buckets that a key may lie in: its home and the ones after */
 #define MAC_TABLE_PORTS    1280u   /* port numbers are below this */
 
 /* A key: the address in bits 0 to 47, the VLAN in bits 48 to 59, and two marks. */
@@ -110,14 +110,16 @@ static inline uint64_t mac_table_key(uint64_t mac, uint16_t vlan)
 }
 
 /*
- * One wide multiplication by a secret odd number, folded.  The low half spreads addresses that were
- * given out in sequence, the high half makes where they go depend on all bits of the secret.
+ * A wide multiplication by a secret odd number, folded, makes where a key goes depend on all of the
+ * secret; but it is too even: addresses given out in steps would meet in steps.  The second
+ * multiplication breaks the steps, and its upper half is taken.
  */
 static inline size_t mac_table_home(const struct mac_table *table, uint64_t key)
 {
     const unsigned __int128 product = (unsigned __int128)(key ^ table->seed) * table->multiplier;
+    const uint64_t folded = (uint64_t)(product >> 64) ^ (uint64_t)product;
 
-    return ((size_t)(product >> 64) ^ (size_t)product) & table->bucket_mask;
+    return (size_t)(folded * UINT64_C(0xd1342543de82ef95) >> 32) & table->bucket_mask;
 }
 
 /** Asks for the bucket that a lookup of @p key will read first. */
