@@ -8,7 +8,6 @@
 #include "switch/mac.h"
 
 #define ETHER_HEADER_BYTES   14u
-#define TAG_BYTES            4u
 #define IPV4_HEADER_BYTES    20u
 #define IPV6_HEADER_BYTES    40u
 #define IPV6_MAX_EXTENSIONS  8u
@@ -183,10 +182,10 @@ bool ether_parse(const uint8_t *hdr, uint16_t hdr_len_bytes, struct ether_info *
     info->source = mac_read(hdr + 6);
     info->ethertype = read_2(view, 12);
     while ((info->ethertype == ETHERTYPE_CTAG || info->ethertype == ETHERTYPE_STAG) &&
-           info->tag_count < ETHER_MAX_TAGS && has(view, off, TAG_BYTES)) {
+           info->tag_count < ETHER_MAX_TAGS && has(view, off, ETHER_TAG_BYTES)) {
         info->tag_tci[info->tag_count++] = read_2(view, off);
         info->ethertype = read_2(view, off + 2);
-        off += TAG_BYTES;
+        off += ETHER_TAG_BYTES;
     }
     info->l3_off_bytes = (uint16_t)off;
     if (info->ethertype == ETHERTYPE_IPV4) {

@@ -285,6 +285,40 @@ static void test_ether_hash_spreads_neighbouring_flows_over_queues(void **state)
     }
 }
 
+static void test_ether_flow_hashes_are_those_of_the_frames_named(void **state)
+{
+    static struct frame_batch batch;
+    const uint8_t index[] = { 4, 0, 2 };
+    uint32_t single[5], hash[3];
+    (void)state;
+
+    batch_start(&batch, 1);
+    for (uint16_t i = 0; i < 5; i++) {
+        single[i] = udp_hash(IP_A, IP_B, i, 80);
+        batch_add_wire(&batch, &wire, 0);
+    }
+    ether_flow_hashes(&batch, index, 3, hash);
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(hash[i], single[index[i]]);
+    }
+}
+
+static void test_ether_is_tagged_knows_both_tags(void **state)
+{
+    (void)state;
+
+    start();
+    wire_tag(&wire, ETHERTYPE_CTAG, 1);
+    assert_true(ether_is_tagged(wire.data));
+    start();
+    wire_tag(&wire, ETHERTYPE_STAG, 1);
+    assert_true(ether_is_tagged(wire.data));
+    start();
+    wire_type(&wire, ETHERTYPE_IPV4);
+    assert_false(ether_is_tagged(wire.data));
+}
+
 static void test_ether_cut_anywhere_stays_inside(void **state)
 {
     (void)state;
@@ -352,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_ether_ipv6_fragments_hash_addresses_only),
         cmocka_unit_test(test_ether_hash_tells_flows_apart),
         cmocka_unit_test(test_ether_hash_spreads_neighbouring_flows_over_queues),
+        cmocka_unit_test(test_ether_flow_hashes_are_those_of_the_frames_named),
+        cmocka_unit_test(test_ether_is_tagged_knows_both_tags),
         cmocka_unit_test(test_ether_cut_anywhere_stays_inside),
         cmocka_unit_test(test_ether_random_bytes_stay_inside),
     };
