@@ -180,7 +180,7 @@ static void print_ports(const json_t *ports, bool with_switch, FILE *out)
 static void show_switches(const json_t *result, FILE *out)
 {
     static const struct column columns[] = {
-        { "NAME", "name" }, { "TYPE", "type" }, { ">MTU", "mtu" }, { ">PORTS", "ports" },
+        { "NAME", "name" }, { "TYPE", "type" }, { ">MTU", "mtu" }, { ">PORTS", "port_count" },
         { ">MACS", "mac_entries" }, { "UPLINK", "uplink" }, { NULL, NULL }
     };
 
@@ -201,7 +201,7 @@ static void show_switch(const json_t *result, FILE *out)
     print_label("addresses", out);
     (void)fprintf(out, "%s of %s\n", entries != NULL ? entries : "?",
                   capacity != NULL ? capacity : "?");
-    print_field(result, "ageing", "mac_ageing", " s", out);
+    print_field(result, "ageing", "mac_ageing_s", " s", out);
     print_field_if_set(result, "moves", "mac_moves", "", out);
     (void)fprintf(out, "\n");
     print_ports(cli_show_ports(result), false, out);
@@ -255,9 +255,10 @@ static void show_vnic(const json_t *result, FILE *out)
     print_title("vnic", result, out);
     print_field(result, "switch", "switch", "", out);
     print_field(result, "state", "state", "", out);
-    print_field_if_set(result, "reason", "reason", "", out);
+    print_field_if_set(result, "reason", "broken_reason", "", out);
     print_field(result, "mac", "mac", "", out);
     print_field(result, "mtu", "mtu", " bytes", out);
+    print_field_if_set(result, "MTU note", "mtu_note", "", out);
     print_field(result, "vlan", "vlan", "", out);
     print_field(result, "queues", "queues", "", out);
     print_field(result, "socket", "socket", "", out);
