@@ -93,15 +93,18 @@ static int start_eal(const struct dataplane_config *config, bool no_huge, struct
     (void)snprintf(memory, sizeof(memory), "%u",
                    config->memory_mib != 0 ? config->memory_mib : DEFAULT_MEMORY_MIB);
     argv[argc++] = (char *)"vswitchd";
-    argv[argc++] = (char *)"--in-memory";
     argv[argc++] = (char *)"--no-telemetry";
     argv[argc++] = (char *)"--log-level=*:warning";
     argv[argc++] = (char *)"--lcores";
     argv[argc++] = lcores;
     argv[argc++] = (char *)"-m";
     argv[argc++] = memory;
+    /* Without hugepages DPDK takes its older way to memory, which --in-memory excludes. */
     if (no_huge) {
         argv[argc++] = (char *)"--no-huge";
+        argv[argc++] = (char *)"--no-shconf";
+    } else {
+        argv[argc++] = (char *)"--in-memory";
     }
     if (config->pci_count == 0) {
         argv[argc++] = (char *)"--no-pci";
