@@ -13,8 +13,8 @@ red_mac=00:15:5d:de:00:01 red_ip=10.0.0.1 red_ip6=fe80::215:5dff:fede:1
 blue_mac=00:15:5d:de:00:02 blue_ip=10.0.0.2
 file_mib=32
 hugepages_wanted=256
-hugepages_file=/sys/kernel/mm/hugepages/hugepages-2048kB
-hugepages_before=
+hugepages_dir=/sys/kernel/mm/hugepages/hugepages-2048kB
+hugepages_before= hugepages_now=
 capture_pid=
 work=$(mktemp -d /tmp/vswitch-demo.XXXXXX) || exit 1
 
@@ -42,10 +42,11 @@ clean_up() {
     guest_stop_all
     [ -z "$capture_pid" ] || kill "$capture_pid" 2>/dev/null
     daemon_stop
-    # Hugepages go back unless somebody else uses or has changed them meanwhile.
+    # Hugepages go back unless somebody else has taken or changed them meanwhile.
     if [ -n "$hugepages_before" ] &&
-        [ "$(cat $hugepages_file/nr_hugepages)" = "$(cat $hugepages_file/free_hugepages)" ]; then
-        echo "$hugepages_before" >$hugepages_file/nr_hugepages
+        [ "$(cat $hugepages_dir/nr_hugepages)" = "$hugepages_now" ] &&
+        [ "$(cat $hugepages_dir/free_hugepages)" = "$hugepages_now" ]; then
+        echo "$hugepages_before" >$hugepages_dir/nr_hugepages
     fi
     rm -rf "$work"
 }
@@ -56,13 +57,14 @@ trap 'exit 143' TERM HUP
 # Leaves the daemon's memory option in memory_option.
 reserve_hugepages() {
     memory_option=
-    local free
-    free=$(cat $hugepages_file/free_hugepages 2>/dev/null || echo 0)
-    if [ "$free" -lt $hugepages_wanted ]; then
-        hugepages_before=$(cat $hugepages_file/nr_hugepages 2>/dev/null)
-        echo $((${hugepages_before:-0} + hugepages_wanted - free)) \
-            2>/dev/null >$hugepages_file/nr_hugepages
-        free=$(cat $hugepages_file/free_hugepages 2>/dev/null || echo 0)
+    local free total
+    free=$(cat $hugepages_dir/free_hugepages 2>/dev/null || echo 0)
+    total=$(cat $hugepages_dir/nr_hugepages 2>/dev/null || echo 0)
+    if [ "$free" -lt $hugepages_wanted ] &&
+        echo $((total + hugepages_wanted - free)) 2>/dev/null >$hugepages_dir/nr_hugepages; then
+        hugepages_before=$total
+        hugepages_now=$(cat $hugepages_dir/nr_hugepages)
+        free=$(cat $hugepages_dir/free_hugepages)
     fi
     if [ "$free" -ge $hugepages_wanted ]; then
         say "$free hugepages of 2 MiB are free: the switch's own memory takes few entries of the TLB."
