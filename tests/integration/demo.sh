@@ -14,7 +14,8 @@ blue_mac=00:15:5d:de:00:02 blue_ip=10.0.0.2
 file_mib=32
 hugepages_wanted=256
 hugepages_dir=/sys/kernel/mm/hugepages/hugepages-2048kB
-hugepages_before= hugepages_now=
+hugepages_before=
+hugepages_now=
 capture_pid=
 work=$(mktemp -d /tmp/vswitch-demo.XXXXXX) || exit 1
 
