@@ -65,7 +65,7 @@ static void test_capture_clock_interval_stays_at_a_second(void **state)
     assert_true(capture_clock_due(&clock, moment(2901 * MS, 0).tsc));
 }
 
-/* A reading is off by 100 ns: what is told of one time by two successive pairs differs by little. */
+/* A reading is off by 100 ns: what two successive pairs tell of one time differs by little more. */
 static void test_capture_clock_jumps_no_more_than_readings_err(void **state)
 {
     struct capture_clock clock;
