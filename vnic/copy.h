@@ -23,13 +23,13 @@
 
 static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t len_bytes)
 {
-    if (len_bytes >= 64) {
+    if (len_bytes > 64) {
         COPY_PAIR(64);
-    } else if (len_bytes >= 32) {
+    } else if (len_bytes > 32) {
         COPY_PAIR(32);
-    } else if (len_bytes >= 16) {
+    } else if (len_bytes > 16) {
         COPY_PAIR(16);
-    } else if (len_bytes >= 8) {
+    } else if (len_bytes > 8) {
         COPY_PAIR(8);
     } else if (len_bytes >= 4) {
         COPY_PAIR(4);

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "vnic/guest_memory.h"
 
@@ -69,11 +70,15 @@ struct virtqueue {
     enum virtqueue_fault fault;    /* set by whoever finds it; the ring is not touched any more */
 };
 
-/** Reads a descriptor, each field once. */
+/** Reads a descriptor, each field once: its address, and the other three by one load. */
 static inline struct vring_desc virtqueue_desc_read(const volatile struct vring_desc *shared)
 {
-    return (struct vring_desc){ .addr = shared->addr, .len = shared->len,
-                                .flags = shared->flags, .next = shared->next };
+    const volatile uint64_t *word = (const volatile uint64_t *)(const volatile void *)shared;
+    const uint64_t addr = word[0];
+    const uint64_t rest = word[1];
+
+    return (struct vring_desc){ .addr = addr, .len = (uint32_t)rest,
+                                .flags = (uint16_t)(rest >> 32), .next = (uint16_t)(rest >> 48) };
 }
 
 /**
@@ -97,10 +102,10 @@ static inline uint16_t virtqueue_available(struct virtqueue *queue)
 /** Fills the next used entry; the guest does not see it yet. */
 static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_t len_bytes)
 {
-    volatile struct vring_used_elem *elem = &queue->used->ring[queue->next_used & queue->mask];
+    const uint64_t elem = head | (uint64_t)len_bytes << 32;
 
-    elem->id = head;
-    elem->len = len_bytes;
+    memcpy((void *)(uintptr_t)&queue->used->ring[queue->next_used & queue->mask], &elem,
+           sizeof(elem));
     queue->next_used++;
 }
 

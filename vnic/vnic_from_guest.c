@@ -74,6 +74,7 @@ static inline void add_frame(struct taking *t, uint32_t runs, uint32_t len_bytes
         .port_in = batch->port_in,
     };
     __builtin_prefetch(batch->run[batch->run_count].data);
+    __builtin_prefetch(batch->run[batch->run_count].data + 63);
     batch->run_count = (uint16_t)(batch->run_count + runs);
     batch->count++;
 }

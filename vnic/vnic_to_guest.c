@@ -87,6 +87,7 @@ static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST]
             break;
         }
         __builtin_prefetch(to[n], 1);
+        __builtin_prefetch(to[n] + 64, 1);
     }
     return n;
 }
