@@ -24,6 +24,7 @@
 #define STOP_TIMEOUT_MS 20000
 #define COMMAND_TIMEOUT_MS 60000
 #define PAUSE_US 5000
+#define LOG_TAIL_BYTES 4096
 #define MAX_WORDS 64
 #define MAX_OUTPUT_BYTES (64u << 20)
 
@@ -222,6 +223,9 @@ void lab_print_log(const struct lab *lab)
     FILE *log = fopen(lab->log_path, "re");
     char line[1024];
 
+    if (log != NULL && fseek(log, -LOG_TAIL_BYTES, SEEK_END) == 0) {
+        (void)fgets(line, sizeof(line), log);    /* from the next whole line on */
+    }
     while (log != NULL && fgets(line, sizeof(line), log) != NULL) {
         printf("# vswitchd: %s%s", line, strchr(line, '\n') != NULL ? "" : "\n");
     }

@@ -81,7 +81,7 @@ int lab_stop(struct lab *lab);
 /** Kills the daemon without warning. */
 void lab_kill(struct lab *lab);
 
-/** Prints the daemon's output as TAP comments. */
+/** Prints the end of the daemon's output as TAP comments. */
 void lab_print_log(const struct lab *lab);
 
 /** Where the vNIC's socket is; valid until the fourth next call. */
