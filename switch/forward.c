@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two passes over a batch.  The first reads addresses and asks for the table's cache lines; the
- * second, for which they are on their way or there, decides.
+ * Two passes over a batch.  The first cuts it into trains, which are frames in a row between the
+ * same two addresses, and asks for the table's cache lines of each; the second, for which they are
+ * there or on their way, decides once a train.  Most batches are one train, so that a frame costs a
+ * comparison and a store.
  *
- * Most batches are one flow, so the second pass remembers what it found for the last source and for
- * the last destination, each by itself: a guest that talks to many is still one source.
+ * The second pass also remembers what it found for the last source and for the last destination,
+ * each by itself: a guest that talks to many is still one source.
  */
 #include "switch/forward.h"
 
@@ -12,11 +14,12 @@
 #include "switch/mac.h"
 #include "switch/mac_table_lookup.h"
 
-#define NO_ADDRESS  UINT64_MAX             /* of a frame too short to have any; no address is this */
-#define NO_DROP     DROP_REASON_COUNT
+#define NO_ADDRESS    UINT64_MAX           /* of a frame too short to have any; no address is this */
+#define NO_DROP       DROP_REASON_COUNT
+#define ADDRESS_BYTES 6u
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)     __builtin_expect(!!(x), 1)
+#define unlikely(x)   __builtin_expect(!!(x), 0)
 
 /* What stays the same for the whole batch. */
 struct context {
@@ -30,9 +33,13 @@ struct context {
     uint16_t vlan;
 };
 
-struct addresses {
-    uint64_t source[FRAME_BURST];
-    uint64_t destination[FRAME_BURST];
+/* Frames in a row between the same two addresses; it ends where the next one starts. */
+struct train {
+    uint64_t source;
+    uint64_t destination;
+    size_t source_home;            /* where the table has them, if it does */
+    size_t destination_home;
+    uint32_t first;
 };
 
 /* Where a frame goes, or why it goes nowhere. */
@@ -41,37 +48,38 @@ struct verdict {
     uint8_t drop_reason;
 };
 
-/* An address is the upper six of eight bytes; the bytes at @p from + 8 are within the header. */
-static inline uint64_t read_8(const uint8_t *from)
+/* Starts a train with a frame, whose trusted bytes are NULL when they are too few. */
+static inline void start_train(const struct context *context, struct train *train, const uint8_t *hdr,
+                             uint32_t first)
 {
-    uint64_t raw;
-
-    memcpy(&raw, from, sizeof(raw));
-    return __builtin_bswap64(raw);
+    train->first = first;
+    train->source = hdr != NULL ? mac_read(hdr + ADDRESS_BYTES) : NO_ADDRESS;
+    train->destination = hdr != NULL ? mac_read(hdr) : NO_ADDRESS;
+    train->source_home = mac_table_home(context->table, mac_table_key(train->source, context->vlan));
+    train->destination_home = mac_table_home(context->table,
+                                           mac_table_key(train->destination, context->vlan));
+    mac_table_prefetch(context->table, train->source_home);
+    mac_table_prefetch(context->table, train->destination_home);
 }
 
-static inline void read_addresses(const struct context *context, const struct frame_batch *batch,
-                                  struct addresses *address)
+/* Cuts @p batch into trains.  @return how many; train[that] says where the last one ends */
+static inline uint32_t cut_trains(const struct context *context, const struct frame_batch *batch,
+                                struct train *train)
 {
-    uint64_t last_source = NO_ADDRESS, last_destination = NO_ADDRESS;
+    const uint8_t *last = NULL;
+    uint32_t count = 0;
 
-    for (unsigned i = 0; i < batch->count; i++) {
+    for (uint32_t i = 0; i < batch->count; i++) {
         const struct frame *frame = &batch->frame[i];
-        uint64_t source = NO_ADDRESS, destination = NO_ADDRESS;
+        const uint8_t *hdr = likely(frame->hdr_len_bytes >= FRAME_MIN_BYTES) ? frame->hdr : NULL;
 
-        if (likely(frame->hdr_len_bytes >= FRAME_MIN_BYTES)) {
-            destination = read_8(frame->hdr) >> 16;
-            source = read_8(frame->hdr + 4) & MAC_BROADCAST;
+        if (hdr == NULL || last == NULL || memcmp(hdr, last, 2 * ADDRESS_BYTES) != 0) {
+            start_train(context, &train[count++], hdr, i);
+            last = hdr;
         }
-        if (source != last_source) {
-            mac_table_prefetch(context->table, mac_table_key(source, context->vlan));
-        }
-        if (destination != last_destination) {
-            mac_table_prefetch(context->table, mac_table_key(destination, context->vlan));
-        }
-        address->source[i] = last_source = source;
-        address->destination[i] = last_destination = destination;
     }
+    train[count].first = batch->count;
+    return count;
 }
 
 static void note_source(const struct context *context, uint64_t mac)
@@ -93,8 +101,9 @@ static void note_source(const struct context *context, uint64_t mac)
 }
 
 /* Refreshes what is known of a source, notes what is new; NO_DROP, or why it may not send. */
-static inline uint8_t meet_source(const struct context *context, uint64_t source)
+static inline uint8_t meet_source(const struct context *context, const struct train *train)
 {
+    const uint64_t source = train->source;
     struct mac_hit hit;
 
     if (unlikely(!mac_is_station(source))) {
@@ -103,7 +112,8 @@ static inline uint8_t meet_source(const struct context *context, uint64_t source
         }
         return source == 0 ? DROP_SOURCE_ZERO : DROP_SOURCE_MULTICAST;
     }
-    hit = mac_table_lookup(context->table, mac_table_key(source, context->vlan));
+    hit = mac_table_lookup_from(context->table, mac_table_key(source, context->vlan),
+                                train->source_home);
     if (likely(mac_hit_port(hit) == context->port_in)) {
         mac_table_touch(hit, context->now_s);
     } else if (!(hit.value != NULL && mac_hit_is_static(hit)) &&
@@ -121,15 +131,18 @@ static inline struct verdict flood(const struct context *context)
     return (struct verdict){ PORT_FLOOD, NO_DROP };
 }
 
-static inline struct verdict find_destination(const struct context *context, uint64_t destination)
+static inline struct verdict find_destination(const struct context *context,
+                                              const struct train *train)
 {
+    const uint64_t destination = train->destination;
     const struct fabric_port *port;
     struct mac_hit hit;
 
     if (mac_is_group(destination)) {
         return flood(context);
     }
-    hit = mac_table_lookup(context->table, mac_table_key(destination, context->vlan));
+    hit = mac_table_lookup_from(context->table, mac_table_key(destination, context->vlan),
+                                train->destination_home);
     if (hit.value == NULL) {
         return flood(context);
     }
@@ -144,41 +157,48 @@ static inline struct verdict find_destination(const struct context *context, uin
     return (struct verdict){ mac_hit_port(hit), NO_DROP };
 }
 
+static inline void write_train(struct frame_batch *batch, const struct train *train,
+                             struct verdict verdict)
+{
+    for (uint32_t i = train[0].first; i < train[1].first; i++) {
+        batch->frame[i].vlan_tci = 0;
+        batch->frame[i].port_out = verdict.port_out;
+        batch->frame[i].drop_reason = verdict.drop_reason;
+    }
+}
+
 static inline void decide(const struct context *context, struct frame_batch *batch,
-                          const struct addresses *address, struct forward_classes *classes)
+                          const struct train *train, uint32_t count, struct forward_classes *classes)
 {
     uint64_t last_source = NO_ADDRESS, last_destination = NO_ADDRESS;
     uint8_t source_drop = DROP_FRAME_TOO_SHORT;
     struct verdict verdict = { PORT_NONE, DROP_FRAME_TOO_SHORT };
-    uint16_t floods = 0;
 
-    for (unsigned i = 0; i < batch->count; i++) {
-        const uint64_t source = address->source[i];
-        const uint64_t destination = address->destination[i];
-        struct frame *frame = &batch->frame[i];
+    batch->flood_count = 0;
+    for (const struct train *end = train + count; train != end; train++) {
+        const uint32_t frames = train[1].first - train[0].first;
 
-        if (source != last_source) {
-            source_drop = meet_source(context, source);
-            last_source = source;
+        if (train->source != last_source) {
+            source_drop = meet_source(context, train);
+            last_source = train->source;
         }
-        if (destination != last_destination) {
-            verdict = find_destination(context, destination);
-            last_destination = destination;
+        if (train->destination != last_destination) {
+            verdict = find_destination(context, train);
+            last_destination = train->destination;
         }
-        frame->vlan_tci = 0;
-        frame->port_out = verdict.port_out;
-        frame->drop_reason = verdict.drop_reason;
+        if (mac_is_group(train->destination) && train->destination != NO_ADDRESS) {
+            classes->broadcast_frames += train->destination == MAC_BROADCAST ? frames : 0;
+            classes->multicast_frames += train->destination != MAC_BROADCAST ? frames : 0;
+        }
         if (unlikely(source_drop != NO_DROP)) {
-            frame->port_out = PORT_NONE;
-            frame->drop_reason = source_drop;
+            write_train(batch, train, (struct verdict){ PORT_NONE, source_drop });
+            continue;
         }
-        if (mac_is_group(destination) && destination != NO_ADDRESS) {
-            classes->broadcast_frames += destination == MAC_BROADCAST;
-            classes->multicast_frames += destination != MAC_BROADCAST;
+        write_train(batch, train, verdict);
+        if (verdict.port_out == PORT_FLOOD) {
+            batch->flood_count = (uint16_t)(batch->flood_count + frames);
         }
-        floods = (uint16_t)(floods + (frame->port_out == PORT_FLOOD));
     }
-    batch->flood_count = floods;
 }
 
 void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint32_t now_s,
@@ -195,10 +215,9 @@ void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint3
         .port_in = batch->port_in,
         .switch_index = switch_index,
     };
-    struct addresses address;
+    struct train train[FRAME_BURST + 1];
 
     notes->count = 0;
     *classes = (struct forward_classes){ 0, 0 };
-    read_addresses(&context, batch, &address);
-    decide(&context, batch, &address, classes);
+    decide(&context, batch, train, cut_trains(&context, batch, train), classes);
 }

@@ -122,10 +122,10 @@ static inline size_t mac_table_home(const struct mac_table *table, uint64_t key)
     return (size_t)(folded * UINT64_C(0xd1342543de82ef95) >> 32) & table->bucket_mask;
 }
 
-/** Asks for the bucket that a lookup of @p key will read first. */
-static inline void mac_table_prefetch(const struct mac_table *table, uint64_t key)
+/** Asks for the bucket that a lookup from @p home will read first. */
+static inline void mac_table_prefetch(const struct mac_table *table, size_t home)
 {
-    __builtin_prefetch(&table->bucket[mac_table_home(table, key)]);
+    __builtin_prefetch(&table->bucket[home]);
 }
 
 /* Reads a slot that held @p key a moment ago; a slot that changes meanwhile is a miss. */
@@ -143,31 +143,38 @@ static inline struct mac_hit mac_bucket_read(struct mac_bucket *bucket, unsigned
 }
 
 /**
- * Looks @p key up, as mac_table_key() makes it.
+ * Looks @p key up, as mac_table_key() makes it, from its @p home.
  * Thread: any; the answer may be as old as the moment of the call.
  */
-static inline struct mac_hit mac_table_lookup(const struct mac_table *table, uint64_t key)
+static inline struct mac_hit mac_table_lookup_from(const struct mac_table *table, uint64_t key,
+                                                   size_t home)
 {
-    size_t at = mac_table_home(table, key);
+    size_t at = home;
 
     for (unsigned probe = 0; probe < MAC_TABLE_PROBES; probe++) {
         struct mac_bucket *bucket = &table->bucket[at];
-        uint64_t marks = 0;
+        const uint64_t first = atomic_load_explicit(&bucket->key[0], memory_order_relaxed);
 
-        for (unsigned slot = 0; slot < MAC_TABLE_SLOTS; slot++) {
-            const uint64_t held = atomic_load_explicit(&bucket->key[slot], memory_order_relaxed);
-
-            if ((held & ~MAC_KEY_PASSED) == key) {
+        if ((first & ~MAC_KEY_PASSED) == key) {
+            return mac_bucket_read(bucket, 0, key);
+        }
+        for (unsigned slot = 1; slot < MAC_TABLE_SLOTS; slot++) {
+            if (atomic_load_explicit(&bucket->key[slot], memory_order_relaxed) == key) {
                 return mac_bucket_read(bucket, slot, key);
             }
-            marks |= held;
         }
-        if ((marks & MAC_KEY_PASSED) == 0) {
+        if ((first & MAC_KEY_PASSED) == 0) {
             break;
         }
         at = (at + 1) & table->bucket_mask;
     }
     return (struct mac_hit){ NULL, MAC_TABLE_MISS };
+}
+
+/** The same, for who has not worked out the home before. */
+static inline struct mac_hit mac_table_lookup(const struct mac_table *table, uint64_t key)
+{
+    return mac_table_lookup_from(table, key, mac_table_home(table, key));
 }
 
 /** Says that a frame from @p hit was seen at @p now_s; writes once a second at most.  Any thread. */
