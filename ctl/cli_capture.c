@@ -37,7 +37,7 @@ struct capture_run {
     bool stop_sent;
 };
 
-/* ---- the output ---------------------------------------------------------------------------------- */
+/* ---- the output ------------------------------------------------------------------------------ */
 
 static enum cli_status output_open(const struct cli_command *command, struct output *output,
                                    struct error *error)
@@ -48,8 +48,8 @@ static enum cli_status output_open(const struct cli_command *command, struct out
     *output = (struct output){ .fd = STDOUT_FILENO };
     if (path == NULL || strcmp(path, "-") == 0) {
         if (isatty(STDOUT_FILENO)) {
-            (void)error_set(error, ENOTTY, "A capture is not for a terminal; add `--write FILE`, or "
-                            "`--write - | tcpdump -n -r -` to watch it.");
+            (void)error_set(error, ENOTTY, "A capture is not for a terminal; add `--write FILE`, "
+                            "or `--write - | tcpdump -n -r -` to watch it.");
             return CLI_USAGE;
         }
     } else {
@@ -79,7 +79,7 @@ static void output_abandon(struct output *output)
     }
 }
 
-/* ---- talking to the daemon ------------------------------------------------------------------------ */
+/* ---- talking to the daemon ------------------------------------------------------------------- */
 
 static enum cli_status daemon_ask(const struct capture_run *run, const char *method,
                                   json_t **result, struct error *error)
@@ -158,11 +158,11 @@ static enum cli_status run_result(struct capture_run *run, json_t **result, stru
     return status;
 }
 
-/* ---- copying --------------------------------------------------------------------------------------- */
+/* ---- copying --------------------------------------------------------------------------------- */
 
 /*
- * Writes some of the buffer: to a pipe that is ready, no more than it takes without blocking, because
- * Ctrl-C is looked for between the writes.
+ * Writes some of the buffer: to a pipe that is ready, no more than it takes without blocking,
+ * because Ctrl-C is looked for between the writes.
  *
  * @return 0, or the errno of an output that takes no more
  */
@@ -217,7 +217,7 @@ static int run_copy(struct capture_run *run)
         if (writing) {
             rc = copy_out(run);
         } else if ((fds[0].revents & (POLLERR | POLLHUP)) != 0) {
-            rc = EPIPE;                          /* the reader went away, and no frame has come since */
+            rc = EPIPE;                          /* the reader went away while no frame came */
         } else if (fds[1].revents != 0) {
             copy_in(run);
         }
@@ -228,7 +228,7 @@ static int run_copy(struct capture_run *run)
     return 0;
 }
 
-/* ---- the summary ------------------------------------------------------------------------------------ */
+/* ---- the summary ----------------------------------------------------------------------------- */
 
 static void print_summary(const struct cli_command *command, const json_t *result, FILE *out)
 {

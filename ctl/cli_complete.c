@@ -43,7 +43,8 @@ static void offer_names(const struct line *line, const char *prefix, enum method
     if (client_connect(line->run_dir, DAEMON_TIMEOUT_MS, &client, NULL) == 0 &&
         client_call(client, method_get(list)->name, NULL, &result, NULL) == 0) {
         for (size_t i = 0; i < json_array_size(result); i++) {
-            const char *name = json_string_value(json_object_get(json_array_get(result, i), "name"));
+            const json_t *object = json_array_get(result, i);
+            const char *name = json_string_value(json_object_get(object, "name"));
 
             if (name != NULL) {
                 offer(line, prefix, name);

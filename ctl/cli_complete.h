@@ -8,9 +8,9 @@
 #include <stdio.h>
 
 /**
- * Prints one candidate a line for the last of @p words, which may be "".  Words that do not begin with
- * what has been typed are left out.  Names of switches and vNICs are asked of the daemon, and are
- * left out when it does not answer at once.
+ * Prints one candidate a line for the last of @p words, which may be "".  Words that do not begin
+ * with what has been typed are left out.  Names of switches and vNICs are asked of the daemon, and
+ * are left out when it does not answer at once.
  *
  * @param words  what stands after `vswitchctl` on the line being typed; @p count of them
  */

@@ -2,8 +2,8 @@
 /*
  * "Did you mean": the known word that is nearest to one that was mistyped.
  *
- * Near is few edits (a letter put in, left out, exchanged, or two neighbours swapped), at most a third
- * of the word: a guess that is wrong is worse than none.
+ * Near is few edits (a letter put in, left out, exchanged, or two neighbours swapped), at most a
+ * third of the word: a guess that is wrong is worse than none.
  */
 #ifndef CTL_CLI_GUESS_H
 #define CTL_CLI_GUESS_H

@@ -94,8 +94,8 @@ void cli_help_method(const struct method_spec *spec, FILE *out)
     }
     (void)fprintf(out, "\nExample:\n  %s\n", spec->example);
     if (has_keys) {
-        (void)fprintf(out, "\nNumbers take k, M, G and T (of 1000; of 1024 where they count bytes), "
-                      "times take s, m and h.\n");
+        (void)fprintf(out, "\nNumbers take k, M, G and T (of 1000; of 1024 where they count "
+                      "bytes), times take s, m and h.\n");
     }
 }
 

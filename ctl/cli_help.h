@@ -15,7 +15,9 @@ void cli_help_all(FILE *out);
 /** Lists the commands of @p noun. */
 void cli_help_noun(const char *noun, FILE *out);
 
-/** Explains one command: usage, keys with what they accept and what holds without them, an example. */
+/**
+ * Explains one command: usage, keys with what they accept and what holds without them, an example.
+ */
 void cli_help_method(const struct method_spec *spec, FILE *out);
 
 #endif

@@ -2,8 +2,8 @@
 /*
  * Ctrl-C, counted: commands that go on until they are told to stop end by their own rules.
  *
- * The signals are blocked but while something waits, so that one which comes just before a wait ends
- * that wait, and no moment is left in which it would be missed.
+ * The signals are blocked but while something waits, so that one which comes just before a wait
+ * ends that wait, and no moment is left in which it would be missed.
  */
 #ifndef CTL_CLI_INTERRUPT_H
 #define CTL_CLI_INTERRUPT_H

@@ -15,7 +15,7 @@ struct column {
     const char *head, *key;
 };
 
-/* ---- parts ---------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 /* Prints the objects of @p list as rows.  An array stands in a column of numbers as its size. */
 static void print_list(const json_t *list, const struct column *columns, const char *nothing,
@@ -102,7 +102,7 @@ static void print_fields(const json_t *result, FILE *out)
     }
 }
 
-/* ---- ports ---------------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 const json_t *cli_show_ports(const json_t *result)
 {
@@ -175,7 +175,7 @@ static void print_ports(const json_t *ports, bool with_switch, FILE *out)
     }
 }
 
-/* ---- one renderer for each result ------------------------------------------------------------------- */
+/* ---- one renderer for each result ------------------------------------------------------------ */
 
 static void show_switches(const json_t *result, FILE *out)
 {
@@ -184,8 +184,8 @@ static void show_switches(const json_t *result, FILE *out)
         { ">MACS", "mac_entries" }, { "UPLINK", "uplink" }, { NULL, NULL }
     };
 
-    print_list(result, columns, "no switches; `vswitchctl switch add NAME --type private` makes one",
-               out);
+    print_list(result, columns,
+               "no switches; `vswitchctl switch add NAME --type private` makes one", out);
 }
 
 static void show_switch(const json_t *result, FILE *out)
@@ -309,16 +309,14 @@ static void show_daemon(const json_t *result, FILE *out)
         { ">CORE", "core" }, { ">BUSY %", "busy_percent" }, { ">CYCLES/FRAME", "cycles_per_frame" },
         { ">QUEUES", "queues" }, { NULL, NULL }
     };
-    const json_t *uptime = json_object_get(result, "uptime_s");
+    const json_int_t uptime_s = json_integer_value(json_object_get(result, "uptime_s"));
     char text[VALUE_TEXT_SIZE];
 
     (void)fprintf(out, "vswitchd\n");
     print_field(result, "version", "version", "", out);
     print_field(result, "pid", "pid", "", out);
-    if (json_is_integer(uptime) && json_integer_value(uptime) >= 0) {
-        print_label("up for", out);
-        (void)fprintf(out, "%s\n", value_format_seconds((uint64_t)json_integer_value(uptime), text));
-    }
+    print_label("up for", out);
+    (void)fprintf(out, "%s\n", value_format_seconds(uptime_s > 0 ? (uint64_t)uptime_s : 0, text));
     print_field_if_set(result, "memory", "memory", "", out);
     (void)fprintf(out, "\n");
     print_list(json_object_get(result, "workers"), columns, "no workers", out);

@@ -99,7 +99,9 @@ char *cli_text_of(const json_t *value)
         return strdup("-");
     }
     if (json_is_string(value)) {
-        return make_harmless(strdup(json_string_length(value) > 0 ? json_string_value(value) : "-"));
+        const char *text = json_string_value(value);
+
+        return make_harmless(strdup(*text != '\0' ? text : "-"));
     }
     if (json_is_boolean(value)) {
         return strdup(json_is_true(value) ? "on" : "off");
@@ -128,7 +130,7 @@ void cli_table_json(struct cli_table *table, const json_t *value)
     cell_append(table, cli_text_of(value));
 }
 
-/* ---- printing ------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static bool is_number_column(const struct cli_table *table, size_t column)
 {

@@ -26,8 +26,10 @@ void cli_table_destroy(struct cli_table *table);              /* NULL is fine */
 /** Appends the next cell, row by row.  @param table  NULL is fine */
 void cli_table_text(struct cli_table *table, const char *text);
 
-/** Appends a cell from a result: strings as they are, numbers exactly, lists joined by commas, "-" for
- *  what is not there or null. */
+/**
+ * Appends a cell from a result: strings as they are, numbers exactly, lists joined by commas, "-"
+ * for what is not there or null.
+ */
 void cli_table_json(struct cli_table *table, const json_t *value);
 
 /** Prints heads and rows, or @p nothing when there is no row. */

@@ -15,7 +15,8 @@
 #include "switch/error.h"
 
 /**
- * Shows, sleeps, shows, until interrupted; with --json each reading is one line, as the daemon sent it.
+ * Shows, sleeps, shows, until interrupted; with --json each reading is one line, as the daemon sent
+ * it.
  *
  * @param client  borrowed, connected
  * @return 0 when interrupted; what client_call() said when the daemon went away; -EIO when @p out

@@ -22,11 +22,18 @@ struct cli_words {
     struct error *error;
 };
 
-enum global { GLOBAL_RUN_DIR, GLOBAL_JSON, GLOBAL_TIMEOUT, GLOBAL_HELP, GLOBAL_VERSION, GLOBAL_COUNT };
+enum global {
+    GLOBAL_RUN_DIR,
+    GLOBAL_JSON,
+    GLOBAL_TIMEOUT,
+    GLOBAL_HELP,
+    GLOBAL_VERSION,
+    GLOBAL_COUNT
+};
 
 static const struct { const char *option, *placeholder, *help; } globals[GLOBAL_COUNT] = {
-    [GLOBAL_RUN_DIR] = { "--run-dir", "DIR",
-                         "the daemon's run directory (VSWITCH_RUN_DIR, else " CLI_RUN_DIR_DEFAULT ")" },
+    [GLOBAL_RUN_DIR] = { "--run-dir", "DIR", "the daemon's run directory (" CLI_RUN_DIR_ENV
+                         ", else " CLI_RUN_DIR_DEFAULT ")" },
     [GLOBAL_JSON]    = { "--json", NULL, "print one JSON value and nothing else" },
     [GLOBAL_TIMEOUT] = { "--timeout", "S", "how long to wait for the daemon (10s)" },
     [GLOBAL_HELP]    = { "--help", NULL, "explain a command, a noun, or all" },
@@ -67,7 +74,7 @@ const struct method_key *cli_option_find(const struct method_spec *spec, const c
     return NULL;
 }
 
-/* ---- sentences ------------------------------------------------------------------------------------ */
+/* ---- sentences ------------------------------------------------------------------------------- */
 
 static int unknown_option(const struct cli_words *words, const char *option)
 {
@@ -87,8 +94,9 @@ static int unknown_option(const struct cli_words *words, const char *option)
     }
     (void)value_quote(option, quoted);
     if (spec == NULL) {
-        return error_set(words->error, EINVAL, "%s is no option that stands before the noun and the "
-                         "verb%s; `vswitchctl --help` shows those.", quoted, cli_guess_text(&guess));
+        return error_set(words->error, EINVAL, "%s is no option that stands before the noun and "
+                         "the verb%s; `vswitchctl --help` shows those.", quoted,
+                         cli_guess_text(&guess));
     }
     return error_set(words->error, EINVAL, "`%s %s` has no option %s%s; `vswitchctl %s %s --help` "
                      "shows what it has.", spec->noun, spec->verb, quoted, cli_guess_text(&guess),
@@ -138,8 +146,8 @@ static int unknown_verb(const struct cli_words *words, const char *word)
 
     list_verbs(noun, verbs, sizeof(verbs));
     if (word == NULL) {
-        return error_set(words->error, EINVAL, "What about it? `%s` goes on with %s; `vswitchctl %s "
-                         "--help` explains them.", noun, verbs, noun);
+        return error_set(words->error, EINVAL, "What about it? `%s` goes on with %s; `vswitchctl "
+                         "%s --help` explains them.", noun, verbs, noun);
     }
     cli_guess_start(&guess, word);
     for (size_t i = 0; i < METHOD_COUNT; i++) {
@@ -153,7 +161,7 @@ static int unknown_verb(const struct cli_words *words, const char *word)
                      value_quote(word, quoted), cli_guess_text(&guess), verbs);
 }
 
-/* ---- options ---------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /* Sets *value to what stands behind `=`, or to the next word; NULL where neither does. */
 static void take_value(struct cli_words *words, const char *behind, const char **value)
@@ -268,7 +276,7 @@ static int read_option(struct cli_words *words)
     return set_key(words, key, value);
 }
 
-/* ---- words that are no options ------------------------------------------------------------------------ */
+/* ---- words that are no options --------------------------------------------------------------- */
 
 static int read_noun(struct cli_words *words, const char *word)
 {
@@ -311,8 +319,8 @@ static int read_positional(struct cli_words *words, const char *word)
     char quoted[VALUE_QUOTE_SIZE];
 
     if (key == NULL || words->has_positional) {
-        return error_set(words->error, EINVAL, "`%s %s` has no use for the word %s; `vswitchctl %s %s "
-                         "--help` shows what it takes.", spec->noun, spec->verb,
+        return error_set(words->error, EINVAL, "`%s %s` has no use for the word %s; `vswitchctl "
+                         "%s %s --help` shows what it takes.", spec->noun, spec->verb,
                          value_quote(word, quoted), spec->noun, spec->verb);
     }
     words->has_positional = true;
@@ -347,8 +355,9 @@ static int check_complete(const struct cli_words *words)
     char expects[160];
 
     if (command->noun == NULL) {
-        return error_set(words->error, EINVAL, "What is to be done? Say it as `vswitchctl NOUN VERB "
-                         "...`, such as `vswitchctl switch list`; `vswitchctl --help` lists all.");
+        return error_set(words->error, EINVAL, "What is to be done? Say it as `vswitchctl NOUN "
+                         "VERB ...`, such as `vswitchctl switch list`; `vswitchctl --help` lists "
+                         "all.");
     }
     if (command->spec == NULL) {
         return unknown_verb(words, NULL);

@@ -34,7 +34,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* ---- connecting ------------------------------------------------------------------------------------ */
+/* ---- connecting ------------------------------------------------------------------------------ */
 
 static int connect_failed(const char *path, int code, struct error *error)
 {
@@ -42,8 +42,8 @@ static int connect_failed(const char *path, int code, struct error *error)
     case ENOENT:
     case ENOTDIR:
     case ECONNREFUSED:
-        return error_set(error, ENOTCONN, "No daemon answers on %s; start one with `systemctl start "
-                         "vswitchd` or `vswitchd`, or name its --run-dir.", path);
+        return error_set(error, ENOTCONN, "No daemon answers on %s; start one with `systemctl "
+                         "start vswitchd` or `vswitchd`, or name its --run-dir.", path);
     case EACCES:
     case EPERM:
         return error_set(error, EACCES, "You may not use %s; root and members of the daemon's "
@@ -103,7 +103,7 @@ void client_close(struct client *client)
     free(client);
 }
 
-/* ---- one call ---------------------------------------------------------------------------------------- */
+/* ---- one call -------------------------------------------------------------------------------- */
 
 static int connection_lost(const struct client *client, int code, struct error *error)
 {
@@ -213,7 +213,8 @@ static int reply_take(struct client *client, size_t line_bytes, json_t **result,
                       struct error *error)
 {
     struct error told = { 0 };
-    const int code = rpc_parse_reply(client->buffer, line_bytes - 1, client->last_id, result, &told);
+    const int code = rpc_parse_reply(client->buffer, line_bytes - 1, client->last_id, result,
+                                     &told);
 
     client->used_bytes -= line_bytes;
     memmove(client->buffer, client->buffer + line_bytes, client->used_bytes);

@@ -2,9 +2,9 @@
 /*
  * The other end of the control channel: connects, asks, waits for the answer.
  *
- * It blocks, with a deadline for each step, because what uses it (vswitchctl, tests) has nothing else
- * to do.  "There is no daemon" is told apart from every other failure: a script starts the daemon
- * on the one and stops on the other.
+ * It blocks, with a deadline for each step, because what uses it (vswitchctl, tests) has nothing
+ * else to do.  "There is no daemon" is told apart from every other failure: a script starts the
+ * daemon on the one and stops on the other.
  */
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H
@@ -26,8 +26,8 @@ struct client;
  *
  * @param timeout_ms  for connecting, and for each call's answer
  * @param out         returned owned
- * @return 0; -ENOTCONN when no daemon is there, and nothing else; or what the system said; each with
- *         a sentence
+ * @return 0; -ENOTCONN when no daemon is there, and nothing else; or what the system said; each
+ *         with a sentence
  */
 int client_connect(const char *run_dir, uint32_t timeout_ms, struct client **out,
                    struct error *error);
@@ -40,8 +40,8 @@ void client_close(struct client *client);
  *
  * @param params  borrowed; NULL for none
  * @param result  returned owned
- * @return 0; the daemon's errno, negative, with its sentence; -EINVAL when it found the request wrong;
- *         -ETIMEDOUT, -ECONNRESET, -EPROTO, -EFBIG (the request is over 64 KiB), or what the
+ * @return 0; the daemon's errno, negative, with its sentence; -EINVAL when it found the request
+ *         wrong; -ETIMEDOUT, -ECONNRESET, -EPROTO, -EFBIG (the request is over 64 KiB), or what the
  *         system said.  After one of these but the daemon's own the connection is of no more use.
  */
 int client_call(struct client *client, const char *method, const json_t *params, json_t **result,
@@ -51,7 +51,8 @@ int client_call(struct client *client, const char *method, const json_t *params,
  * Hands over the connection after a reply that a stream follows, as that of capture.start.
  *
  * @param client      taken
- * @param bytes       returned owned (free()): what of the stream has arrived already; NULL if nothing
+ * @param bytes       returned owned (free()): what of the stream has arrived already; NULL if
+ *                 nothing
  * @param len_bytes   how much that is
  * @return the socket, owned, blocking
  */

@@ -64,7 +64,7 @@ const struct method_key *method_positional(const struct method_spec *spec)
     return method_key_count(spec) > 0 && spec->keys[0].positional ? &spec->keys[0] : NULL;
 }
 
-/* ---- sentences ---------------------------------------------------------------------------------- */
+/* ---- sentences ------------------------------------------------------------------------------- */
 
 /* Appends to a text of a fixed size; what does not fit is cut. */
 __attribute__((format(printf, 4, 5)))
@@ -195,7 +195,7 @@ static int refuse_unknown_key(const struct method_spec *spec, const char *name,
                      value_quote(name, quoted), accepted);
 }
 
-/* ---- checks --------------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static bool text_is_printable(const char *text)
 {
@@ -355,9 +355,11 @@ int method_decode(const struct method_spec *spec, const json_t *params, json_t *
     return 0;
 }
 
-/* ---- from the command line ------------------------------------------------------------------------- */
+/* ---- from the command line ------------------------------------------------------------------- */
 
-/* The JSON value that @p text is, or NULL when it is none of this kind; ranges are checked later. */
+/*
+ * The JSON value that @p text is, or NULL when it is none of this kind; ranges are checked later.
+ */
 static json_t *text_to_json(const struct method_key *key, const char *text)
 {
     uint64_t number = 0;

@@ -2,15 +2,16 @@
 /*
  * The method table: every command of the control channel, once, as data.
  *
- * The same rows make the command line's words, its help and its completion, the client's encoding of
- * text to JSON, and the daemon's check of what arrives: so these cannot drift apart, and a new command
- * is one row and one handler.  The table knows nothing of the switch: it says what a value looks like,
- * never what it means to the present state.  That is for the handler to refuse, with its own sentence.
+ * The same rows make the command line's words, its help and its completion, the client's encoding
+ * of text to JSON, and the daemon's check of what arrives: so these cannot drift apart, and a new
+ * command is one row and one handler.  The table knows nothing of the switch: it says what a value
+ * looks like, never what it means to the present state.  That is for the handler to refuse, with
+ * its own sentence.
  *
- * On the wire a method is "noun.verb" and its params are an object.  Keys are named as on the command
- * line with `_` for `-` (--mac-capacity is "mac_capacity"), and the positional word is a key as well,
- * mostly "name".  Sizes are numbers of bytes, times are numbers of whole seconds, on/off and flags are
- * booleans, counts are numbers, all else is a string.
+ * On the wire a method is "noun.verb" and its params are an object.  Keys are named as on the
+ * command line with `_` for `-` (--mac-capacity is "mac_capacity"), and the positional word is a
+ * key as well, mostly "name".  Sizes are numbers of bytes, times are numbers of whole seconds,
+ * on/off and flags are booleans, counts are numbers, all else is a string.
  */
 #ifndef CTL_METHOD_H
 #define CTL_METHOD_H
@@ -134,14 +135,14 @@ const struct method_key *method_positional(const struct method_spec *spec);
 const char *method_key_expects(const struct method_key *key, char *text, size_t text_size);
 
 /**
- * Checks the params of a request: no unknown key, every value of its kind and in range, none missing
- * that is required.  Applies nothing else: no default, no rule of the switch.
+ * Checks the params of a request: no unknown key, every value of its kind and in range, none
+ * missing that is required.  Applies nothing else: no default, no rule of the switch.
  *
  * @param params  borrowed; NULL (no params were sent) stands for {}
- * @param out     returned owned: an object with the keys that were given, MAC addresses in lower case.
- *                A handler may take from it without checking types again:
- *                strings for NAME TEXT DOCUMENT MAC ENUM TARGET, integers for UINT BYTES SECONDS,
- *                booleans for ONOFF FLAG; a key that was not given is not there (null is a wrong type).
+ * @param out     returned owned: an object with the keys that were given, MAC addresses in lower
+ *                case.  A handler may take from it without checking types again: strings for NAME,
+ *                TEXT, DOCUMENT, MAC, ENUM and TARGET, integers for UINT, BYTES and SECONDS,
+ *                booleans for ONOFF and FLAG.  A key that was not given is not there.
  * @return 0; -EINVAL with a sentence that names the method, the key and what is accepted; -ENOMEM
  * Thread: any.
  */
@@ -149,7 +150,8 @@ int method_decode(const struct method_spec *spec, const json_t *params, json_t *
                   struct error *error);
 
 /**
- * Turns the text of a command line into the JSON value of @p key, checked as the decoder will check it.
+ * Turns the text of a command line into the JSON value of @p key, checked as the decoder will check
+ * it.
  *
  * @param text  borrowed; NULL for a key that was written without a value (right for FLAG only)
  * @param out   returned owned

@@ -2,9 +2,9 @@
 /*
  * The rows of the method table.
  *
- * Data only.  Keys that two commands share are one macro, so that `switch add` and `switch set` cannot
- * come to differ.  A limit that stands here is about the shape of a value; the model checks its own
- * limits again, because a state file does not come this way.
+ * Data only.  Keys that two commands share are one macro, so that `switch add` and `switch set`
+ * cannot come to differ.  A limit that stands here is about the shape of a value; the model checks
+ * its own limits again, because a state file does not come this way.
  */
 #include "ctl/method_table.h"
 

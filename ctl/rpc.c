@@ -31,7 +31,8 @@ static enum rpc_code check_request(struct rpc_request *request, struct error *er
     json_t *value;
 
     if (json_is_array(message)) {
-        return refuse_request(error, "Batches are not served; send each request as a line of its own.");
+        return refuse_request(error, "Batches are not served; send each request as a line of its "
+                                     "own.");
     }
     if (!json_is_object(message)) {
         return refuse_request(error, "A request is a JSON object on one line.");
@@ -39,8 +40,8 @@ static enum rpc_code check_request(struct rpc_request *request, struct error *er
     if (json_is_string(id) || json_is_number(id)) {
         request->id = json_incref(id);
     } else if (id == NULL) {
-        return refuse_request(error, "A request needs an \"id\"; notifications are not served, because "
-                                     "nobody would learn that one failed.");
+        return refuse_request(error, "A request needs an \"id\"; notifications are not served, "
+                                     "because nobody would learn that one failed.");
     } else if (!json_is_null(id)) {
         return refuse_request(error, "A request's \"id\" is a string, a number or null.");
     }
@@ -56,8 +57,8 @@ static enum rpc_code check_request(struct rpc_request *request, struct error *er
     json_object_foreach(request->message, key, value) {
         (void)value;
         if (!key_is_known(key)) {
-            return refuse_request(error, "A request has no keys but \"jsonrpc\", \"id\", \"method\" "
-                                         "and \"params\".");
+            return refuse_request(error, "A request has no keys but \"jsonrpc\", \"id\", "
+                                         "\"method\" and \"params\".");
         }
     }
     request->method = json_string_value(method);
@@ -71,7 +72,8 @@ enum rpc_code rpc_parse_request(const char *line, size_t len_bytes, struct rpc_r
     json_error_t where;
 
     *request = (struct rpc_request){ 0 };
-    request->message = json_loadb(line, len_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &where);
+    request->message = json_loadb(line, len_bytes, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+                                  &where);
     if (request->message == NULL) {
         (void)error_set(error, EINVAL, "The request is not JSON, near column %d: %s.", where.column,
                         json_error_code(&where) == json_error_out_of_memory ? "no memory left"

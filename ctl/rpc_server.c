@@ -65,7 +65,7 @@ static struct timeval to_timeval(uint32_t ms)
     return (struct timeval){ .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 };
 }
 
-/* ---- what follows a reply ----------------------------------------------------------------------- */
+/* ---- what follows a reply -------------------------------------------------------------------- */
 
 void rpc_call_take_socket(struct rpc_call *call, rpc_socket_taken taken, void *arg)
 {
@@ -90,7 +90,7 @@ static void after_run(struct rpc_after *after, int fd)
     }
 }
 
-/* ---- one connection ------------------------------------------------------------------------------ */
+/* ---- one connection -------------------------------------------------------------------------- */
 
 static size_t connection_unsent(const struct connection *c)
 {
@@ -166,8 +166,8 @@ static enum rpc_code call_run(struct rpc_server *server, const struct rpc_reques
 
     call->method = method_find(request->method);
     if (call->method == NULL || server->config.handlers[call->method->id] == NULL) {
-        (void)error_set(error, ENOSYS, "There is no method %s; `vswitchctl --help` lists what there "
-                        "is.", value_quote(request->method, quoted));
+        (void)error_set(error, ENOSYS, "There is no method %s; `vswitchctl --help` lists what "
+                        "there is.", value_quote(request->method, quoted));
         return RPC_METHOD_NOT_FOUND;
     }
     rc = method_decode(call->method, request->params, &call->params, error);
@@ -342,7 +342,7 @@ static struct connection *connection_create(struct rpc_server *server, int fd)
     return c;
 }
 
-/* ---- the listener --------------------------------------------------------------------------------- */
+/* ---- the listener ---------------------------------------------------------------------------- */
 
 /* Tells a peer that has no connection yet why it gets none; a new socket has room for one line. */
 static void turn_away(int fd, const struct error *error)

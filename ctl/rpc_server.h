@@ -3,11 +3,11 @@
  * The control channel's server: JSON-RPC 2.0 on a unix socket, one JSON object a line.
  *
  * It lives on the caller's event loop and thread, and calls a handler for each request that the
- * method table accepts; handlers answer at once, so requests of one connection are answered in order
- * without any queue.  A client is not trusted with the daemon's time or memory: who it is is asked of
- * the kernel, a request has a size and a deadline, an idle connection ends, and while a client leaves
- * its replies unread no further request of that connection is looked at; if it reads nothing at all
- * for a while it is closed.
+ * method table accepts; handlers answer at once, so requests of one connection are answered in
+ * order without any queue.  A client is not trusted with the daemon's time or memory: who it is is
+ * asked of the kernel, a request has a size and a deadline, an idle connection ends, and while a
+ * client leaves its replies unread no further request of that connection is looked at; if it reads
+ * nothing at all for a while it is closed.
  */
 #ifndef CTL_RPC_SERVER_H
 #define CTL_RPC_SERVER_H
@@ -55,8 +55,8 @@ typedef void (*rpc_socket_taken)(void *arg, int fd);
 typedef void (*rpc_reply_sent)(void *arg);
 
 /**
- * From a handler that will succeed: when the reply has been flushed, the socket leaves the server and
- * is given to @p taken.  Further requests that the client had already sent on it are discarded.
+ * From a handler that will succeed: when the reply has been flushed, the socket leaves the server
+ * and is given to @p taken.  Further requests that the client had already sent on it are discarded.
  * @p taken is called exactly once if the handler returns 0, and never if it returns an error.
  */
 void rpc_call_take_socket(struct rpc_call *call, rpc_socket_taken taken, void *arg);
@@ -72,7 +72,7 @@ struct rpc_server_config {
     struct event_base *base;         /* borrowed, must outlive the server */
     const char *path;                /* of the socket; its directory exists */
     gid_t group;                     /* owns the socket and may connect; RPC_NO_GROUP for none */
-    const rpc_handler *handlers;     /* borrowed, [METHOD_COUNT]; NULL where a method is not served */
+    const rpc_handler *handlers;     /* borrowed, [METHOD_COUNT]; NULL: that method is not served */
     void *context;                   /* borrowed, given to the handlers */
     /* Limits; 0 stands for the default. */
     uint32_t clients_max;            /* 64 */

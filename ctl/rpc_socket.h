@@ -17,7 +17,8 @@
  * Makes the unix socket @p path, mode 0660, its group @p group unless that is RPC_NO_GROUP.
  *
  * @param fd  returned owned: bound, non-blocking, not yet listening
- * @return 0; -EADDRINUSE when somebody answers there; -EEXIST, -ENAMETOOLONG or what the system said
+ * @return 0; -EADDRINUSE when somebody answers there; -EEXIST, -ENAMETOOLONG or what the system
+ *                 said
  */
 int rpc_socket_open(const char *path, gid_t group, int *fd, struct error *error);
 

@@ -4,9 +4,9 @@
  *
  * Parsing is strict, because a switch that guesses is worse than one that asks: the whole text must
  * be the value, without sign, space or fraction, and what does not fit is refused, never wrapped.
- * A size in bytes has units of 1024 (64K is 65536), as memory and files are counted; a count, and with
- * it a rate, has units of 1000 (10G is 10 000 000 000), as links are sold.  The functions
- * say only that a text is wrong: the caller knows what was asked, and makes the sentence.
+ * A size in bytes has units of 1024 (64K is 65536), as memory and files are counted; a count, and
+ * with it a rate, has units of 1000 (10G is 10 000 000 000), as links are sold.  The functions say
+ * only that a text is wrong: the caller knows what was asked, and makes the sentence.
  */
 #ifndef CTL_VALUE_H
 #define CTL_VALUE_H
@@ -20,8 +20,10 @@
 #define VALUE_QUOTE_SIZE     64u    /* what value_quote() needs at most */
 #define VALUE_TEXT_SIZE      32u    /* what the value_format_ functions need at most */
 
-/* All parsers: @return 0, -EINVAL for a text that is no such value, -ERANGE for one that is too big;
- * @p out is untouched unless 0.  Thread: any. */
+/*
+ * All parsers: @return 0, -EINVAL for a text that is no such value, -ERANGE for one that is too
+ * big; @p out is untouched unless 0.  Thread: any.
+ */
 
 /** Decimal digits with an optional unit k, M, G or T (any case) of 1000. */
 int value_parse_count(const char *text, uint64_t *out);
@@ -35,12 +37,12 @@ int value_parse_time(const char *text, uint64_t *out_ms);
 /** "on" or "off". */
 int value_parse_onoff(const char *text, bool *out);
 
-/** Six pairs of hexadecimal digits with `:` or `-` between; written to @p out in lower case with `:`. */
+/** Six pairs of hexadecimal digits with `:` or `-` between; @p out is in lower case, with `:`. */
 int value_parse_mac(const char *text, char out[VALUE_MAC_TEXT_SIZE]);
 
 /**
- * "0-2,5": marks [0] [1] [2] [5] and no other; cores at or past @p size are -ERANGE, and no core comes
- * twice.  On an error @p cores holds nothing of use.
+ * "0-2,5": marks [0] [1] [2] [5] and no other; cores at or past @p size are -ERANGE, and no core
+ * comes twice.  On an error @p cores holds nothing of use.
  */
 int value_parse_cores(const char *text, bool *cores, size_t size);
 

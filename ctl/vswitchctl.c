@@ -2,9 +2,9 @@
 /*
  * vswitchctl: the one tool an operator uses.
  *
- * It holds no state and decides nothing: words go to the daemon as a JSON-RPC request, and the result
- * comes back as a table or as JSON.  It links the client half of ctl/ only, so it runs where DPDK
- * is not.
+ * It holds no state and decides nothing: words go to the daemon as a JSON-RPC request, and the
+ * result comes back as a table or as JSON.  It links the client half of ctl/ only, so it runs where
+ * DPDK is not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,8 +45,8 @@ static enum cli_status read_file(const struct cli_command *command, struct error
     if (ferror(file) != 0) {
         (void)error_set(error, EIO, "%s cannot be read to its end.", path);
     } else if (len_bytes > RPC_REQUEST_MAX_BYTES) {
-        (void)error_set(error, EFBIG, "%s is longer than %u bytes, which is more than can be checked "
-                        "through the daemon.", path, RPC_REQUEST_MAX_BYTES);
+        (void)error_set(error, EFBIG, "%s is longer than %u bytes, which is more than can be "
+                        "checked through the daemon.", path, RPC_REQUEST_MAX_BYTES);
     } else if (value == NULL || memchr(text, '\0', len_bytes) != NULL) {
         (void)error_set(error, EINVAL, "%s is no text in UTF-8, so it is no state file.", path);
     } else if (json_object_set(command->params, "text", value) == 0) {
@@ -73,8 +73,8 @@ static enum cli_status await_end(const struct cli_command *command, struct error
         }
         (void)nanosleep(&pause, NULL);
     }
-    (void)error_set(error, ETIMEDOUT, "The daemon has been told to stop but is still there; its log "
-                    "says what it waits for.");
+    (void)error_set(error, ETIMEDOUT, "The daemon has been told to stop but is still there; its "
+                    "log says what it waits for.");
     return CLI_REFUSED;
 }
 

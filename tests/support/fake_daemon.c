@@ -37,7 +37,7 @@ static void die(const char *what)
     abort();
 }
 
-/* ---- answers -------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static json_t *port_json(const char *name, int64_t frames)
 {
@@ -248,7 +248,7 @@ static const rpc_handler handlers[METHOD_COUNT] = {
     [METHOD_DAEMON_STOP] = daemon_stop,
 };
 
-/* ---- the thread ------------------------------------------------------------------------------------ */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void on_stop(evutil_socket_t fd, short what, void *arg)
 {

@@ -2,8 +2,8 @@
 /*
  * A daemon with a control channel and nothing behind it, in a thread of the test.
  *
- * The server and the method table are the real ones, so what is tested against it holds for vswitchd;
- * the answers are made up:
+ * The server and the method table are the real ones, so what is tested against it holds for
+ * vswitchd; the answers are made up:
  *
  *   switch.list           two switches: lan and dmz
  *   switch.show NAME      "lan" with two ports; any other name is refused with ENOENT
@@ -11,8 +11,8 @@
  *   vnic.show NAME        "web0", attached
  *   mac.show NAME         FAKE_MACS addresses, about FAKE_MACS * 90 bytes
  *   stats.show            the ports of lan, whose counters grow by 1000 frames a call
- *   capture.start         a stream of FAKE_HEAD; with "frames" it ends there; else capture.stop ends it
- *                         with FAKE_TAIL
+ *   capture.start         a stream of FAKE_HEAD; with "frames" it ends there; else capture.stop
+ *                         ends it with FAKE_TAIL
  *   capture.result        says it still runs once, then tells its numbers
  *   config.check          answers the length of the text
  *   daemon.show           one worker

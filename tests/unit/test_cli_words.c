@@ -24,7 +24,8 @@ static int split(char *line, char **words)
 {
     int count = 0;
 
-    for (char *word = strtok(line, " "); word != NULL && count < WORDS_MAX; word = strtok(NULL, " ")) {
+    for (char *word = strtok(line, " "); word != NULL && count < WORDS_MAX;
+         word = strtok(NULL, " ")) {
         words[count++] = word;
     }
     return count;
@@ -78,7 +79,7 @@ static void assert_usage(const char *line, const char *part)
     cli_command_clear(&parsed.command);
 }
 
-/* ---- what is understood ------------------------------------------------------------------------------ */
+/* ---- what is understood ---------------------------------------------------------------------- */
 
 static void test_words_become_params(void **state)
 {
@@ -204,7 +205,7 @@ static void test_help_is_asked_for_at_every_level(void **state)
     }
 }
 
-/* ---- what is not ------------------------------------------------------------------------------------- */
+/* ---- what is not ----------------------------------------------------------------------------- */
 
 static void test_word_that_is_missing_is_asked_for(void **state)
 {
@@ -270,7 +271,7 @@ static void test_keys_of_the_wire_are_no_options(void **state)
     assert_usage("vswitchctl switch add lan --mac_capacity 5", "did you mean --mac-capacity?");
 }
 
-/* ---- help and completion ------------------------------------------------------------------------------ */
+/* ---- help and completion --------------------------------------------------------------------- */
 
 /* What cli_help_method() prints; owned. */
 static char *help_text(const struct method_spec *spec)

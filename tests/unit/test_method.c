@@ -41,7 +41,7 @@ static void assert_refused(enum method_id id, const char *params, const char *pa
     }
 }
 
-/* ---- the table ------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static void test_table_row_names_agree(void **state)
 {
@@ -109,7 +109,7 @@ static void test_table_key_is_complete(void **state)
     }
 }
 
-/* ---- decoding -------------------------------------------------------------------------------------- */
+/* ---- decoding -------------------------------------------------------------------------------- */
 
 static void test_decode_takes_what_was_given_and_no_more(void **state)
 {
@@ -118,8 +118,8 @@ static void test_decode_takes_what_was_given_and_no_more(void **state)
 
     (void)state;
     assert_int_equal(decode(METHOD_SWITCH_ADD,
-                            "{\"name\": \"lan\", \"type\": \"private\", \"mtu\": 9000}", &out, &error),
-                     0);
+                            "{\"name\": \"lan\", \"type\": \"private\", \"mtu\": 9000}",
+                            &out, &error), 0);
     assert_int_equal(json_object_size(out), 3);
     assert_string_equal(json_string_value(json_object_get(out, "name")), "lan");
     assert_int_equal(json_integer_value(json_object_get(out, "mtu")), 9000);
@@ -133,7 +133,8 @@ static void test_decode_writes_mac_in_lower_case(void **state)
 
     (void)state;
     assert_int_equal(decode(METHOD_MAC_REMOVE,
-                            "{\"name\": \"lan\", \"mac\": \"00-15-5D-00-00-AA\"}", &out, &error), 0);
+                            "{\"name\": \"lan\", \"mac\": \"00-15-5D-00-00-AA\"}",
+                            &out, &error), 0);
     assert_string_equal(json_string_value(json_object_get(out, "mac")), "00:15:5d:00:00:aa");
     json_decref(out);
 }
@@ -181,7 +182,8 @@ static void test_decode_refuses_wrong_types(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         (void)snprintf(params, sizeof(params), "{\"name\": \"lan\", \"mtu\": %s}", wrong[i]);
-        assert_refused(METHOD_SWITCH_SET, params, "\"mtu\" must be a number of bytes from 576 to 9600");
+        assert_refused(METHOD_SWITCH_SET, params,
+                       "\"mtu\" must be a number of bytes from 576 to 9600");
     }
     assert_refused(METHOD_SWITCH_REMOVE, "{\"name\": \"lan\", \"force\": 1}", "true or false");
     assert_refused(METHOD_SWITCH_REMOVE, "{\"name\": 7}", "\"name\" must be");
@@ -236,7 +238,7 @@ static void test_decode_refuses_control_characters_in_a_text(void **state)
                    "printable");
 }
 
-/* ---- the command line's text ------------------------------------------------------------------------ */
+/* ---- the command line's text ----------------------------------------------------------------- */
 
 /* Encodes, and returns the value as JSON text, or the sentence; owned. */
 static char *encode(enum method_id id, const char *name, const char *text)
@@ -253,7 +255,8 @@ static char *encode(enum method_id id, const char *name, const char *text)
     return out;
 }
 
-static void assert_encoded(enum method_id id, const char *name, const char *text, const char *wanted)
+static void assert_encoded(enum method_id id, const char *name, const char *text,
+                           const char *wanted)
 {
     char *json = encode(id, name, text);
 

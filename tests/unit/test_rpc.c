@@ -49,7 +49,8 @@ static void test_request_that_is_no_json_is_refused(void **state)
 {
     static const char *const bad[] = { "", " ", "{", "}", "{]", "nonsense", "{\"a\":}", "\xff\xfe",
                                        "{\"a\":1}{\"b\":2}", "{\"a\":\"\\u0000\"}", "{\"a\":1e999}",
-                                       "{\"id\":1,\"id\":2}", "{'a':1}", "{\"a\":99999999999999999999}" };
+                                       "{\"id\":1,\"id\":2}", "{'a':1}",
+                                       "{\"a\":99999999999999999999}" };
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -200,7 +201,8 @@ static void test_reply_with_an_error_is_read(void **state)
 static void test_reply_that_is_none_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "", "x", "[]", "{}", "{\"id\":5}", "{\"id\":6,\"result\":{}}", "{\"id\":\"5\",\"result\":{}}",
+        "", "x", "[]", "{}", "{\"id\":5}", "{\"id\":6,\"result\":{}}",
+        "{\"id\":\"5\",\"result\":{}}",
         "{\"id\":null,\"result\":{}}", "{\"id\":6,\"error\":{\"code\":-1,\"message\":\"x\"}}",
         "{\"id\":5,\"error\":7}", "{\"id\":5,\"error\":{\"code\":0,\"message\":\"x\"}}",
     };

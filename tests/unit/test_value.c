@@ -107,8 +107,9 @@ static void test_mac_is_written_in_one_way(void **state)
 static void test_mac_that_is_none_is_refused(void **state)
 {
     static const char *const bad[] = { "", "00", "00:15:5d:0a:0b", "00:15:5d:0a:0b:fg",
-                                       "00:15-5d:0a:0b:ff", "00:15:5d:0a:0b:ff ", "0:15:5d:0a:0b:ff:",
-                                       "00155d0a0bff", "00:15:5d:0a:0b:ff:00" };
+                                       "00:15-5d:0a:0b:ff", "00:15:5d:0a:0b:ff ",
+                                       "0:15:5d:0a:0b:ff:", "00155d0a0bff",
+                                       "00:15:5d:0a:0b:ff:00" };
     char mac[VALUE_MAC_TEXT_SIZE];
 
     (void)state;
