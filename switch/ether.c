@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The header parser.  One view of the bytes is passed down; every read of a field comes after a test
- * that the view has it, in the same function.
+ * The header parser.  One view of the bytes is passed down; every read of a field comes after a
+ * test that the view has it, in the same function.
  */
 #include "switch/ether.h"
 
@@ -46,7 +46,7 @@ static uint64_t read_8(struct view view, uint32_t off)
     return raw;
 }
 
-/* ---- the flow hash ------------------------------------------------------------------------------ */
+/* ---- the flow hash --------------------------------------------------------------------------- */
 
 /* Every bit of both words has a say in every bit of the product's middle. */
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -71,7 +71,7 @@ static uint32_t hash_flow(const struct ether_info *info, uint64_t addresses)
     return hash != 0 ? hash : 1;   /* 0 says that there is no flow */
 }
 
-/* ---- layers, from the top of the stack down to the first byte --------------------------------------- */
+/* ---- layers, from the top of the stack down to the first byte -------------------------------- */
 
 static bool protocol_has_ports(uint8_t protocol)
 {

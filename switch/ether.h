@@ -6,9 +6,10 @@
  * offset it gives lies inside the bytes it was given, and what is cut off is reported as not there.
  * Tags are reported and left in place.
  *
- * The flow hash decides which queue of a receiver a frame goes to.  It is the same for all frames of
- * one direction of a flow and differs, as a rule, for the other direction, which another receiver
- * gets.  It has no secret: a sender that makes all its flows meet in one queue only slows those flows.
+ * The flow hash decides which queue of a receiver a frame goes to.  It is the same for all frames
+ * of one direction of a flow and differs, as a rule, for the other direction, which another
+ * receiver gets.  It has no secret: a sender that makes all its flows meet in one queue only slows
+ * those flows.
  */
 #ifndef SWITCH_ETHER_H
 #define SWITCH_ETHER_H

@@ -4,8 +4,8 @@
  *
  * The control thread compiles a whole fabric for every change and publishes it by one pointer; a
  * worker loads that pointer once a turn.  So a worker sees a change entirely or not at all, and
- * nothing in here needs a lock.  Ports are numbered across all switches; a number is used again only
- * after a grace period and after its table entries are gone.
+ * nothing in here needs a lock.  Ports are numbered across all switches; a number is used again
+ * only after a grace period and after its table entries are gone.
  *
  * The endpoint of a port (its vNIC, later a NIC or a team) is an opaque pointer to this layer.
  */
@@ -19,7 +19,7 @@
 #define FABRIC_MAX_PORTS     1280u     /* 1,024 vNICs, 32 uplinks, host vNICs, and room to spare */
 #define FABRIC_MAX_SWITCHES  256u
 
-/* What an untagged frame has beyond the MTU; a tag comes on top, and egress knows which have one. */
+/* What an untagged frame has beyond the MTU; a tag comes on top, and egress sees which have one. */
 #define FABRIC_FRAME_OVERHEAD_BYTES 14u
 
 enum fabric_port_kind { FABRIC_PORT_UNUSED, FABRIC_PORT_VNIC };
@@ -53,7 +53,7 @@ struct fabric {
     struct fabric_switch *switches;
     struct fabric_queue *queues;   /* ordered by worker */
     uint16_t *member;
-    void *watch;                   /* captures, opaque to this layer and borrowed; NULL: nobody looks */
+    void *watch;                   /* captures, opaque here and borrowed; NULL: nobody looks */
     struct fabric_port port[FABRIC_MAX_PORTS];   /* by port number */
 };
 

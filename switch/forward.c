@@ -14,7 +14,7 @@
 #include "switch/mac.h"
 #include "switch/mac_table_lookup.h"
 
-#define NO_ADDRESS    UINT64_MAX           /* of a frame too short to have any; no address is this */
+#define NO_ADDRESS    UINT64_MAX   /* of a frame too short to have any; no address is this */
 #define NO_DROP       DROP_REASON_COUNT
 #define ADDRESS_BYTES 6u
 
@@ -49,13 +49,14 @@ struct verdict {
 };
 
 /* Starts a train with a frame, whose trusted bytes are NULL when they are too few. */
-static inline void start_train(const struct context *context, struct train *train, const uint8_t *hdr,
-                             uint32_t first)
+static inline void start_train(const struct context *context, struct train *train,
+                               const uint8_t *hdr, uint32_t first)
 {
     train->first = first;
     train->source = hdr != NULL ? mac_read(hdr + ADDRESS_BYTES) : NO_ADDRESS;
     train->destination = hdr != NULL ? mac_read(hdr) : NO_ADDRESS;
-    train->source_home = mac_table_home(context->table, mac_table_key(train->source, context->vlan));
+    train->source_home = mac_table_home(context->table,
+                                        mac_table_key(train->source, context->vlan));
     train->destination_home = mac_table_home(context->table,
                                            mac_table_key(train->destination, context->vlan));
     mac_table_prefetch(context->table, train->source_home);
@@ -168,7 +169,8 @@ static inline void write_train(struct frame_batch *batch, const struct train *tr
 }
 
 static inline void decide(const struct context *context, struct frame_batch *batch,
-                          const struct train *train, uint32_t count, struct forward_classes *classes)
+                          const struct train *train, uint32_t count,
+                          struct forward_classes *classes)
 {
     uint64_t last_source = NO_ADDRESS, last_destination = NO_ADDRESS;
     uint8_t source_drop = DROP_FRAME_TOO_SHORT;

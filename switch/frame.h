@@ -18,8 +18,8 @@
 
 #define FRAME_BURST       32u      /* frames in a batch, at most */
 #define FRAME_HDR_BYTES   128u     /* trusted bytes of a frame, at most */
-#define FRAME_RUNS        1088u    /* runs in a batch: one chain as long as a ring may be, and more */
-#define FRAME_MAX_BYTES   65562u   /* 65,535 bytes of payload, an Ethernet header and a tag or two */
+#define FRAME_RUNS        1088u    /* runs in a batch: a chain as long as a ring may be, and more */
+#define FRAME_MAX_BYTES   65562u   /* 65,535 bytes of payload, an Ethernet header, a tag or two */
 #define FRAME_MIN_BYTES   14u      /* an Ethernet header; what is shorter has no destination */
 
 /* What frame.port_out may say instead of a port. */

@@ -2,11 +2,12 @@
 /*
  * The writer's half of the MAC table: placing, learning, ageing, and who gives way to whom.
  *
- * Entries of a port are chained, so that its quota, its eviction and its removal cost what they touch
- * and not the size of the table.  The chains are the writer's own memory: workers, which only store a
- * second when they see a frame, do not keep them in order.  The ageing sweep does: what was seen since
- * it last came by goes to the end of its port's chain, so the front of a chain holds what is least
- * recently seen, to within one sweep; an eviction takes the oldest of the first few.
+ * Entries of a port are chained, so that its quota, its eviction and its removal cost what they
+ * touch and not the size of the table.  The chains are the writer's own memory: workers, which
+ * only store a second when they see a frame, do not keep them in order.  The ageing sweep does:
+ * what was seen since it last came by goes to the end of its port's chain, so the front of a chain
+ * holds what is least recently seen, to within one sweep; an eviction takes the oldest of the
+ * first few.
  */
 #include "switch/mac_table.h"
 
@@ -20,7 +21,7 @@
 #define SWEEP_MAX_CALLS      30u   /* calls of mac_table_age() that examine the whole table */
 #define EVICT_LOOK_ENTRIES   8u    /* entries from which an eviction chooses the oldest */
 
-/* ---- making and unmaking ------------------------------------------------------------------------ */
+/* ---- making and unmaking --------------------------------------------------------------------- */
 
 /* Spreads the bits of a seed over a whole word: a finalizer of two multiplications. */
 static uint64_t seed_mix(uint64_t seed)
@@ -89,7 +90,7 @@ void mac_table_destroy(struct mac_table *table)
     free(table);
 }
 
-/* ---- slots -------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 static _Atomic uint64_t *slot_key(const struct mac_table *table, uint32_t slot)
 {
@@ -144,7 +145,8 @@ static uint32_t slot_find(const struct mac_table *table, uint64_t key)
     if (hit.value == NULL) {
         return NO_SLOT;
     }
-    bucket = (size_t)((const char *)hit.value - (const char *)table->bucket) / sizeof(*table->bucket);
+    bucket = (size_t)((const char *)hit.value - (const char *)table->bucket);
+    bucket /= sizeof(*table->bucket);
     return (uint32_t)(bucket * MAC_TABLE_SLOTS + (size_t)(hit.value - table->bucket[bucket].value));
 }
 
@@ -202,7 +204,7 @@ static void buckets_mark(struct mac_table *table, uint32_t slot, uint64_t key, i
     }
 }
 
-/* ---- the chain of a port ------------------------------------------------------------------------ */
+/* ---- the chain of a port --------------------------------------------------------------------- */
 
 static struct mac_list *slot_list(const struct mac_table *table, uint32_t slot)
 {
@@ -252,7 +254,7 @@ static void list_remove(struct mac_table *table, uint32_t slot)
     list_change_count(list, UINT32_MAX);
 }
 
-/* ---- entries ------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static void entry_insert(struct mac_table *table, uint32_t slot, uint64_t key, uint16_t port,
                          enum mac_entry_kind kind, uint32_t seen_s)
@@ -351,7 +353,7 @@ static enum mac_learn_result learn_again(struct mac_table *table, uint32_t slot,
     return moved ? MAC_LEARN_MOVED : MAC_LEARN_KNOWN;
 }
 
-/* ---- the face ----------------------------------------------------------------------------------- */
+/* ---- the face -------------------------------------------------------------------------------- */
 
 enum mac_learn_result mac_table_learn(struct mac_table *table, uint64_t mac, uint16_t vlan,
                                       uint16_t port, uint32_t now_s)

@@ -85,9 +85,9 @@ uint32_t mac_table_remove_port(struct mac_table *table, uint16_t port);
 /** Removes learned entries: of @p port, or of all when it is MAC_TABLE_MISS.  @return how many */
 uint32_t mac_table_flush(struct mac_table *table, uint16_t port);
 /**
- * Removes what has not been seen for the ageing time.  Call it about once a second: a call examines
- * a part of the table, and a tenth of the ageing time (at most 30, at least 1) of calls all of it, so
- * that an entry goes at most that many calls late.
+ * Removes what has not been seen for the ageing time.  Call it about once a second: a call
+ * examines a part of the table, and a tenth of the ageing time (at most 30, at least 1) of calls
+ * all of it, so that an entry goes at most that many calls late.
  * @return how many were removed
  */
 uint32_t mac_table_age(struct mac_table *table, uint32_t now_s);
@@ -96,7 +96,10 @@ void mac_table_set_ageing(struct mac_table *table, uint32_t ageing_s);
 /** Copies what fits of @p from, ages and static entries included: how a table is resized. */
 void mac_table_copy(struct mac_table *to, const struct mac_table *from);
 
-/** Lists up to @p size entries from slot *@p cursor on (start with 0).  @return how many; 0 at the end */
+/**
+ * Lists up to @p size entries from slot *@p cursor on, which starts as 0.
+ * @return how many; 0 at the end
+ */
 size_t mac_table_list(const struct mac_table *table, uint32_t now_s, size_t *cursor,
                       struct mac_entry *entries, size_t size);
 void mac_table_stats(const struct mac_table *table, struct mac_table_stats *stats);

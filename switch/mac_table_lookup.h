@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The layout of a mac_table, and the lookup that forwarding inlines.  Who may include it: forward.c,
- * mac_table.c and their tests; all others see mac_table.h only.
+ * The layout of a mac_table, and the lookup that forwarding inlines.  Who may include it:
+ * forward.c, mac_table.c and their tests; all others see mac_table.h only.
  *
  * Placing.  A key lies in its home bucket or in one of the next few.  A bucket that a key had to
  * pass over carries a mark, so that a lookup goes on only where that can help: at the load the
- * table is sized for (at most half), nearly every hit and every miss reads one cache line.  An entry
- * never changes its slot, so there is nothing to rebuild and a slot's number identifies it.
+ * table is sized for (at most half), nearly every hit and every miss reads one cache line.  An
+ * entry never changes its slot, so there is nothing to rebuild and a slot's number identifies it.
  *
  * Reading without a lock.  A slot is a key and a value; the value's first word (the place) says
  * which port, and counts the tenants that the slot has had.  A reader reads place, key, place:
@@ -18,9 +18,10 @@
  *                                           place again: the same word as before?
  *
  * If both reads of the place agree, the key read between them is the key of that turn: a later
- * tenant's place would have made the cleared key visible, an earlier one's is overwritten before the
- * key is.  (Reading key, value, key instead would take another tenant's port for the key's own, when
- * a key leaves a slot and comes back to it.)  A move to another port is one store to the place.
+ * tenant's place would have made the cleared key visible, an earlier one's is overwritten before
+ * the key is.  (Reading key, value, key instead would take another tenant's port for the key's
+ * own, when a key leaves a slot and comes back to it.)  A move to another port is one store to the
+ * place.
  */
 #ifndef SWITCH_MAC_TABLE_LOOKUP_H
 #define SWITCH_MAC_TABLE_LOOKUP_H
@@ -177,7 +178,7 @@ static inline struct mac_hit mac_table_lookup(const struct mac_table *table, uin
     return mac_table_lookup_from(table, key, mac_table_home(table, key));
 }
 
-/** Says that a frame from @p hit was seen at @p now_s; writes once a second at most.  Any thread. */
+/** Says that @p hit was seen at @p now_s; stores when that is news, once a second.  Any thread. */
 static inline void mac_table_touch(struct mac_hit hit, uint32_t now_s)
 {
     if (atomic_load_explicit(&hit.value->seen_s, memory_order_relaxed) != now_s) {

@@ -2,9 +2,9 @@
 /*
  * The model's life, its lookups, and the rules of switches.
  *
- * An edit checks everything, then gets memory, then changes the model, and from there on nothing can
- * fail: that is how "with the model unchanged" is kept.  Arrays are searched from end to end: a model
- * has hundreds of objects, and is edited by people.
+ * An edit checks everything, then gets memory, then changes the model, and from there on nothing
+ * can fail: that is how "with the model unchanged" is kept.  Arrays are searched from end to end:
+ * a model has hundreds of objects, and is edited by people.
  */
 #include "switch/vswitch.h"
 
@@ -17,7 +17,7 @@
 
 #define AGEING_MAX_S  1000000u
 
-/* ---- life --------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct vswitch_model *vswitch_model_create(uint16_t pool_octets)
 {
@@ -76,7 +76,7 @@ void vswitch_model_destroy(struct vswitch_model *model)
     free(model);
 }
 
-/* ---- looking up --------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 const struct vswitch_switch *vswitch_find(const struct vswitch_model *model, const char *name)
 {
@@ -115,7 +115,7 @@ const struct vswitch_switch *vswitch_need(const struct vswitch_model *model, con
     return found;
 }
 
-/* ---- names -------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool is_alphanumeric(char c)
 {
@@ -143,7 +143,7 @@ int vswitch_check_name(const char *what, const char *name, struct error *error)
                      "the first a letter or a digit", text_show(name).text, what);
 }
 
-/* ---- switches ----------------------------------------------------------------------------------- */
+/* ---- switches -------------------------------------------------------------------------------- */
 
 static int check_switch_values(const struct vswitch_switch *wanted, struct error *error)
 {

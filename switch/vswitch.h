@@ -75,7 +75,7 @@ struct vswitch_model *vswitch_model_create(uint16_t pool_octets);
 struct vswitch_model *vswitch_model_copy(const struct vswitch_model *model);
 void vswitch_model_destroy(struct vswitch_model *model);       /* NULL is fine */
 
-/* ---- looking up; borrowed, valid until the model changes ---------------------------------------- */
+/* ---- looking up; borrowed, valid until the model changes ------------------------------------- */
 const struct vswitch_switch *vswitch_find(const struct vswitch_model *model, const char *name);
 const struct vswitch_switch *vswitch_by_id(const struct vswitch_model *model, uint16_t id);
 const struct vswitch_vnic *vswitch_find_vnic(const struct vswitch_model *model, const char *name);
@@ -92,9 +92,9 @@ int vswitch_check_name(const char *what, const char *name, struct error *error);
 /*
  * ---- editing: 0, or a negative errno and a sentence, with the model unchanged -------------------
  *
- * What is passed in is a filled struct whose id, port and switch_id are ignored; names of switches and
- * vNICs are separate (a vNIC may be named as a switch is).  The values that a number or a text may
- * have are checked here, again, although a client's request was checked by the method table: a
+ * What is passed in is a filled struct whose id, port and switch_id are ignored; names of switches
+ * and vNICs are separate (a vNIC may be named as a switch is).  The values that a number or a text
+ * may have are checked here, again, although a client's request was checked by the method table: a
  * state file was not.
  */
 int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted,

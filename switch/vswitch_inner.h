@@ -2,8 +2,8 @@
 /*
  * What the files of the model (vswitch*.c) share, and nobody else needs.
  *
- * A name in a sentence may be any text that somebody sent, so it is cut and made printable before it
- * is shown: an error must not be a way to write to an operator's terminal.
+ * A name in a sentence may be any text that somebody sent, so it is cut and made printable before
+ * it is shown: an error must not be a way to write to an operator's terminal.
  */
 #ifndef SWITCH_VSWITCH_INNER_H
 #define SWITCH_VSWITCH_INNER_H

@@ -34,9 +34,8 @@ int text_refuse_unknown(struct error *error, const char *what, const char *name,
                          what, text_show(name).text);
     }
     if (names.count > FEW_NAMES) {
-        return error_set(error, ENOENT,
-                         "there is no %s named \"%s\"; list the %zu that there are to find its name",
-                         what, text_show(name).text, names.count);
+        return error_set(error, ENOENT, "there is no %s named \"%s\"; list the %zu that there are "
+                         "to find its name", what, text_show(name).text, names.count);
     }
     for (size_t i = 0; i < names.count; i++) {
         const char *link = i == 0 ? "" : i + 1 < names.count ? ", " : " and ";

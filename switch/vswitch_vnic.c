@@ -14,7 +14,7 @@
 #define POOL_PREFIX   UINT64_C(0x00155d000000)   /* Microsoft's, as Hyper-V gives it to vNICs */
 #define POOL_SIZE     256u
 
-/* ---- looking up --------------------------------------------------------------------------------- */
+/* ---- looking up ------------------------------------------------------------------------------ */
 
 const struct vswitch_vnic *vswitch_find_vnic(const struct vswitch_model *model, const char *name)
 {
@@ -69,7 +69,7 @@ static const struct vswitch_vnic *find_mac(const struct vswitch_model *model, ui
     return NULL;
 }
 
-/* ---- rules -------------------------------------------------------------------------------------- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static int check_mtu(const struct vswitch_switch *on, const struct vswitch_vnic *wanted,
                      struct error *error)
@@ -143,7 +143,7 @@ static int check_vnic_values(const struct vswitch_model *model, const struct vsw
     return rc;
 }
 
-/* ---- adding, changing, removing ----------------------------------------------------------------- */
+/* ---- adding, changing, removing -------------------------------------------------------------- */
 
 /* The next number that no vNIC has; the caller knows that there is one. */
 static uint16_t free_port(const struct vswitch_model *model)
@@ -299,7 +299,7 @@ int vswitch_remove_vnic(struct vswitch_model *model, const char *name, struct er
     return 0;
 }
 
-/* ---- static addresses --------------------------------------------------------------------------- */
+/* ---- static addresses ------------------------------------------------------------------------ */
 
 size_t vswitch_count_macs(const struct vswitch_model *model, uint16_t switch_id)
 {

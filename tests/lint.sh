@@ -84,9 +84,9 @@ for file in Makefile "${scripts[@]}"; do
 done | rule "scripts start with the licence"
 
 # ---- habits ---------------------------------------------------------------------------------------
-grep -nE 'TO''DO|FIX''ME|XX''X' -- "${text_files[@]}" | rule "nothing is left to do"
+grep -nE 'TO''DO|FIX''ME' -- "${text_files[@]}" | rule "nothing is left to do"
 unsafe='strcpy|strcat|stpcpy|sprintf|vsprintf|gets|inet_ntoa|strtok|tmpnam|mktemp|asctime|ctime'
-grep -nE "(^|[^a-zA-Z0-9_])($unsafe)[[:space:]]*\(" -- "${c_files[@]}" |
+grep -nE "(^|[^a-zA-Z0-9_])($unsafe)[[:space:]]*\(" -- "${c_files[@]}" | grep -v '^tests/' |
     rule "no call that cannot be made safe"
 for file in "${scripts[@]}" $(some '\.bash$'); do
     shell=bash

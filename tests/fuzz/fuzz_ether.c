@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The header parser, fed anything.  The bytes are handed over in an allocation of just their size, so
- * that a read past them is seen; what is told of them is checked against what every answer must hold.
+ * The header parser, fed anything.  The bytes are handed over in an allocation of just their size,
+ * so that a read past them is seen; what is told of them is checked against what every answer must
+ * hold.
  *
  * fuzz-sources: switch/ether.c switch/mac.c
  */

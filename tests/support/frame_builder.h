@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Frames for tests: written layer by layer as bytes on a wire, then put into a batch as a vNIC would.
+ * Frames for tests: written layer by layer as bytes on a wire, then put into a batch as a vNIC
+ * would.
  *
- * Every length and offset that a layer needs follows from what was written before it, so that a test
- * says only what it is about.
+ * Every length and offset that a layer needs follows from what was written before it, so that a
+ * test says only what it is about.
  */
 #ifndef TESTS_SUPPORT_FRAME_BUILDER_H
 #define TESTS_SUPPORT_FRAME_BUILDER_H

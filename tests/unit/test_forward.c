@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The decision, rule by rule, on a fabric compiled from a real model: three ports on one switch, one
- * port alone on a second.
+ * The decision, rule by rule, on a fabric compiled from a real model: three ports on one switch,
+ * one port alone on a second.
  */
 #include "switch/forward.h"
 
@@ -138,7 +138,7 @@ static void check_dropped(const struct frame *frame, enum drop_reason reason)
     assert_int_equal(frame->drop_reason, reason);
 }
 
-/* ---- where to ----------------------------------------------------------------------------------- */
+/* ---- where to -------------------------------------------------------------------------------- */
 
 static void test_forward_known_unicast_goes_to_its_port_alone(void **state)
 {
@@ -230,7 +230,7 @@ static void test_forward_switches_do_not_share_addresses(void **state)
     check_dropped(lab_frame(lab, lab->lonely, MAC(2), MAC(1)), DROP_NO_OTHER_PORT);
 }
 
-/* ---- what may not be sent ----------------------------------------------------------------------- */
+/* ---- what may not be sent -------------------------------------------------------------------- */
 
 static void test_forward_bad_source_is_dropped_by_name_and_not_learned(void **state)
 {
@@ -282,7 +282,7 @@ static void test_forward_empty_batch_is_nothing(void **state)
     assert_int_equal(lab->notes.count, 0);
 }
 
-/* ---- learning ----------------------------------------------------------------------------------- */
+/* ---- learning -------------------------------------------------------------------------------- */
 
 static void test_forward_new_source_is_noted_once_a_batch(void **state)
 {
@@ -363,7 +363,7 @@ static void test_forward_dropped_destination_still_teaches_its_source(void **sta
     assert_int_equal(lab->notes.count, 1);
 }
 
-/* ---- batches against one frame at a time ---------------------------------------------------------- */
+/* ---- batches against one frame at a time ----------------------------------------------------- */
 
 static uint64_t random_address(uint64_t *random)
 {
@@ -373,7 +373,7 @@ static uint64_t random_address(uint64_t *random)
     return n < 3 ? special[n] : MAC(n);
 }
 
-/* What is remembered within a batch must not show: the same frames, one a batch, decide the same. */
+/* What is remembered within a batch must not show: the same frames one a batch decide the same. */
 static void test_forward_random_batches_decide_as_single_frames_do(void **state)
 {
     struct lab *lab = *state;

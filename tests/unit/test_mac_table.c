@@ -22,7 +22,7 @@ static uint32_t age_through(struct mac_table *table, uint32_t from_s, uint32_t t
     return removed;
 }
 
-/* ---- learning ----------------------------------------------------------------------------------- */
+/* ---- learning -------------------------------------------------------------------------------- */
 
 static void test_mac_table_learned_address_is_found_in_its_vlan_only(void **state)
 {
@@ -65,7 +65,7 @@ static void test_mac_table_address_behind_another_port_moves_and_is_counted(void
     assert_int_equal(mac_table_remove_port(table, PORT_B), 1);
 }
 
-/* ---- quota and fairness ------------------------------------------------------------------------- */
+/* ---- quota and fairness ---------------------------------------------------------------------- */
 
 static void test_mac_table_port_at_quota_is_refused(void **state)
 {
@@ -166,7 +166,7 @@ static void test_mac_table_sweep_brings_what_is_in_use_to_the_end(void **state)
     mac_table_destroy(table);
 }
 
-/* ---- static entries ----------------------------------------------------------------------------- */
+/* ---- static entries -------------------------------------------------------------------------- */
 
 static void test_mac_table_static_entry_stays_where_it_is(void **state)
 {
@@ -212,7 +212,7 @@ static void test_mac_table_static_entries_take_room_until_there_is_none(void **s
     assert_int_equal(stats_of(table).evictions, CAPACITY);
 }
 
-/* ---- removing ----------------------------------------------------------------------------------- */
+/* ---- removing -------------------------------------------------------------------------------- */
 
 static void test_mac_table_remove_takes_either_kind_once(void **state)
 {
@@ -258,7 +258,7 @@ static void test_mac_table_flush_takes_learned_entries_of_one_port_or_all(void *
     assert_int_equal(stats_of(table).entries, 1);
 }
 
-/* ---- ageing ------------------------------------------------------------------------------------- */
+/* ---- ageing ---------------------------------------------------------------------------------- */
 
 static void test_mac_table_entry_goes_after_its_time_and_at_most_a_sweep_later(void **state)
 {
@@ -354,7 +354,7 @@ static void test_mac_table_sweep_is_bounded_and_complete(void **state)
     mac_table_destroy(table);
 }
 
-/* ---- against a model ---------------------------------------------------------------------------- */
+/* ---- against a model ------------------------------------------------------------------------- */
 
 #define MODEL_MACS  400u
 #define MODEL_PORTS 6u

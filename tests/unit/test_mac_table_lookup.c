@@ -8,7 +8,7 @@
 
 #include "tests/support/mac_table_lab.h"
 
-/* Addresses that share one home bucket, found by search: what an attacker without the seed cannot. */
+/* Addresses that share a home bucket, found by search: what nobody without the seed can do. */
 static void test_mac_table_colliding_addresses_overflow_and_come_back(void **state)
 {
     struct mac_table *table = table_of(8192, AGEING_S, 8192);
@@ -71,7 +71,7 @@ static void test_mac_table_usual_addresses_spread_with_any_seed(void **state)
     assert_in_range(longest, 0, 12);
 }
 
-/* ---- the largest table -------------------------------------------------------------------------- */
+/* ---- the largest table ----------------------------------------------------------------------- */
 
 static void test_mac_table_holds_a_million(void **state)
 {
