@@ -46,7 +46,7 @@ struct captures {
     unsigned kept_count;           /* ever */
 };
 
-/* ---- one capture ---------------------------------------------------------------------------------- */
+/* ---- one capture ----------------------------------------------------------------------------- */
 
 static struct slot *slot_by_id(const struct captures *captures, uint32_t id)
 {
@@ -98,7 +98,7 @@ static bool slot_sees(const struct slot *slot, const struct vswitch_vnic *vnic)
     return slot->number == (slot->on_switch ? vnic->switch_id : vnic->port);
 }
 
-/* ---- what the threads of captures report ------------------------------------------------------------ */
+/* ---- what the threads of captures report ----------------------------------------------------- */
 
 static void on_thread_event(void *context, enum capture_event event)
 {
@@ -152,7 +152,7 @@ void captures_tick(struct captures *captures)
     }
 }
 
-/* ---- what workers see -------------------------------------------------------------------------------- */
+/* ---- what workers see ------------------------------------------------------------------------ */
 
 static int watch_slot(struct capture_watch **watch, const struct slot *slot,
                       const struct vswitch_model *model)
@@ -209,7 +209,7 @@ void captures_published(struct captures *captures, const struct vswitch_model *m
     }
 }
 
-/* ---- what clients ask ---------------------------------------------------------------------------------- */
+/* ---- what clients ask ------------------------------------------------------------------------ */
 
 /* Finds what "vnic:NAME" or "switch:NAME" is, into the slot. */
 static int find_target(struct slot *slot, const struct control *control, const char *target,
@@ -289,8 +289,8 @@ void captures_connect(struct captures *captures, uint32_t id, int fd)
 
 static int refuse_unknown(uint32_t id, struct error *error)
 {
-    return error_set(error, ENOENT, "There is no capture %" PRIu32 "; capture list shows those that "
-                     "run, and the results of the last %u are kept", id, CAPTURES_KEPT_MAX);
+    return error_set(error, ENOENT, "There is no capture %" PRIu32 "; capture list shows those "
+                     "that run, and the results of the last %u are kept", id, CAPTURES_KEPT_MAX);
 }
 
 int captures_stop(struct captures *captures, uint32_t id, struct error *error)
@@ -344,7 +344,7 @@ unsigned captures_list(const struct captures *captures, struct captures_item *it
     return count;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct captures *captures_create(struct control *control, struct error *error)
 {

@@ -27,7 +27,7 @@ uint32_t control_now_s(void)
     return (uint32_t)now.tv_sec;
 }
 
-/* ---- the commit --------------------------------------------------------------------------------- */
+/* ---- the commit ------------------------------------------------------------------------------ */
 
 struct vswitch_model *control_edit(const struct control *control, struct error *error)
 {
@@ -39,7 +39,7 @@ struct vswitch_model *control_edit(const struct control *control, struct error *
     return wanted;
 }
 
-/* The fabric of @p model, with the captures that watch it.  @return owned, or NULL and a sentence */
+/* The fabric of @p model, with the captures that watch it.  @return owned; NULL, a sentence */
 static struct fabric *compile(struct control *control, const struct vswitch_model *model,
                               const struct control_resources *resources, struct error *error)
 {
@@ -82,7 +82,8 @@ static void publish(struct control *control, struct fabric *fabric)
 
 /*
  * Keeps the change on disk.  A save that failed can have replaced the file already, when it was the
- * directory that could not be synced; so the state in force is written back, as far as the disk lets.
+ * directory that could not be synced; so the state in force is written back, as far as the disk
+ * lets.
  */
 static int keep(struct control *control, const struct vswitch_model *wanted, struct error *error)
 {
@@ -179,11 +180,11 @@ const struct vswitch_vnic *control_find_vnic(const struct control *control, cons
     return found;
 }
 
-/* ---- start and stop ----------------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 /*
- * What goes after 00:15:5d in the addresses of the pool: as Hyper-V does, the last two octets of the
- * host's first address, so that hosts of one network choose differently; by lot if it has none.
+ * What goes after 00:15:5d in the addresses of the pool: as Hyper-V does, the last two octets of
+ * the host's first address, so that hosts of one network choose differently; by lot if it has none.
  */
 static uint16_t choose_pool_octets(void)
 {

@@ -16,7 +16,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 /** Reads "error", "warning", "info" or "debug".  @return 0 or -EINVAL */
 int log_level_parse(const char *text, enum log_level *level);
 
-/** Sets the least level that is written (info until then) and looks who reads.  Thread: main, first. */
+/** Sets the least level that is written, and looks who reads.  Thread: main, first. */
 void log_start(enum log_level least);
 
 /** Writes a line; what does not fit is cut.  Thread: any. */

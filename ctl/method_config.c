@@ -27,7 +27,7 @@ int method_config_check(void *context, struct rpc_call *call, struct error *erro
 
     (void)context;
     if (rc != 0) {
-        return error_set(error, -rc, "The file would be refused: %s", inner.text);
+        return error_set(error, -rc, "The file would be refused: %s.", inner.text);
     }
     result = json_pack("{s:b, s:I, s:I, s:I}", "valid", true,
                        "switches", (json_int_t)model->switch_count,

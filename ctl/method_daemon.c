@@ -36,6 +36,7 @@ int method_daemon_show(void *context, struct rpc_call *call, struct error *error
     const struct control *control = context;
     const struct control_config *config = &control->config;
     json_t *workers = json_array();
+    json_t *result;
 
     for (uint16_t i = 0; i < dataplane_worker_count(config->dataplane) && workers != NULL; i++) {
         if (json_array_append_new(workers, worker_to_json(control, i)) != 0) {
@@ -43,13 +44,13 @@ int method_daemon_show(void *context, struct rpc_call *call, struct error *error
             workers = NULL;
         }
     }
-    return method_answer(call,
-                         json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:o}", "version", VSWITCH_VERSION,
-                                   "pid", (int)getpid(),
-                                   "uptime_s", (json_int_t)(control_now_s() - control->started_s),
-                                   "run_dir", config->run_dir, "state_dir", config->state_dir,
-                                   "memory", config->hugepages ? "hugepages" : "ordinary pages",
-                                   "workers", workers), error);
+    result = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:o}", "version", VSWITCH_VERSION,
+                       "pid", (int)getpid(),
+                       "uptime_s", (json_int_t)(control_now_s() - control->started_s),
+                       "run_dir", config->run_dir, "state_dir", config->state_dir,
+                       "memory", config->hugepages ? "hugepages" : "ordinary pages",
+                       "workers", workers);
+    return method_answer(call, result, error);
 }
 
 static void on_reply_sent(void *arg)

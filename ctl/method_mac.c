@@ -15,7 +15,7 @@
 
 #define LIST_ENTRIES 256u
 
-/* ---- show --------------------------------------------------------------------------------------- */
+/* ---- show ------------------------------------------------------------------------------------ */
 
 static json_t *entry_to_json(const struct control *control, const struct mac_entry *entry)
 {
@@ -63,7 +63,7 @@ static struct mac_entry *list_table(const struct mac_table *table, size_t *count
 int method_mac_show(void *context, struct rpc_call *call, struct error *error)
 {
     const struct control *control = context;
-    const struct vswitch_switch *of = control_find_switch(control, method_text(call, "name"), error);
+    const struct vswitch_switch *of = method_named_switch(control, call, error);
     struct mac_entry *entries;
     json_t *list = json_array();
     size_t count = 0;
@@ -87,7 +87,7 @@ int method_mac_show(void *context, struct rpc_call *call, struct error *error)
     return method_answer(call, list, error);
 }
 
-/* ---- change ------------------------------------------------------------------------------------- */
+/* ---- change ---------------------------------------------------------------------------------- */
 
 int method_mac_add(void *context, struct rpc_call *call, struct error *error)
 {
@@ -120,7 +120,7 @@ static bool is_pinned(const struct vswitch_model *model, uint16_t switch_id, uin
 int method_mac_remove(void *context, struct rpc_call *call, struct error *error)
 {
     struct control *control = context;
-    const struct vswitch_switch *of = control_find_switch(control, method_text(call, "name"), error);
+    const struct vswitch_switch *of = method_named_switch(control, call, error);
     const uint64_t mac = method_mac(call, "mac", 0);
     const uint16_t vlan = (uint16_t)method_number(call, "vlan", 0);
     struct vswitch_model *wanted;
@@ -147,7 +147,7 @@ int method_mac_remove(void *context, struct rpc_call *call, struct error *error)
 int method_mac_flush(void *context, struct rpc_call *call, struct error *error)
 {
     const struct control *control = context;
-    const struct vswitch_switch *of = control_find_switch(control, method_text(call, "name"), error);
+    const struct vswitch_switch *of = method_named_switch(control, call, error);
     const char *port_name = method_text(call, "port");
     const struct vswitch_vnic *vnic = NULL;
     uint32_t flushed;
@@ -161,8 +161,8 @@ int method_mac_flush(void *context, struct rpc_call *call, struct error *error)
             return -ENOENT;
         }
         if (vnic->switch_id != of->id) {
-            return error_set(error, EINVAL, "vNIC \"%s\" is not on switch \"%s\" but on \"%s\"; flush "
-                             "that one", port_name, of->name,
+            return error_set(error, EINVAL, "vNIC \"%s\" is not on switch \"%s\" but on \"%s\"; "
+                             "flush that one", port_name, of->name,
                              vswitch_by_id(control->model, vnic->switch_id)->name);
         }
     }

@@ -59,6 +59,19 @@ uint64_t method_mac(const struct rpc_call *call, const char *key, uint64_t prese
     return mac;
 }
 
+const struct vswitch_switch *method_named_switch(const struct control *control,
+                                                 const struct rpc_call *call,
+                                                 struct error *error)
+{
+    return control_find_switch(control, method_text(call, "name"), error);
+}
+
+const struct vswitch_vnic *method_named_vnic(const struct control *control,
+                                             const struct rpc_call *call, struct error *error)
+{
+    return control_find_vnic(control, method_text(call, "name"), error);
+}
+
 int method_answer(struct rpc_call *call, json_t *result, struct error *error)
 {
     if (result == NULL) {

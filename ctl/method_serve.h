@@ -9,6 +9,7 @@
 #ifndef CTL_METHOD_SERVE_H
 #define CTL_METHOD_SERVE_H
 
+#include "ctl/control.h"
 #include "ctl/method.h"
 #include "ctl/rpc_server.h"
 
@@ -41,7 +42,7 @@ METHOD_HANDLER(method_config_check);
 METHOD_HANDLER(method_daemon_show);
 METHOD_HANDLER(method_daemon_stop);
 
-/* ---- what a handler takes from its params: the type was checked ----------------------------------- */
+/* ---- what a handler takes from its params: the type was checked ------------------------------ */
 
 /** The text under @p key, borrowed; NULL when it was not given. */
 const char *method_text(const struct rpc_call *call, const char *key);
@@ -51,6 +52,13 @@ uint64_t method_number(const struct rpc_call *call, const char *key, uint64_t pr
 bool method_flag(const struct rpc_call *call, const char *key);
 /** The address under @p key, or @p preset when it was not given. */
 uint64_t method_mac(const struct rpc_call *call, const char *key, uint64_t preset);
+
+/** The object under "name".  @return borrowed; NULL with a sentence */
+const struct vswitch_switch *method_named_switch(const struct control *control,
+                                                 const struct rpc_call *call,
+                                                 struct error *error);
+const struct vswitch_vnic *method_named_vnic(const struct control *control,
+                                             const struct rpc_call *call, struct error *error);
 
 /** Takes @p result for the call.  @return 0, or -ENOMEM and a sentence when it is NULL */
 int method_answer(struct rpc_call *call, json_t *result, struct error *error);

@@ -67,5 +67,6 @@ int method_stats_show(void *context, struct rpc_call *call, struct error *error)
         json_decref(ports);
         return error->code != 0 ? -error->code : method_answer(call, NULL, error);
     }
-    return method_answer(call, json_pack("{s:o, s:o}", "ports", ports, "switches", switches), error);
+    return method_answer(call, json_pack("{s:o, s:o}", "ports", ports, "switches", switches),
+                         error);
 }

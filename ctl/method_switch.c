@@ -14,7 +14,7 @@
 /* Answers with the switch as `switch show` does. */
 static int answer_switch(const struct control *control, struct rpc_call *call, struct error *error)
 {
-    const struct vswitch_switch *of = control_find_switch(control, method_text(call, "name"), error);
+    const struct vswitch_switch *of = method_named_switch(control, call, error);
 
     return of == NULL ? -ENOENT : method_answer(call, report_switch_whole(control, of), error);
 }
@@ -43,7 +43,7 @@ int method_switch_add(void *context, struct rpc_call *call, struct error *error)
 int method_switch_set(void *context, struct rpc_call *call, struct error *error)
 {
     struct control *control = context;
-    const struct vswitch_switch *is = control_find_switch(control, method_text(call, "name"), error);
+    const struct vswitch_switch *is = method_named_switch(control, call, error);
     struct vswitch_model *wanted = is == NULL ? NULL : control_edit(control, error);
     struct vswitch_switch set;
     int rc;
@@ -66,7 +66,9 @@ int method_switch_list(void *context, struct rpc_call *call, struct error *error
     json_t *list = json_array();
 
     for (size_t i = 0; i < control->model->switch_count && list != NULL; i++) {
-        if (json_array_append_new(list, report_switch(control, &control->model->switches[i])) != 0) {
+        const struct vswitch_switch *each = &control->model->switches[i];
+
+        if (json_array_append_new(list, report_switch(control, each)) != 0) {
             json_decref(list);
             list = NULL;
         }

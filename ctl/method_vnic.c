@@ -12,7 +12,7 @@
 /* Answers with the vNIC as `vnic show` does, so that whoever adds it learns its socket. */
 static int answer_vnic(const struct control *control, struct rpc_call *call, struct error *error)
 {
-    const struct vswitch_vnic *vnic = control_find_vnic(control, method_text(call, "name"), error);
+    const struct vswitch_vnic *vnic = method_named_vnic(control, call, error);
 
     return vnic == NULL ? -ENOENT : method_answer(call, report_vnic_whole(control, vnic), error);
 }
@@ -45,15 +45,15 @@ int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
     }
     (void)snprintf(added.name, sizeof(added.name), "%s", method_text(call, "name"));
     take_given(call, &added);
-    rc = control_commit(control, wanted,
-                        vswitch_add_vnic(wanted, method_text(call, "switch"), &added, error), error);
+    rc = vswitch_add_vnic(wanted, method_text(call, "switch"), &added, error);
+    rc = control_commit(control, wanted, rc, error);
     return rc != 0 ? rc : answer_vnic(control, call, error);
 }
 
 int method_vnic_set(void *context, struct rpc_call *call, struct error *error)
 {
     struct control *control = context;
-    const struct vswitch_vnic *is = control_find_vnic(control, method_text(call, "name"), error);
+    const struct vswitch_vnic *is = method_named_vnic(control, call, error);
     struct vswitch_model *wanted = is == NULL ? NULL : control_edit(control, error);
     struct vswitch_vnic set;
     int rc;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -42,7 +43,7 @@ struct notices {
     struct dataplane_worker_status now[DATAPLANE_MAX_WORKERS];
 };
 
-/* ---- learning ----------------------------------------------------------------------------------- */
+/* ---- learning -------------------------------------------------------------------------------- */
 
 /*
  * A note speaks of the fabric it was made in.  If another has been published since, its numbers may
@@ -56,7 +57,7 @@ static void learn_note(const struct fabric *fabric, const struct forward_note *n
     }
 }
 
-/* The descriptor stays readable while there are more, so the loop comes back after its other work. */
+/* The descriptor stays readable while there are more: the loop comes back after its other work. */
 static void on_notes(evutil_socket_t fd, short what, void *arg)
 {
     struct notices *notices = arg;
@@ -73,17 +74,17 @@ static void on_notes(evutil_socket_t fd, short what, void *arg)
     }
 }
 
-/* ---- vNICs that attach, detach and break ---------------------------------------------------------- */
+/* ---- vNICs that attach, detach and break ----------------------------------------------------- */
 
 static void tell_attached(const char *name, const struct vhost_status *status, uint32_t attaches)
 {
+    char again[48] = "";
+
     if (attaches > 1) {
-        log_info("vNIC %s: a guest is attached, after %" PRIu32 " tries since the last line about "
-                 "it, with %u queue pairs", name, attaches, status->pairs_enabled);
-    } else {
-        log_info("vNIC %s: a guest is attached with %u queue pairs; its frames are forwarded", name,
-                 status->pairs_enabled);
+        (void)snprintf(again, sizeof(again), " (%" PRIu32 " times since the last line)", attaches);
     }
+    log_info("vNIC %s: a guest is attached with %u queue pair%s%s; its frames are forwarded", name,
+             status->pairs_enabled, status->pairs_enabled == 1 ? "" : "s", again);
 }
 
 static void tell(const char *name, const struct vhost_status *status, uint32_t attaches)
@@ -121,8 +122,8 @@ static void tell_state(struct notices *notices, const struct vswitch_vnic *vnic,
 }
 
 /*
- * A VM that has moved here asks by RARP to be known at its new place before it has sent a frame; the
- * switch does for it what the frame would have done.
+ * A VM that has moved here asks by RARP to be known at its new place before it has sent a frame;
+ * the switch does for it what the frame would have done.
  */
 static void learn_announced(struct notices *notices, const struct vswitch_vnic *vnic,
                             uint32_t now_s)
@@ -176,7 +177,7 @@ void notices_forget_port(struct notices *notices, uint16_t port)
     notices->told[port] = (struct told){ .state = VHOST_WAITING };
 }
 
-/* ---- once a second ---------------------------------------------------------------------------------- */
+/* ---- once a second --------------------------------------------------------------------------- */
 
 static void sample_workers(struct notices *notices)
 {
@@ -221,7 +222,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     captures_tick(control->captures);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int add_events(struct notices *notices)
 {
@@ -230,8 +231,8 @@ static int add_events(struct notices *notices)
 
     notices->learn = event_new(config->base, dataplane_notes_fd(config->dataplane),
                                EV_READ | EV_PERSIST, on_notes, notices);
-    notices->changes = event_new(config->base, notices->changed_fd, EV_READ | EV_PERSIST, on_changes,
-                                 notices);
+    notices->changes = event_new(config->base, notices->changed_fd, EV_READ | EV_PERSIST,
+                                 on_changes, notices);
     notices->tick = event_new(config->base, -1, EV_PERSIST, on_tick, notices);
     if (notices->learn == NULL || notices->changes == NULL || notices->tick == NULL ||
         event_add(notices->learn, NULL) != 0 || event_add(notices->changes, NULL) != 0 ||

@@ -54,7 +54,7 @@ static enum options_outcome refuse(const char *option, const char *value, const 
     return OPTIONS_WRONG;
 }
 
-/* ---- cores -------------------------------------------------------------------------------------- */
+/* ---- cores ----------------------------------------------------------------------------------- */
 
 /* The cores asked for, each of which this process must be allowed to run on. */
 static enum options_outcome take_cores(const char *list, const cpu_set_t *allowed,
@@ -101,7 +101,7 @@ static void choose_cores(const cpu_set_t *allowed, struct options *options)
     }
 }
 
-/* ---- options ------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static enum options_outcome take_memory(const char *text, struct options *options)
 {
@@ -196,8 +196,8 @@ enum options_outcome options_parse(int argc, char **argv, struct options *option
         outcome = take_option(id, optarg, &allowed, options);
     }
     if (outcome == OPTIONS_RUN && optind < argc) {
-        (void)fprintf(stderr, "vswitchd: it takes options only, not \"%.40s\"; see vswitchd --help\n",
-                      argv[optind]);
+        (void)fprintf(stderr, "vswitchd: it takes options only, not \"%.40s\"; see vswitchd "
+                      "--help\n", argv[optind]);
         outcome = OPTIONS_WRONG;
     }
     if (options->core_count == 0) {

@@ -18,7 +18,7 @@
 #define POOL_PREFIX_OF  UINT64_C(0xffffff000000)
 #define NEW_FILE_NAME   PERSIST_FILE_NAME ".new"
 
-/* ---- from a model ------------------------------------------------------------------------------- */
+/* ---- from a model ---------------------------------------------------------------------------- */
 
 static int append_all(json_t *list, const struct persist_section *section, const void *record)
 {
@@ -85,7 +85,7 @@ json_t *persist_to_json(const struct vswitch_model *model)
                      "vnics", vnics_to_json(model), "macs", macs_to_json(model));
 }
 
-/* ---- to a model --------------------------------------------------------------------------------- */
+/* ---- to a model ------------------------------------------------------------------------------ */
 
 static int check_version(const json_t *root, struct error *error)
 {
@@ -93,15 +93,16 @@ static int check_version(const json_t *root, struct error *error)
 
     if (!json_is_integer(version)) {
         return error_set(error, EINVAL, "\"version\" is not there or no number: this is no state "
-                         "file of vswitchd.");
+                         "file of vswitchd");
     }
     if (json_integer_value(version) > PERSIST_VERSION) {
-        return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", and this vswitchd "
-                         "reads no more than %d: it was written by a newer one, so install that.",
+        return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", and this "
+                         "vswitchd reads no more than %d: it was written by a newer one, so "
+                         "install that",
                          json_integer_value(version), PERSIST_VERSION);
     }
     if (json_integer_value(version) != PERSIST_VERSION) {
-        return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", which never was.",
+        return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", which never was",
                          json_integer_value(version));
     }
     return 0;
@@ -123,7 +124,7 @@ static int check_root(const json_t *root, struct error *error)
     for (size_t i = 0; i < count; i++) {
         value = json_object_get(root, parts[i].key);
         if (value == NULL || json_typeof(value) != parts[i].type) {
-            return error_set(error, EINVAL, "\"%s\" must be there and be %s.", parts[i].key,
+            return error_set(error, EINVAL, "\"%s\" must be there and be %s", parts[i].key,
                              parts[i].what);
         }
     }
@@ -135,7 +136,7 @@ static int check_root(const json_t *root, struct error *error)
             i++;
         }
         if (i == count) {
-            return error_set(error, EINVAL, "the key %s is not known at the top.",
+            return error_set(error, EINVAL, "the key %s is not known at the top",
                              value_quote(key, quoted));
         }
     }
@@ -152,7 +153,7 @@ static int read_pool(const json_t *root, struct vswitch_model *model, struct err
         return rc;
     }
     if ((record.next & POOL_PREFIX_OF) != POOL_PREFIX) {
-        return error_set(error, EINVAL, "\"next\" must begin with 00:15:5d.");
+        return error_set(error, EINVAL, "\"next\" must begin with 00:15:5d");
     }
     model->pool_octets = (uint16_t)(record.next >> 8);
     model->pool_next = (uint8_t)record.next;
@@ -234,13 +235,13 @@ int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model *
     int rc;
 
     if (fresh == NULL) {
-        return error_set(error, ENOMEM, "No memory is left to read it.");
+        return error_set(error, ENOMEM, "No memory is left to read it");
     }
     root = json_loadb(text, len_bytes, JSON_REJECT_DUPLICATES, &at);
     if (root == NULL) {
-        rc = error_set(error, EINVAL, "line %d, column %d: %s.", at.line, at.column, at.text);
+        rc = error_set(error, EINVAL, "line %d, column %d: %s", at.line, at.column, at.text);
     } else if (!json_is_object(root)) {
-        rc = error_set(error, EINVAL, "It is no JSON object.");
+        rc = error_set(error, EINVAL, "It is no JSON object");
     } else {
         rc = read_root(root, fresh, error);
     }
@@ -253,9 +254,9 @@ int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model *
     return 0;
 }
 
-/* ---- the file ----------------------------------------------------------------------------------- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
-/* Reads up to the limit, and one byte more to know that there is more.  @return owned, or NULL, errno */
+/* Reads a file that is within the limit.  @return owned, or NULL with errno set */
 static char *read_all(int fd, size_t *len_bytes)
 {
     struct stat st;
@@ -306,8 +307,8 @@ int persist_load(const char *dir, struct vswitch_model **model, struct error *er
     } else {
         rc = persist_from_text(text, len_bytes, model, &inner);
         if (rc != 0) {
-            (void)error_set(error, -rc, "The state file %s is refused and left as it is: %s  Put it "
-                            "right, or move it away to start with nothing.", path, inner.text);
+            (void)error_set(error, -rc, "The state file %s is refused and left as it is: %s; put "
+                            "it right, or move it away to start with nothing.", path, inner.text);
         }
     }
     free(text);

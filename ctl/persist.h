@@ -6,14 +6,15 @@
  * synced, renamed over the old one and the directory synced, before anybody is answered.
  *
  * The file can have been edited, cut off or written by a newer version, and a switch that starts
- * with half of its vNICs is worse than one that does not start.  So reading is strict: each key known,
- * there and of its type, and every rule of the model applied by the very functions that commands use;
- * the first thing wrong refuses the file, with its place, and leaves it as it is.
+ * with half of its vNICs is worse than one that does not start.  So reading is strict: each key
+ * known, there and of its type, and every rule of the model applied by the very functions that
+ * commands use; the first thing wrong refuses the file, with its place, and leaves it as it is.
  *
  *     { "version": 1,
  *       "mac_pool": { "next": "00:15:5d:0a:01:03" },
  *       "switches": [ { "name", "type", "mtu", "mac_capacity", "mac_ageing" } ],
- *       "vnics":    [ { "name", "switch", "mac", "queues", "mtu"?, "socket_owner"?, "socket_group"? } ],
+ *       "vnics":    [ { "name", "switch", "mac", "queues",
+ *                       "mtu"?, "socket_owner"?, "socket_group"? } ],
  *       "macs":     [ { "switch", "mac", "vlan", "port" } ] }
  *
  * Numbers of ports and switches are not in it: they are only good for one run.
@@ -46,8 +47,8 @@ json_t *persist_to_json(const struct vswitch_model *model);
  *
  * @param text   @p len_bytes of anything
  * @param model  returned owned
- * @return 0; -EINVAL with a sentence that begins with the place; -ENOMEM; or what a rule answered
- * Thread: any.
+ * @return 0; -EINVAL with a sentence, not ended, that begins with the place; -ENOMEM; or what a
+ * rule answered Thread: any.
  */
 int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model **model,
                       struct error *error);

@@ -97,7 +97,7 @@ int persist_type_parse(const char *word, enum vswitch_type *type)
     return -EINVAL;
 }
 
-/* ---- numbers of two sizes ------------------------------------------------------------------------ */
+/* ---- numbers of two sizes -------------------------------------------------------------------- */
 
 static uint64_t uint_max(const struct field *field)
 {
@@ -130,7 +130,7 @@ static void uint_put(const struct field *field, void *at, uint32_t value)
     memcpy(at, &value, sizeof(value));
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static bool field_is_empty(const struct field *field, const void *at)
 {
@@ -183,14 +183,14 @@ json_t *persist_record_to_json(const struct persist_section *section, const void
     return object;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int read_text(const struct field *field, const json_t *value, void *at, struct error *error)
 {
     const size_t len = json_string_length(value);
 
     if (!json_is_string(value) || len == 0 || len >= field->size_bytes) {
-        return error_set(error, EINVAL, "\"%s\" must be a text of 1 to %zu characters.", field->key,
+        return error_set(error, EINVAL, "\"%s\" must be a text of 1 to %zu characters", field->key,
                          field->size_bytes - 1);
     }
     memcpy(at, json_string_value(value), len + 1);
@@ -202,7 +202,7 @@ static int read_type(const struct field *field, const json_t *value, void *at, s
     enum vswitch_type type;
 
     if (!json_is_string(value) || persist_type_parse(json_string_value(value), &type) != 0) {
-        return error_set(error, EINVAL, "\"%s\" must be \"private\", \"internal\" or \"external\".",
+        return error_set(error, EINVAL, "\"%s\" must be \"private\", \"internal\" or \"external\"",
                          field->key);
     }
     memcpy(at, &type, sizeof(type));
@@ -215,7 +215,7 @@ static int read_mac(const struct field *field, const json_t *value, void *at, st
 
     /* An address of zero would mean "choose one"; in the file every address has been chosen. */
     if (!json_is_string(value) || mac_parse(json_string_value(value), &mac) != 0 || mac == 0) {
-        return error_set(error, EINVAL, "\"%s\" must be an address such as 00:15:5d:01:02:03.",
+        return error_set(error, EINVAL, "\"%s\" must be an address such as 00:15:5d:01:02:03",
                          field->key);
     }
     memcpy(at, &mac, sizeof(mac));
@@ -228,7 +228,7 @@ static int read_uint(const struct field *field, const json_t *value, void *at, s
 
     if (!json_is_integer(value) || number < (json_int_t)field->min ||
         (uint64_t)number > uint_max(field)) {
-        return error_set(error, EINVAL, "\"%s\" must be a whole number from %u to %llu.", field->key,
+        return error_set(error, EINVAL, "\"%s\" must be a whole number from %u to %llu", field->key,
                          (unsigned)field->min, (unsigned long long)uint_max(field));
     }
     uint_put(field, at, (uint32_t)number);
@@ -271,11 +271,11 @@ int persist_record_from_json(const struct persist_section *section, const json_t
 
     memset(record, 0, section->record_size_bytes);
     if (!json_is_object(object)) {
-        return error_set(error, EINVAL, "it must be an object.");
+        return error_set(error, EINVAL, "it must be an object");
     }
     json_object_foreach((json_t *)(uintptr_t)object, key, value) {
         if (!key_is_known(section, key)) {
-            return error_set(error, EINVAL, "the key %s is not known here.",
+            return error_set(error, EINVAL, "the key %s is not known here",
                              value_quote(key, quoted));
         }
     }
@@ -285,7 +285,7 @@ int persist_record_from_json(const struct persist_section *section, const json_t
             continue;
         }
         if (value == NULL) {
-            return error_set(error, EINVAL, "the key \"%s\" is missing.", field->key);
+            return error_set(error, EINVAL, "the key \"%s\" is missing", field->key);
         }
         rc = field_from_json(field, value, (char *)record + field->offset, error);
     }

@@ -2,8 +2,8 @@
 /*
  * The records of the state file: each key once, as data, for writing and for reading.
  *
- * One table says where in a C struct a key's value stands and what it looks like, so what is written
- * can be read, and a key that is added is one row.  For persist.c only.
+ * One table says where in a C struct a key's value stands and what it looks like, so what is
+ * written can be read, and a key that is added is one row.  For persist.c only.
  */
 #ifndef CTL_PERSIST_RECORD_H
 #define CTL_PERSIST_RECORD_H

@@ -29,8 +29,8 @@ static int make_dir(const char *path, mode_t mode, struct error *error)
         }
         errno = ENOTDIR;
     }
-    return error_set(error, errno, "The directory %s cannot be made (%s): make it, or choose another "
-                     "with --run-dir or --state-dir.", path, strerror(errno));
+    return error_set(error, errno, "The directory %s cannot be made (%s): make it, or choose "
+                     "another with --run-dir or --state-dir.", path, strerror(errno));
 }
 
 static int make_place(const char *dir, mode_t mode, char absolute[PATH_MAX], struct error *error)
@@ -38,7 +38,8 @@ static int make_place(const char *dir, mode_t mode, char absolute[PATH_MAX], str
     const int rc = make_dir(dir, mode, error);
 
     if (rc == 0 && realpath(dir, absolute) == NULL) {
-        return error_set(error, errno, "The directory %s cannot be used: %s.", dir, strerror(errno));
+        return error_set(error, errno, "The directory %s cannot be used: %s.", dir,
+                         strerror(errno));
     }
     return rc;
 }
@@ -61,8 +62,8 @@ static int lock_dir(const char *dir, const char *name, const char *what, struct 
     (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0) {
-        return error_set(error, errno, "The lock %s cannot be opened (%s): vswitchd must be able to "
-                         "write to its directories.", path, strerror(errno));
+        return error_set(error, errno, "The lock %s cannot be opened (%s): vswitchd must be able "
+                         "to write to its directories.", path, strerror(errno));
     }
     if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
         (void)error_set(error, EBUSY, "Process %ld is a vswitchd that uses the %s directory %s "

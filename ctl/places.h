@@ -3,8 +3,8 @@
  * The daemon's directories: made, owned by one daemon at a time, and swept.
  *
  * Two daemons on one run directory would take each other's sockets, and on one state directory each
- * other's changes; so each directory holds a lock that the kernel drops when its daemon ends, however
- * it ends.  Who has the locks may remove what a dead daemon left behind.
+ * other's changes; so each directory holds a lock that the kernel drops when its daemon ends,
+ * however it ends.  Who has the locks may remove what a dead daemon left behind.
  */
 #ifndef CTL_PLACES_H
 #define CTL_PLACES_H
@@ -20,8 +20,8 @@ struct places {
 };
 
 /**
- * Makes RUN (0755), RUN/vnic (0755) and STATE (0700) where they are missing, locks both, and removes
- * sockets that were left in RUN/vnic.
+ * Makes RUN (0755), RUN/vnic (0755) and STATE (0700) where they are missing, locks both, and
+ * removes sockets that were left in RUN/vnic.
  *
  * RUN can be entered by all, because each socket in it says itself who may use it.
  *

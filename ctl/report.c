@@ -11,7 +11,7 @@
 
 #define SENTENCE_SIZE 256u
 
-/* Adds all of @p more (taken) to @p object (taken).  @return owned, NULL when one of them is NULL */
+/* Adds all of @p more (taken) to @p object (taken).  @return owned, NULL when one was NULL */
 static json_t *join(json_t *object, json_t *more)
 {
     const bool done = object != NULL && more != NULL && json_object_update(object, more) == 0;
@@ -24,7 +24,7 @@ static json_t *join(json_t *object, json_t *more)
     return object;
 }
 
-/* ---- counters ----------------------------------------------------------------------------------- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 /* Workers go on counting while the parts are read, so a part can be ahead of the whole. */
 static json_int_t unicast(uint64_t all, uint64_t multicast, uint64_t broadcast)
@@ -62,7 +62,7 @@ json_t *report_drops(const struct port_counters *counters)
     return drops;
 }
 
-/* ---- ports -------------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 static const char *state_word(enum vhost_state state)
 {
@@ -126,7 +126,7 @@ json_t *report_totals(const struct control *control, const struct vswitch_switch
     return json_pack("{s:o, s:o}", "counters", report_counters(&sum), "drops", report_drops(&sum));
 }
 
-/* ---- switches ----------------------------------------------------------------------------------- */
+/* ---- switches -------------------------------------------------------------------------------- */
 
 json_t *report_switch(const struct control *control, const struct vswitch_switch *of)
 {
@@ -155,7 +155,7 @@ json_t *report_switch_whole(const struct control *control, const struct vswitch_
                 report_totals(control, of));
 }
 
-/* ---- vNICs -------------------------------------------------------------------------------------- */
+/* ---- vNICs ----------------------------------------------------------------------------------- */
 
 json_t *report_vnic(const struct control *control, const struct vswitch_vnic *vnic)
 {

@@ -18,7 +18,7 @@
 
 #define SOCKET_PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
-/* ---- address tables ----------------------------------------------------------------------------- */
+/* ---- address tables -------------------------------------------------------------------------- */
 
 /* A table that is new or has another size: what the old one knew is copied. */
 static int make_table(struct control *control, const struct vswitch_switch *wanted,
@@ -51,7 +51,7 @@ static int make_table(struct control *control, const struct vswitch_switch *want
     return 0;
 }
 
-/* ---- pinned addresses: entries of the tables that the model names --------------------------------- */
+/* ---- pinned addresses: entries of the tables that the model names ---------------------------- */
 
 static bool model_pins(const struct vswitch_model *model, const struct vswitch_static_mac *pin)
 {
@@ -104,7 +104,7 @@ static void drop_pins(const struct control_resources *resources, const struct vs
     }
 }
 
-/* ---- who owns a socket ---------------------------------------------------------------------------- */
+/* ---- who owns a socket ----------------------------------------------------------------------- */
 
 static int find_user(const char *name, uid_t *uid)
 {
@@ -131,12 +131,12 @@ static int refuse_account(const struct control *control, const struct vswitch_vn
                           const char *what, const char *name, struct error *error)
 {
     if (control->restoring) {
-        log_warning("vNIC %s: there is no %s %s any more, so its socket stays the daemon's; give it "
-                    "another with vnic set", vnic->name, what, name);
+        log_warning("vNIC %s: there is no %s %s any more, so its socket stays the daemon's; give "
+                    "it another with vnic set", vnic->name, what, name);
         return 0;
     }
-    return error_set(error, ENOENT, "vNIC \"%s\": there is no %s named \"%s\" on this host; make it "
-                     "first or choose another", vnic->name, what, name);
+    return error_set(error, ENOENT, "vNIC \"%s\": there is no %s named \"%s\" on this host; make "
+                     "it first or choose another", vnic->name, what, name);
 }
 
 static int find_owner(const struct control *control, const struct vswitch_vnic *vnic, uid_t *uid,
@@ -161,7 +161,7 @@ static bool same_owner(const struct vswitch_vnic *a, const struct vswitch_vnic *
            strcmp(a->socket_group, b->socket_group) == 0;
 }
 
-/* Gives the socket to whom @p wanted says; one that named somebody goes back to the daemon's own. */
+/* Gives the socket to whom @p wanted says; where it says nobody, to the daemon's own. */
 static int change_owner(const struct control *control, struct vnic *endpoint,
                         const struct vswitch_vnic *wanted, struct error *error)
 {
@@ -177,7 +177,7 @@ static int change_owner(const struct control *control, struct vnic *endpoint,
     return rc;
 }
 
-/* ---- vNICs ---------------------------------------------------------------------------------------- */
+/* ---- vNICs ----------------------------------------------------------------------------------- */
 
 static int make_vnic(struct control *control, const struct vswitch_model *model,
                      const struct vswitch_vnic *wanted, struct control_resources *made,
@@ -233,7 +233,7 @@ int resources_make(struct control *control, const struct vswitch_model *wanted,
     return rc != 0 ? rc : add_pins(made, wanted, error);
 }
 
-/* ---- giving back ---------------------------------------------------------------------------------- */
+/* ---- giving back ----------------------------------------------------------------------------- */
 
 static void drop_vnic(struct control *control, struct vnic *endpoint, uint16_t port,
                       struct mac_table *table)

@@ -2,9 +2,9 @@
 /*
  * The daemon's main: brings the parts up in the order they need each other, and down in reverse.
  *
- * Everything that can be wrong outside is asked before guests see anything: options, directories and
- * their locks, DPDK, then the state file, and last the control socket, so whoever can connect finds
- * a switch that is whole.  One thread runs the event loop; the workers are the dataplane's.
+ * Everything that can be wrong outside is asked before guests see anything: options, directories
+ * and their locks, DPDK, then the state file, and last the control socket, so whoever can connect
+ * finds a switch that is whole.  One thread runs the event loop; the workers are the dataplane's.
  */
 #include <errno.h>
 #include <grp.h>
@@ -62,20 +62,22 @@ static int find_group(struct daemon *daemon, struct error *error)
     const struct group *group = name == NULL ? NULL : getgrnam(name);
 
     if (name != NULL && group == NULL) {
-        return error_set(error, ENOENT, "There is no group %.64s on this host: make it with groupadd, "
-                         "or choose another with --group.", name);
+        return error_set(error, ENOENT, "There is no group %.64s on this host: make it with "
+                         "groupadd, or choose another with --group.", name);
     }
     daemon->group = group == NULL ? RPC_NO_GROUP : group->gr_gid;
     return 0;
 }
 
-/* ---- up ----------------------------------------------------------------------------------------- */
+/* ---- up -------------------------------------------------------------------------------------- */
 
 static int start_loop(struct daemon *daemon, struct error *error)
 {
     static const int signals[STOP_EVENTS] = { SIGTERM, SIGINT };
 
+    /* A reader that is gone and a file that may not grow are answers of calls, not ends. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     daemon->base = event_base_new();
     if (daemon->base == NULL) {
         return error_set(error, ENOMEM, "There is no memory left to start.");
@@ -104,8 +106,8 @@ static int start_dataplane(struct daemon *daemon, struct error *error)
     int rc = guest_fault_start();
 
     if (rc != 0) {
-        return error_set(error, -rc, "The handler for vanished guest memory cannot be installed: %s.",
-                         strerror(-rc));
+        return error_set(error, -rc, "The handler for vanished guest memory cannot be installed: "
+                         "%s.", strerror(-rc));
     }
     if (dpdk_log_start(on_dpdk_line) != 0) {
         return error_set(error, ENOMEM, "There is no memory left to start.");
@@ -149,7 +151,8 @@ static int start(struct daemon *daemon, struct error *error)
     int rc = find_group(daemon, error);
 
     if (rc == 0) {
-        rc = places_take(&daemon->places, daemon->options.run_dir, daemon->options.state_dir, error);
+        rc = places_take(&daemon->places, daemon->options.run_dir, daemon->options.state_dir,
+                         error);
     }
     if (rc == 0) {
         rc = start_loop(daemon, error);
@@ -160,7 +163,7 @@ static int start(struct daemon *daemon, struct error *error)
     return rc != 0 ? rc : start_server(daemon, error);
 }
 
-/* ---- down --------------------------------------------------------------------------------------- */
+/* ---- down ------------------------------------------------------------------------------------ */
 
 static void stop(struct daemon *daemon)
 {
@@ -183,9 +186,9 @@ static void run(struct daemon *daemon)
 {
     const struct options *options = &daemon->options;
 
-    log_info("vswitchd %s is ready: %u worker%s from core %u on, control socket %s", VSWITCH_VERSION,
-             options->core_count, options->core_count == 1 ? "" : "s", options->cores[0],
-             daemon->socket_path);
+    log_info("vswitchd %s is ready: %u worker%s from core %u on, control socket %s",
+             VSWITCH_VERSION, options->core_count, options->core_count == 1 ? "" : "s",
+             options->cores[0], daemon->socket_path);
     (void)sd_notifyf(0, "READY=1\nSTATUS=Switching; control socket %s", daemon->socket_path);
     (void)event_base_dispatch(daemon->base);
     (void)sd_notify(0, "STOPPING=1\nSTATUS=Stopping");

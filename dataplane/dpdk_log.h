@@ -2,8 +2,8 @@
 /*
  * DPDK's own log, handed to the daemon's.
  *
- * DPDK writes to standard error and to syslog by itself, in its own shape; a daemon has one log.  What
- * its libraries say of a guest can be brought about by that guest as often as it likes, so at
+ * DPDK writes to standard error and to syslog by itself, in its own shape; a daemon has one log.
+ * What its libraries say of a guest can be brought about by that guest as often as it likes, so at
  * most DPDK_LOG_LINES_A_SECOND are handed on, with a line that counts the others.
  */
 #ifndef DATAPLANE_DPDK_LOG_H
@@ -14,7 +14,7 @@
 /** Takes one line without its newline; borrowed.  Thread: any, one at a time. */
 typedef void (*dpdk_log_line)(const char *line);
 
-/** Hands every message from now on to @p line.  @return 0 or -ENOMEM.  Thread: main, before DPDK starts. */
+/** Hands on every message to @p line.  @return 0 or -ENOMEM.  Thread: main, before DPDK starts. */
 int dpdk_log_start(dpdk_log_line line);
 
 #endif

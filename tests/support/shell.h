@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Runs a shell command for a test and keeps what it printed and how it ended.
+ */
+#ifndef TESTS_SUPPORT_SHELL_H
+#define TESTS_SUPPORT_SHELL_H
+
+#define SHELL_OUTPUT_SIZE 8192
+
+struct shell_outcome {
+    int status;                    /* exit status; 128 + signal; 124 when the time was over */
+    char output[SHELL_OUTPUT_SIZE];   /* both streams, cut */
+};
+
+/** Runs a command line for at most @p seconds.  @return outcome->status */
+__attribute__((format(printf, 3, 4)))
+int shell_run(struct shell_outcome *outcome, unsigned seconds, const char *format, ...);
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The state file: what is written can be read, and nothing else can.
+ */
+#include "ctl/persist.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TEXT_SIZE 65536u
+
+/* A folder of its own for each test, and a model with one of everything. */
+struct room {
+    char dir[32];
+    char path[64];
+    struct vswitch_model *model;
+    struct vswitch_model *read;    /* what a test read back; given back at the end */
+    struct error error;
+};
+
+static void add_switch(struct vswitch_model *model, const char *name)
+{
+    struct vswitch_switch added = {
+        .type = VSWITCH_PRIVATE, .mtu_bytes = 9000, .mac_capacity_entries = 4096,
+        .mac_ageing_s = 60,
+    };
+
+    (void)snprintf(added.name, sizeof(added.name), "%s", name);
+    assert_int_equal(vswitch_add(model, &added, NULL), 0);
+}
+
+static void add_vnic(struct vswitch_model *model, const char *on, const char *name, uint32_t mtu,
+                     const char *group)
+{
+    struct vswitch_vnic added = { .queues = 4, .mtu_bytes = mtu };
+
+    (void)snprintf(added.name, sizeof(added.name), "%s", name);
+    (void)snprintf(added.socket_group, sizeof(added.socket_group), "%s", group);
+    assert_int_equal(vswitch_add_vnic(model, on, &added, NULL), 0);
+}
+
+static int room_setup(void **state)
+{
+    struct room *room = calloc(1, sizeof(*room));
+
+    (void)strcpy(room->dir, "/tmp/persist-XXXXXX");
+    assert_non_null(mkdtemp(room->dir));
+    (void)snprintf(room->path, sizeof(room->path), "%s/%s", room->dir, PERSIST_FILE_NAME);
+    room->model = vswitch_model_create(0x0a01);
+    add_switch(room->model, "lan");
+    add_switch(room->model, "dmz");
+    add_vnic(room->model, "lan", "web0", 0, "");
+    add_vnic(room->model, "lan", "web1", 1500, "kvm");
+    add_vnic(room->model, "dmz", "mail", 9000, "");
+    assert_int_equal(vswitch_add_mac(room->model, "lan", 0x020000000001, 0, "web1", NULL), 0);
+    *state = room;
+    return 0;
+}
+
+static int room_teardown(void **state)
+{
+    struct room *room = *state;
+
+    (void)unlink(room->path);
+    (void)rmdir(room->dir);
+    vswitch_model_destroy(room->model);
+    vswitch_model_destroy(room->read);
+    free(room);
+    return 0;
+}
+
+static char *document(const struct vswitch_model *model)
+{
+    json_t *root = persist_to_json(model);
+    char *text = json_dumps(root, JSON_INDENT(2));
+
+    json_decref(root);
+    assert_non_null(text);
+    return text;
+}
+
+static void write_file(const struct room *room, const char *text)
+{
+    FILE *file = fopen(room->path, "we");
+
+    assert_non_null(file);
+    assert_int_equal(fputs(text, file) >= 0, 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_file_holds(const struct room *room, const char *text)
+{
+    char *held = calloc(1, TEXT_SIZE);
+    FILE *file = fopen(room->path, "re");
+
+    assert_non_null(file);
+    (void)fread(held, 1, TEXT_SIZE - 1, file);
+    (void)fclose(file);
+    assert_string_equal(held, text);
+    free(held);
+}
+
+/* Reads a document; on success the model is the room's. */
+static int read_text(struct room *room, const char *text)
+{
+    vswitch_model_destroy(room->read);
+    room->read = NULL;
+    return persist_from_text(text, strlen(text), &room->read, &room->error);
+}
+
+/* The document with the first @p what in it replaced by @p with. */
+static char *document_with(const struct room *room, const char *what, const char *with)
+{
+    char *text = document(room->model);
+    char *at = strstr(text, what);
+    char *changed = malloc(strlen(text) + strlen(with) + 1);
+
+    assert_non_null(at);
+    (void)sprintf(changed, "%.*s%s%s", (int)(at - text), text, with, at + strlen(what));
+    free(text);
+    return changed;
+}
+
+static void assert_refused(struct room *room, const char *what, const char *with,
+                           const char *sentence)
+{
+    char *text = document_with(room, what, with);
+
+    assert_int_not_equal(read_text(room, text), 0);
+    assert_null(room->read);
+    if (strstr(room->error.text, sentence) == NULL) {
+        fail_msg("\"%s\" does not say \"%s\"", room->error.text, sentence);
+    }
+    free(text);
+}
+
+/* ---- what is right --------------------------------------------------------------------------- */
+
+static void test_persist_save_then_load_gives_the_same_document(void **state)
+{
+    struct room *room = *state;
+    char *before = document(room->model), *after;
+
+    assert_int_equal(persist_save(room->dir, room->model, &room->error), 0);
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), 0);
+
+    after = document(room->read);
+    assert_string_equal(after, before);
+    assert_int_equal(room->read->switch_count, 2);
+    assert_int_equal(room->read->vnic_count, 3);
+    assert_int_equal(room->read->mac_count, 1);
+    free(before);
+    free(after);
+}
+
+static void test_persist_load_goes_on_where_the_address_pool_was(void **state)
+{
+    struct room *room = *state;
+
+    assert_int_equal(persist_save(room->dir, room->model, &room->error), 0);
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), 0);
+    add_vnic(room->model, "lan", "next", 0, "");
+    add_vnic(room->read, "lan", "next", 0, "");
+
+    assert_int_equal(vswitch_find_vnic(room->read, "next")->mac,
+                     vswitch_find_vnic(room->model, "next")->mac);
+    assert_int_equal(vswitch_find_vnic(room->read, "next")->mac, 0x00155d0a0103);
+}
+
+static void test_persist_load_without_a_file_says_so(void **state)
+{
+    struct room *room = *state;
+
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), -ENOENT);
+    assert_null(room->read);
+}
+
+static void test_persist_save_makes_a_private_file_and_leaves_no_other(void **state)
+{
+    struct room *room = *state;
+    char other[80];
+    struct stat st;
+
+    assert_int_equal(persist_save(room->dir, room->model, &room->error), 0);
+
+    assert_int_equal(stat(room->path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    (void)snprintf(other, sizeof(other), "%s.new", room->path);
+    assert_int_not_equal(access(other, F_OK), 0);
+}
+
+/* ---- what is damaged ------------------------------------------------------------------------- */
+
+static void test_persist_every_truncation_is_refused(void **state)
+{
+    struct room *room = *state;
+    char *text = document(room->model);
+
+    for (size_t len = 0; len < strlen(text); len++) {
+        room->error = (struct error){ 0 };
+        if (persist_from_text(text, len, &room->read, &room->error) == 0) {
+            fail_msg("the first %zu bytes were taken for the whole", len);
+        }
+        assert_int_not_equal(room->error.text[0], '\0');
+    }
+    free(text);
+}
+
+/* A byte that changed is refused, or it changed a value into another that follows all rules. */
+static void test_persist_every_changed_byte_is_refused_or_reads_back_the_same(void **state)
+{
+    struct room *room = *state;
+    char *text = document(room->model), *again;
+
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        const char was = text[i];
+
+        text[i] = (char)(was ^ 0x05);
+        if (read_text(room, text) == 0) {
+            again = document(room->read);
+            assert_int_equal(read_text(room, again), 0);
+            free(again);
+        }
+        text[i] = was;
+    }
+    free(text);
+}
+
+static void test_persist_file_that_is_refused_is_left_untouched(void **state)
+{
+    static const char damaged[] = "{ \"version\": 1, \"switches\": [";
+    struct room *room = *state;
+
+    write_file(room, damaged);
+
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), -EINVAL);
+    assert_file_holds(room, damaged);
+    assert_non_null(strstr(room->error.text, room->path));
+    assert_non_null(strstr(room->error.text, "line 1"));
+    assert_non_null(strstr(room->error.text, "move it away"));
+}
+
+static void test_persist_newer_version_is_refused_by_its_number(void **state)
+{
+    struct room *room = *state;
+
+    assert_refused(room, "\"version\": 1", "\"version\": 2", "newer");
+    assert_refused(room, "\"version\": 1", "\"version\": 2, \"vlans\": []", "newer");
+    assert_refused(room, "\"version\": 1", "\"version\": 0", "never was");
+    assert_refused(room, "\"version\": 1", "\"version\": \"1\"", "no number");
+}
+
+static void test_persist_unknown_keys_are_refused_with_their_place(void **state)
+{
+    struct room *room = *state;
+
+    assert_refused(room, "\"version\": 1", "\"version\": 1, \"vlans\": []", "\"vlans\"");
+    assert_refused(room, "\"name\": \"dmz\"", "\"name\": \"dmz\", \"stp\": true", "switches[1]");
+    assert_refused(room, "\"name\": \"mail\"", "\"name\": \"mail\", \"vlan\": 7", "vnics[2]");
+    assert_refused(room, "\"vlan\": 0", "\"vlan\": 0, \"age\": 1", "macs[0]");
+    assert_refused(room, "\"next\"", "\"first\"", "mac_pool");
+}
+
+static void test_persist_missing_and_double_keys_are_refused(void **state)
+{
+    struct room *room = *state;
+
+    assert_refused(room, "\"mac_ageing\": 60", "\"mac_ageing\": 60, \"mac_ageing\": 60", "line");
+    assert_refused(room, "\"queues\": 4,", "", "\"queues\" is missing");
+    assert_refused(room, "\"macs\"", "\"smac\"", "\"macs\" must be there");
+}
+
+static void test_persist_wrong_types_are_refused_by_what_they_should_be(void **state)
+{
+    struct room *room = *state;
+
+    assert_refused(room, "\"queues\": 4", "\"queues\": \"4\"", "whole number");
+    assert_refused(room, "\"queues\": 4", "\"queues\": 4.0", "whole number");
+    assert_refused(room, "\"queues\": 4", "\"queues\": -1", "whole number");
+    assert_refused(room, "\"queues\": 4", "\"queues\": 65540", "whole number");
+    assert_refused(room, "\"mtu\": 9000", "\"mtu\": 18446744073709551616", "line");
+    assert_refused(room, "\"name\": \"lan\"", "\"name\": null", "text");
+    assert_refused(room, "\"name\": \"lan\"", "\"name\": \"l\\u0000n\"", "line");
+    assert_refused(room, "\"private\"", "\"bridged\"", "\"private\"");
+    assert_refused(room, "\"00:15:5d:0a:01:00\"", "\"00:15:5d\"", "address");
+    assert_refused(room, "\"00:15:5d:0a:01:00\"", "\"00:00:00:00:00:00\"", "address");
+    assert_refused(room, "\"00:15:5d:0a:01:03\"", "\"02:00:00:0a:01:03\"", "00:15:5d");
+}
+
+static void test_persist_broken_rules_are_refused_by_the_model(void **state)
+{
+    struct room *room = *state;
+
+    assert_refused(room, "\"name\": \"dmz\"", "\"name\": \"lan\"", "switches[1]");
+    assert_refused(room, "\"name\": \"dmz\"", "\"name\": \"../dmz\"", "switches[1]");
+    assert_refused(room, "\"name\": \"mail\"", "\"name\": \"web0\"", "vnics[2]");
+    assert_refused(room, "\"mtu\": 9000", "\"mtu\": 90000", "switches[0]");
+    assert_refused(room, "\"queues\": 4", "\"queues\": 17", "vnics[0]");
+    assert_refused(room, "\"switch\": \"dmz\"", "\"switch\": \"no\"", "vnics[2]");
+    assert_refused(room, "\"port\": \"web1\"", "\"port\": \"mail\"", "macs[0]");
+    assert_refused(room, "\"00:15:5d:0a:01:01\"", "\"00:15:5d:0a:01:00\"", "vnics[1]");
+}
+
+static void test_persist_what_is_no_document_is_refused(void **state)
+{
+    static const char *const texts[] = { "", "\n", "[]", "7", "{}", "\xff\xfe", "null" };
+    struct room *room = *state;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        assert_int_equal(read_text(room, texts[i]), -EINVAL);
+    }
+}
+
+static void test_persist_file_of_more_than_the_limit_is_refused_unread(void **state)
+{
+    struct room *room = *state;
+
+    write_file(room, "{");
+    assert_int_equal(truncate(room->path, (off_t)PERSIST_FILE_MAX_BYTES + 1), 0);
+
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), -EFBIG);
+}
+
+/* ---- a disk that does not take it ------------------------------------------------------------ */
+
+static void test_persist_save_on_a_full_disk_leaves_the_old_file(void **state)
+{
+    struct room *room = *state;
+    const struct rlimit little = { 100, RLIM_INFINITY };
+    char *before = document(room->model);
+    struct rlimit all;
+    int rc;
+
+    assert_int_equal(persist_save(room->dir, room->model, &room->error), 0);
+    add_switch(room->model, "more");
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &all), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    rc = persist_save(room->dir, room->model, &room->error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+
+    assert_int_equal(rc, -EFBIG);
+    assert_non_null(strstr(room->error.text, "nothing was changed"));
+    assert_file_holds(room, before);
+    free(before);
+}
+
+static void test_persist_save_without_a_directory_is_refused(void **state)
+{
+    struct room *room = *state;
+
+    assert_int_equal(persist_save("/nonexistent", room->model, &room->error), -ENOENT);
+}
+
+int main(void)
+{
+#define ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
+    const struct CMUnitTest tests[] = {
+        ROOM(test_persist_save_then_load_gives_the_same_document),
+        ROOM(test_persist_load_goes_on_where_the_address_pool_was),
+        ROOM(test_persist_load_without_a_file_says_so),
+        ROOM(test_persist_save_makes_a_private_file_and_leaves_no_other),
+        ROOM(test_persist_every_truncation_is_refused),
+        ROOM(test_persist_every_changed_byte_is_refused_or_reads_back_the_same),
+        ROOM(test_persist_file_that_is_refused_is_left_untouched),
+        ROOM(test_persist_newer_version_is_refused_by_its_number),
+        ROOM(test_persist_unknown_keys_are_refused_with_their_place),
+        ROOM(test_persist_missing_and_double_keys_are_refused),
+        ROOM(test_persist_wrong_types_are_refused_by_what_they_should_be),
+        ROOM(test_persist_broken_rules_are_refused_by_the_model),
+        ROOM(test_persist_what_is_no_document_is_refused),
+        ROOM(test_persist_file_of_more_than_the_limit_is_refused_unread),
+        ROOM(test_persist_save_on_a_full_disk_leaves_the_old_file),
+        ROOM(test_persist_save_without_a_directory_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
