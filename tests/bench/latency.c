@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     static struct load_port port[2];
     const struct options o = options_parse(argc, argv);
     struct samples samples = {.ns = malloc(MAX_SAMPLES * sizeof(uint32_t))};
-    uint64_t end_ns;
+    uint64_t start_ns, end_ns, waited_ns;
 
     if (o.core >= 0) {
         bench_pin((unsigned)o.core);
@@ -152,15 +152,21 @@ int main(int argc, char **argv)
         fprintf(stderr, "latency: no frame came through within %d ms\n", ANNOUNCE_TIMEOUT_MS);
         return 1;
     }
-    end_ns = bench_now_ns() + (uint64_t)(o.seconds * 1e9);
+    waited_ns = bench_waited_ns();
+    start_ns = bench_now_ns();
+    end_ns = start_ns + (uint64_t)(o.seconds * 1e9);
     if (o.rate_per_s > 0) {
         run_timetable(port, o.rate_per_s, end_ns, &samples);
     } else {
         run_one_in_flight(port, end_ns, &samples);
     }
+    waited_ns = bench_waited_ns() - waited_ns;
+    end_ns = bench_now_ns();
     printf("{\"size_bytes\": %u, \"rate_per_s\": %.0f, \"samples\": %u, \"lost\": %lu, "
+           "\"waited_percent\": %.2f, "
            "\"p50_us\": %.2f, \"p99_us\": %.2f, \"max_us\": %.2f}\n",
            o.shape.size_bytes, o.rate_per_s, samples.count, samples.lost,
+           (double)waited_ns * 100 / (double)(end_ns - start_ns),
            bench_percentile(samples.ns, samples.count, 50) / 1e3,
            bench_percentile(samples.ns, samples.count, 99) / 1e3,
            bench_percentile(samples.ns, samples.count, 100) / 1e3);

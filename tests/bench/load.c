@@ -104,7 +104,8 @@ static void counters_clear(struct load_port *port)
     port->sent_frames = port->received_frames = port->checked_frames = port->bad_frames = 0;
 }
 
-static void report(const struct options *o, const struct load_port port[2], double passed_s)
+static void report(const struct options *o, const struct load_port port[2], double passed_s,
+                   uint64_t waited_ns)
 {
     const uint64_t received = port[0].received_frames + port[1].received_frames;
     const double rate = (double)received / passed_s;
@@ -112,19 +113,19 @@ static void report(const struct options *o, const struct load_port port[2], doub
     printf("{\"size_bytes\": %u, \"both_ways\": %s, \"flows\": %u, \"macs\": %u, "
            "\"seconds\": %.3f, \"frames_per_s\": %.0f, \"gbit_per_s\": %.3f, "
            "\"sent_frames\": %lu, \"received_frames\": %lu, \"checked_frames\": %lu, "
-           "\"hugepages\": %s}\n",
+           "\"waited_percent\": %.2f, \"hugepages\": %s}\n",
            o->shape.size_bytes, o->both_ways ? "true" : "false", o->shape.flows, o->shape.macs,
            passed_s, rate, rate * o->shape.size_bytes * 8 / 1e9,
            port[0].sent_frames + port[1].sent_frames, received,
            port[0].checked_frames + port[1].checked_frames,
-           port[0].f.ram.hugepages ? "true" : "false");
+           (double)waited_ns / passed_s / 1e7, port[0].f.ram.hugepages ? "true" : "false");
 }
 
 int main(int argc, char **argv)
 {
     static struct load_port port[2];
     const struct options o = options_parse(argc, argv);
-    uint64_t bad_frames;
+    uint64_t bad_frames, waited_ns;
     double passed_s;
 
     if (o.core >= 0) {
@@ -144,14 +145,16 @@ int main(int argc, char **argv)
     run(port, o.both_ways, o.warmup_seconds);
     counters_clear(&port[0]);
     counters_clear(&port[1]);
+    waited_ns = bench_waited_ns();
     passed_s = run(port, o.both_ways, o.seconds);
+    waited_ns = bench_waited_ns() - waited_ns;
     bad_frames = port[0].bad_frames + port[1].bad_frames;
     if (bad_frames > 0) {
         fprintf(stderr, "load: %lu of %lu frames looked at were not as sent\n", bad_frames,
                 port[0].checked_frames + port[1].checked_frames);
         return 1;
     }
-    report(&o, port, passed_s);
+    report(&o, port, passed_s, waited_ns);
     load_port_close(&port[0]);
     load_port_close(&port[1]);
     return 0;

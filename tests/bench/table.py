@@ -3,8 +3,10 @@
 """Turns the results of tests/bench/run.sh, one JSON value a line, into one table.
 
 A run is "near" or "far" by the round trip of a cache line just before and just after it; one that
-began in one state and ended in the other compares with nothing and is only counted.  Ratios are of
-medians within one state: more than 1 means that vswitchd is better, for rates and for latencies.
+began in one state and ended in the other compares with nothing and is only counted.  Runs in which
+other programs took a core from the switch or the load are used only where there are no others, and
+marked with "~", as are ratios with them.  Ratios are of medians within one state: more than 1 means
+that vswitchd is better, for rates and for latencies.
 """
 import json
 import statistics
@@ -20,11 +22,14 @@ def state_of(run):
     return "mixed" if near[0] != near[1] else "near" if near[0] else "far"
 
 
-def middle(values):
-    """Median and spread (highest - lowest), the spread in percent of the median."""
+def middle(measured):
+    """Median and spread (highest - lowest) of [(value, disturbed)], the spread in percent."""
+    calm = [value for value, disturbed in measured if not disturbed]
+    values = calm or [value for value, _ in measured]
     median = statistics.median(values)
     spread = 100 * (max(values) - min(values)) / median if median else 0.0
-    return {"median": median, "spread_percent": round(spread, 1), "runs": len(values)}
+    return {"median": median, "spread_percent": round(spread, 1), "runs": len(values),
+            "disturbed": not calm}
 
 
 def summarise(runs):
@@ -37,7 +42,8 @@ def summarise(runs):
         keys = ("frames_per_s", "gbit_per_s") if "frames_per_s" in result else ("p50_us", "p99_us")
         peers = values.setdefault(state_of(run), {}).setdefault(run["case"], {})
         for key in keys:
-            peers.setdefault(run["peer"], {}).setdefault(key, []).append(result[key])
+            peers.setdefault(run["peer"], {}).setdefault(key, []).append(
+                (result[key], run["disturbed"]))
     return {state: {case: {peer: {key: middle(v) for key, v in measures.items()}
                            for peer, measures in peers.items()}
                     for case, peers in cases.items()}
@@ -54,6 +60,11 @@ def ratio(peers, peer, key):
     return theirs / ours if key.endswith("_us") else ours / theirs
 
 
+def mark(measure):
+    """What stands before a figure that other programs had a part in."""
+    return "~" if measure["disturbed"] else " "
+
+
 def cell(peers, peer):
     """One peer's figures in one row."""
     if peer not in peers:
@@ -61,15 +72,17 @@ def cell(peers, peer):
     measures = peers[peer]
     if "frames_per_s" in measures:
         rate, gbit = measures["frames_per_s"], measures["gbit_per_s"]
-        text = (f"{rate['median'] / 1e6:6.2f} M/s {gbit['median']:6.2f} Gbit/s "
-                f"±{rate['spread_percent']:.0f}%".ljust(30))
+        text = (f"{mark(rate)}{rate['median'] / 1e6:6.2f} M/s {gbit['median']:6.2f} Gbit/s "
+                f"±{rate['spread_percent']:.0f}%".ljust(31))
         better = ratio(peers, peer, "frames_per_s")
     else:
         p50, p99 = measures["p50_us"], measures["p99_us"]
-        text = (f"p50 {p50['median']:6.2f} us  p99 {p99['median']:6.2f} us "
-                f"±{p50['spread_percent']:.0f}%".ljust(30))
+        text = (f"{mark(p50)}p50 {p50['median']:.2f} us, p99 {p99['median']:.2f} us "
+                f"±{p50['spread_percent']:.0f}%".ljust(31))
         better = ratio(peers, peer, "p50_us")
-    return text + (f" x{better:.2f}" if better else "")
+    doubt = any(measure["disturbed"]
+                for one in (OURS, peer) for measure in peers.get(one, {}).values())
+    return text + (f" {'~' if doubt else ' '}x{better:.2f}" if better else "")
 
 
 def table(runs, summary):
@@ -80,7 +93,8 @@ def table(runs, summary):
     yield (f"Round trip of a cache line: median {statistics.median(trips):.0f} ns, "
            f"{min(trips)} to {max(trips)} ns; runs: {states.count('near')} near "
            f"(< {NEAR_BELOW_NS} ns), {states.count('far')} far, "
-           f"{states.count('mixed')} between (left out).")
+           f"{states.count('mixed')} between (left out); "
+           f"{sum(run['disturbed'] for run in runs)} disturbed by other programs (~).")
     yield ("Medians ± spread (highest - lowest, of frames/s or p50); xN: vswitchd is N times "
            "better than this peer; Gbit/s counts frames without FCS.")
     for state in ("near", "far"):

@@ -17,6 +17,20 @@ uint64_t bench_now_ns(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t bench_waited_ns(void)
+{
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    unsigned long waited_ns = 0;
+
+    if (file != NULL) {
+        if (fscanf(file, "%*u %lu", &waited_ns) != 1) {
+            waited_ns = 0;
+        }
+        fclose(file);
+    }
+    return waited_ns;
+}
+
 void bench_pin(unsigned core)
 {
     cpu_set_t set;

@@ -10,6 +10,9 @@
 /** Time since some start, of the clock that never jumps. */
 uint64_t bench_now_ns(void);
 
+/** How long the calling thread was ready to run and had no core, so far; 0 when nobody knows. */
+uint64_t bench_waited_ns(void);
+
 /** Ties the calling thread to a core, or ends the program with a sentence and status 1. */
 void bench_pin(unsigned core);
 
