@@ -17,7 +17,7 @@ struct column {
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
-/* Prints the objects of @p list as rows.  An array stands in a column of numbers as its size. */
+/* Prints the objects of @p list as rows. */
 static void print_list(const json_t *list, const struct column *columns, const char *nothing,
                        FILE *out)
 {
@@ -30,14 +30,7 @@ static void print_list(const json_t *list, const struct column *columns, const c
     table = cli_table_create(heads);
     for (size_t row = 0; row < json_array_size(list); row++) {
         for (size_t i = 0; columns[i].key != NULL; i++) {
-            const json_t *value = json_object_get(json_array_get(list, row), columns[i].key);
-            json_t *size = NULL;
-
-            if (json_is_array(value) && columns[i].head[0] == '>') {
-                size = json_integer((json_int_t)json_array_size(value));
-            }
-            cli_table_json(table, size != NULL ? size : value);
-            json_decref(size);
+            cli_table_json(table, json_object_get(json_array_get(list, row), columns[i].key));
         }
     }
     cli_table_print(table, nothing, out);
@@ -79,27 +72,6 @@ static void print_title(const char *what, const json_t *object, FILE *out)
 
     (void)fprintf(out, "%s %s\n", what, name != NULL ? name : "?");
     free(name);
-}
-
-/* Prints what is left to print of any result: its keys and values, one a line. */
-static void print_fields(const json_t *result, FILE *out)
-{
-    const char *key;
-    json_t *value;
-
-    if (!json_is_object(result)) {
-        char *text = cli_text_of(result);
-
-        (void)fprintf(out, "%s\n", text != NULL ? text : "?");
-        free(text);
-        return;
-    }
-    json_object_foreach((json_t *)(uintptr_t)result, key, value) {
-        char *text = cli_text_of(value);
-
-        (void)fprintf(out, "%s: %s\n", key, text != NULL ? text : "?");
-        free(text);
-    }
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
@@ -297,6 +269,25 @@ static void show_captures(const json_t *result, FILE *out)
     print_list(result, columns, "no capture is running", out);
 }
 
+static json_int_t number_of(const json_t *result, const char *key)
+{
+    return json_integer_value(json_object_get(result, key));
+}
+
+static void show_flushed(const json_t *result, FILE *out)
+{
+    (void)fprintf(out, "%" JSON_INTEGER_FORMAT " learned addresses forgotten\n",
+                  number_of(result, "flushed"));
+}
+
+static void show_checked(const json_t *result, FILE *out)
+{
+    (void)fprintf(out, "valid, with %" JSON_INTEGER_FORMAT " switches, %" JSON_INTEGER_FORMAT
+                  " vNICs and %" JSON_INTEGER_FORMAT " pinned addresses\n",
+                  number_of(result, "switches"), number_of(result, "vnics"),
+                  number_of(result, "macs"));
+}
+
 static void show_json(const json_t *result, FILE *out)
 {
     (void)json_dumpf(result, out, JSON_INDENT(2) | JSON_ENCODE_ANY);
@@ -309,7 +300,7 @@ static void show_daemon(const json_t *result, FILE *out)
         { ">CORE", "core" }, { ">BUSY %", "busy_percent" }, { ">CYCLES/FRAME", "cycles_per_frame" },
         { ">QUEUES", "queues" }, { NULL, NULL }
     };
-    const json_int_t uptime_s = json_integer_value(json_object_get(result, "uptime_s"));
+    const json_int_t uptime_s = number_of(result, "uptime_s");
     char text[VALUE_TEXT_SIZE];
 
     (void)fprintf(out, "vswitchd\n");
@@ -354,10 +345,12 @@ void cli_show(const struct method_spec *spec, const json_t *result, FILE *out)
         [METHOD_MAC_SHOW] = show_macs,
         [METHOD_MAC_ADD] = show_nothing,
         [METHOD_MAC_REMOVE] = show_nothing,
+        [METHOD_MAC_FLUSH] = show_flushed,
         [METHOD_STATS_SHOW] = show_stats,
         [METHOD_CAPTURE_LIST] = show_captures,
         [METHOD_CAPTURE_STOP] = show_nothing,
         [METHOD_CONFIG_SHOW] = show_json,
+        [METHOD_CONFIG_CHECK] = show_checked,
         [METHOD_DAEMON_SHOW] = show_daemon,
         [METHOD_DAEMON_STOP] = show_nothing,
     };
@@ -365,6 +358,6 @@ void cli_show(const struct method_spec *spec, const json_t *result, FILE *out)
     if (renderers[spec->id] != NULL) {
         renderers[spec->id](result, out);
     } else {
-        print_fields(result, out);
+        show_json(result, out);
     }
 }

@@ -56,9 +56,9 @@ static int switch_list(void *context, struct rpc_call *call, struct error *error
     (void)error;
     fake->calls++;
     call->result = json_pack("[{s:s s:s s:i s:i s:i} {s:s s:s s:i s:i s:i}]",
-                             "name", "lan", "type", "private", "mtu", 1500, "ports", 2,
+                             "name", "lan", "type", "private", "mtu", 1500, "port_count", 2,
                              "mac_entries", 2, "name", "dmz", "type", "private", "mtu", 9000,
-                             "ports", 0, "mac_entries", 0);
+                             "port_count", 0, "mac_entries", 0);
     return 0;
 }
 
@@ -73,7 +73,7 @@ static int switch_show(void *context, struct rpc_call *call, struct error *error
     }
     call->result = json_pack("{s:s s:s s:i s:n s:n s:i s:i s:i s:[o o]}", "name", name,
                              "type", "private", "mtu", 1500, "uplink", "host_vnic",
-                             "mac_entries", 2, "mac_capacity", 8192, "mac_ageing", 300,
+                             "mac_entries", 2, "mac_capacity", 8192, "mac_ageing_s", 300,
                              "ports", port_json("web0", 10), port_json("web1", 20));
     return 0;
 }
@@ -99,7 +99,7 @@ static int vnic_show(void *context, struct rpc_call *call, struct error *error)
     call->result = json_pack("{s:O s:s s:s s:s s:s s:[s s] s:i s:{s:i s:i} s:{s:i}}",
                              "name", json_object_get(call->params, "name"), "switch", "lan",
                              "mac", "00:15:5d:00:00:01", "state", "broken",
-                             "reason", "queue 0: head out of range",
+                             "broken_reason", "queue 0: head out of range",
                              "features", "VERSION_1", "MRG_RXBUF", "queues", 1,
                              "counters", "from_frames", 3, "to_frames", 4,
                              "drops", "malformed descriptor chain", 1);
