@@ -66,7 +66,10 @@ struct vhost_status {
     uint64_t announce_mac;         /* last VHOST_USER_SEND_RARP, 0: none */
 };
 
-/** Once, before the first vNIC.  @p hooks is borrowed for the life of the process. */
+/**
+ * Once, after DPDK's start and before the first vNIC; also takes care of SIGBUS (guest_fault.h).
+ * @p hooks is borrowed for the life of the process.
+ */
 void vhost_control_start(const struct vhost_control_hooks *hooks);
 
 /**

@@ -21,9 +21,8 @@
 
 #include "vnic/guest_fault.h"
 
-#define FEATURE(bit)     (UINT64_C(1) << (bit))
-#define FD_NOT_YET       (-2)      /* the library's mark of a descriptor that was never set */
-#define RING_MAX_ENTRIES 32768u    /* virtio 1.2, 2.7 */
+#define FEATURE(bit) (UINT64_C(1) << (bit))
+#define FD_NOT_YET   (-2)          /* the library's mark of a descriptor that was never set */
 
 /* Alignment of a ring's parts.  Standard: virtio 1.2, 2.7. */
 enum { DESC_ALIGN_BYTES = 16, AVAIL_ALIGN_BYTES = 2, USED_ALIGN_BYTES = 4 };
@@ -115,8 +114,7 @@ static bool ring_fits(const struct guest_memory *memory, const struct rte_vhost_
     const size_t n = vring->size;
     const size_t event_bytes = event_idx ? sizeof(uint16_t) : 0;
 
-    return n <= RING_MAX_ENTRIES && (n & (n - 1)) == 0 &&
-           part_fits(memory, vring->desc, n * sizeof(struct vring_desc), DESC_ALIGN_BYTES) &&
+    return part_fits(memory, vring->desc, n * sizeof(struct vring_desc), DESC_ALIGN_BYTES) &&
            part_fits(memory, vring->avail,
                      sizeof(struct vring_avail) + n * sizeof(uint16_t) + event_bytes,
                      AVAIL_ALIGN_BYTES) &&

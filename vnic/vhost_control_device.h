@@ -17,7 +17,8 @@
 #include "vnic/vhost_control.h"
 #include "vnic/vnic.h"
 
-#define VHOST_RINGS_MAX (2u * VNIC_PAIRS_MAX)
+#define VHOST_RINGS_MAX        (2u * VNIC_PAIRS_MAX)
+#define VHOST_RING_MAX_ENTRIES 32768u          /* and a power of two: virtio 1.2, 2.7 */
 
 struct vhost_vnic {
     struct vnic vnic;              /* the workers' side; first, so that one address serves both */

@@ -11,15 +11,17 @@
  * and builds it anew after.  When the library refuses the message there is no call after it; then
  * the next message, whatever it is, builds.
  *
- * A vNIC has one frontend.  A connection becomes its frontend when it says its first word, not when
- * it is accepted: by then the library has seen the end of a predecessor that died before this one
- * connected, while a second live frontend finds the vNIC taken and is sent away.
+ * A vNIC has one frontend.  A connection becomes it when it says its first word and no other one is
+ * up: a predecessor that died may have left messages which the library has yet to read before it
+ * sees the end; it is replaced, while a second live frontend is sent away.
  */
 #include "vnic/vhost_control_device.h"
 
 #include <linux/vhost_types.h>
 #include <linux/virtio_net.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rte_version.h>
@@ -39,9 +41,15 @@ enum request {
     NET_SET_MTU = 20, REQUEST_COUNT
 };
 
-#define MEMORY_HEAD_BYTES   8u     /* of SET_MEM_TABLE: the number of regions and padding */
-#define MEMORY_REGION_BYTES 32u
-#define RING_INDEX_MASK     0xffu  /* of SET_VRING_KICK, _CALL, _ERR */
+#define MEMORY_HEAD_BYTES 8u       /* of SET_MEM_TABLE: the number of regions, and padding */
+#define RING_INDEX_MASK   0xffu    /* of SET_VRING_KICK, _CALL, _ERR */
+
+struct memory_region {
+    uint64_t gpa;
+    uint64_t size_bytes;
+    uint64_t user_address;
+    uint64_t mmap_offset_bytes;
+};
 
 /*
  * A message as the library hands it to its hooks, and behind it the descriptors that came along.
@@ -55,7 +63,11 @@ struct message {
     uint32_t size_bytes;           /* of the payload */
     union {
         uint64_t u64;
-        uint32_t region_count;
+        struct {
+            uint32_t region_count;
+            uint32_t padding;
+            struct memory_region region[GUEST_MEMORY_REGIONS_MAX];
+        } memory;
         struct vhost_vring_state state;
         struct vhost_vring_addr addr;
         uint8_t bytes[632];
@@ -115,23 +127,121 @@ void vhost_connections_forget(const struct vhost_vnic *device)
     }
 }
 
+/* ---- the end of a device, the end of a frontend ---------------------------------------------- */
+
+static void enable_rings(struct vhost_vnic *device, uint16_t from, uint16_t to, bool enabled)
+{
+    for (uint16_t i = from; i < to; i++) {
+        device->ring[i].enabled = enabled;
+    }
+}
+
+/* The driver was reset or its frontend left: either way what it did wrong is forgiven. */
+static void stop(struct vhost_vnic *device)
+{
+    if (!device->running) {
+        return;
+    }
+    vhost_device_retire(device);
+    device->running = false;
+    for (uint16_t i = 0; i < device->ring_count; i++) {
+        device->ring[i].fault = VIRTQUEUE_NONE;
+    }
+    atomic_store_explicit(&device->vnic.fault, VIRTQUEUE_NONE, memory_order_release);
+    pthread_mutex_lock(&device->lock);
+    device->attached = false;
+    device->status.features = 0;
+    device->status.pairs_enabled = 0;
+    device->status.ring_size = 0;
+    pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);
+}
+
+static void leave(struct vhost_vnic *device)
+{
+    stop(device);
+    device->vid = -1;
+    device->memory_set = false;
+    enable_rings(device, 0, device->ring_count, false);
+    atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
+    pthread_mutex_lock(&device->lock);
+    device->status.guest_mtu_bytes = 0;
+    pthread_mutex_unlock(&device->lock);
+}
+
+/* Whether connection @p vid is, or now becomes, the frontend. */
+static bool is_frontend(struct vhost_vnic *device, int vid)
+{
+    if (device->vid != vid && device->vid >= 0 && vhost_socket_live_peers(device->path) < 2) {
+        leave(device);
+    }
+    if (device->vid < 0) {
+        device->vid = vid;
+    }
+    return device->vid == vid;
+}
+
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static void close_fds(struct message *m)
+/* Whether descriptors stand where they must: as many as counted, then none. */
+static bool fds_are_in_place(const struct message *m)
 {
-    if (m->fd_count < 1 || m->fd_count > (int32_t)GUEST_MEMORY_REGIONS_MAX) {
-        return;
+    if (m->fd_count < 0 || m->fd_count > (int32_t)GUEST_MEMORY_REGIONS_MAX) {
+        return false;
     }
     for (int32_t i = 0; i < (int32_t)GUEST_MEMORY_REGIONS_MAX; i++) {
         if ((m->fd[i] >= 0) != (i < m->fd_count)) {
-            return;
+            return false;
         }
     }
-    while (m->fd_count > 0) {
+    return true;
+}
+
+static void close_fds(struct message *m)
+{
+    while (fds_are_in_place(m) && m->fd_count > 0) {
         m->fd_count--;
         (void)close(m->fd[m->fd_count]);
         m->fd[m->fd_count] = -1;
     }
+}
+
+/*
+ * Whether the library will be able to map a region; when it is not, it loses the descriptor.  A
+ * file shorter than its region is refused with it: nothing good can come of what lies behind its
+ * end.
+ */
+static bool region_maps(const struct memory_region *region, int fd)
+{
+    const uint64_t end_bytes = region->mmap_offset_bytes + region->size_bytes;
+    struct stat file;
+    void *at;
+
+    if (region->size_bytes == 0 || end_bytes < region->size_bytes || end_bytes > INT64_MAX ||
+        fstat(fd, &file) != 0 || (S_ISREG(file.st_mode) && (uint64_t)file.st_size < end_bytes)) {
+        return false;
+    }
+    at = mmap(NULL, end_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    return at != MAP_FAILED && munmap(at, end_bytes) == 0;
+}
+
+static bool memory_maps(const struct message *m)
+{
+    const uint32_t count = m->payload.memory.region_count;
+
+    if (count > GUEST_MEMORY_REGIONS_MAX || m->fd_count != (int32_t)count ||
+        m->size_bytes < MEMORY_HEAD_BYTES + count * sizeof(struct memory_region) ||
+        !fds_are_in_place(m)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct memory_region region = m->payload.memory.region[i];
+
+        if (!region_maps(&region, m->fd[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static uint32_t ring_index(const struct message *m, enum ring_field field)
@@ -149,6 +259,11 @@ static uint32_t ring_index(const struct message *m, enum ring_field field)
     return 0;
 }
 
+static bool is_ring_size(uint32_t entries)
+{
+    return entries != 0 && entries <= VHOST_RING_MAX_ENTRIES && (entries & (entries - 1)) == 0;
+}
+
 /* Whether the library may see the message. */
 static bool message_passes(const struct vhost_vnic *device, const struct message *m)
 {
@@ -162,10 +277,10 @@ static bool message_passes(const struct vhost_vnic *device, const struct message
         ring_index(m, rule->ring) >= device->ring_count) {
         return false;
     }
-    return m->request != SET_MEM_TABLE ||
-           (m->payload.region_count <= GUEST_MEMORY_REGIONS_MAX &&
-            m->size_bytes >= MEMORY_HEAD_BYTES +
-                             m->payload.region_count * MEMORY_REGION_BYTES);
+    if (m->request == SET_VRING_NUM) {
+        return is_ring_size(m->payload.state.num);             /* the library keeps a bad one */
+    }
+    return m->request != SET_MEM_TABLE || memory_maps(m);
 }
 
 /* Fails the message: the library then says so, or closes the connection when nobody asked. */
@@ -180,13 +295,7 @@ static enum rte_vhost_msg_result before_message(int vid, void *raw)
     struct vhost_vnic *device = owner_of(vid);
     struct message *m = raw;
 
-    if (device == NULL) {
-        return refuse(m);
-    }
-    if (device->vid < 0) {
-        device->vid = vid;
-    }
-    if (device->vid != vid || !message_passes(device, m)) {
+    if (device == NULL || !is_frontend(device, vid) || !message_passes(device, m)) {
         return refuse(m);
     }
     guest_fault_blame(&device->vnic);
@@ -204,13 +313,6 @@ static enum rte_vhost_msg_result before_message(int vid, void *raw)
         return RTE_VHOST_MSG_RESULT_REPLY;
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-}
-
-static void enable_rings(struct vhost_vnic *device, uint16_t from, uint16_t to, bool enabled)
-{
-    for (uint16_t i = from; i < to; i++) {
-        device->ring[i].enabled = enabled;
-    }
 }
 
 /* Keeps what the library does not tell: which rings are enabled, and what is for people to read. */
@@ -290,27 +392,13 @@ static int device_started(int vid)
     return 0;
 }
 
-/* The driver was reset or its frontend left: either way what it did wrong is forgiven. */
 static void device_stopped(int vid)
 {
     struct vhost_vnic *device = owner_of(vid);
 
-    if (device == NULL || device->vid != vid || !device->running) {
-        return;
+    if (device != NULL && device->vid == vid) {
+        stop(device);
     }
-    vhost_device_retire(device);
-    device->running = false;
-    for (uint16_t i = 0; i < device->ring_count; i++) {
-        device->ring[i].fault = VIRTQUEUE_NONE;
-    }
-    atomic_store_explicit(&device->vnic.fault, VIRTQUEUE_NONE, memory_order_release);
-    pthread_mutex_lock(&device->lock);
-    device->attached = false;
-    device->status.features = 0;
-    device->status.pairs_enabled = 0;
-    device->status.ring_size = 0;
-    pthread_mutex_unlock(&device->lock);
-    vhost_hooks_changed(device);
 }
 
 static int connection_opened(int vid)
@@ -339,18 +427,11 @@ static void connection_closed(int vid)
     struct vhost_vnic *device = owner_of(vid);
 
     guest_fault_blame(NULL);
-    if (device != NULL && device->vid == vid) {
-        device_stopped(vid);
-        device->vid = -1;
-        device->memory_set = false;
-        enable_rings(device, 0, device->ring_count, false);
-        atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
-        pthread_mutex_lock(&device->lock);
-        device->status.guest_mtu_bytes = 0;
-        pthread_mutex_unlock(&device->lock);
-    }
     if (device != NULL) {
         owners[vid] = NULL;
+        if (device->vid == vid) {
+            leave(device);
+        }
     }
 }
 

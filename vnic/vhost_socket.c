@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,22 +106,49 @@ static bool is_connection(int fd, const char *path)
            getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && listens == 0;
 }
 
-void vhost_socket_limit(const char *path)
+/* Calls @p visit for every connection made to @p path; the sum of its answers. */
+static unsigned each_connection(const char *path, unsigned (*visit)(int fd))
 {
-    static const struct timeval wait = { .tv_usec = PEER_WAIT_MS * 1000 };
     DIR *fds = opendir("/proc/self/fd");
     const struct dirent *entry;
+    unsigned sum = 0;
 
     if (fds == NULL) {
-        return;
+        return 0;
     }
     while ((entry = readdir(fds)) != NULL) {
         const int fd = atoi(entry->d_name);        /* "." reads as 0, which is not one */
 
         if (is_connection(fd, path)) {
-            (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-            (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+            sum += visit(fd);
         }
     }
     (void)closedir(fds);
+    return sum;
+}
+
+static unsigned limit(int fd)
+{
+    static const struct timeval wait = { .tv_usec = PEER_WAIT_MS * 1000 };
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+    return 1;
+}
+
+void vhost_socket_limit(const char *path)
+{
+    (void)each_connection(path, limit);
+}
+
+static unsigned peer_lives(int fd)
+{
+    struct pollfd asked = { .fd = fd, .events = POLLRDHUP };
+
+    return poll(&asked, 1, 0) == 0;
+}
+
+unsigned vhost_socket_live_peers(const char *path)
+{
+    return each_connection(path, peer_lives);
 }

@@ -33,4 +33,7 @@ int vhost_socket_chown(const char *path, uid_t owner, gid_t group, struct error 
  */
 void vhost_socket_limit(const char *path);
 
+/** How many connections of @p path have a peer that has not closed its end. */
+unsigned vhost_socket_live_peers(const char *path);
+
 #endif
