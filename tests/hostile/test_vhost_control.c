@@ -286,7 +286,7 @@ static void test_vhost_control_pause_and_resume_keep_the_indices(void **state)
     under_load(pause_and_resume);
 }
 
-/* A receiver that is being changed has no ring to deliver to: frames are dropped, but never twice. */
+/* A receiver that is being changed has no ring: frames are dropped, but none comes twice. */
 static void test_vhost_control_receiver_changes_under_load(void **state)
 {
     const union vhost_user_payload rx = { .u64 = FRONTEND_RX(0) };

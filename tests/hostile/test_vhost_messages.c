@@ -88,7 +88,7 @@ static void hostile_open(struct frontend *f)
                                           .timeout_ms = 300 }), 0);
 }
 
-/* ---- single messages ----------------------------------------------------------------------------- */
+/* ---- single messages ------------------------------------------------------------------------- */
 
 struct attack {
     const char *name;
@@ -216,7 +216,7 @@ static void test_vhost_messages_more_descriptors_than_fit_do_not_leak(void **sta
     run_attack(&attack);
 }
 
-/* ---- conversations ------------------------------------------------------------------------------- */
+/* ---- conversations --------------------------------------------------------------------------- */
 
 /* The library waits for a message's body on the thread that serves every vNIC. */
 static void test_vhost_messages_half_a_message_holds_nobody_up(void **state)

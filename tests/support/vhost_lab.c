@@ -28,7 +28,7 @@ static struct {
     atomic_bool stop;
 } worker;
 
-/* ---- the worker --------------------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 static void pass_batch(struct vnic *to, const struct frame_batch *batch)
 {
@@ -115,7 +115,7 @@ static void worker_stop(void)
     worker.qsbr = NULL;
 }
 
-/* ---- hooks --------------------------------------------------------------------------------------- */
+/* ---- hooks ----------------------------------------------------------------------------------- */
 
 static void hook_wait(void *context)
 {
@@ -161,7 +161,7 @@ static int eal_start(void)
     return 0;
 }
 
-/* ---- the lab ------------------------------------------------------------------------------------- */
+/* ---- the lab --------------------------------------------------------------------------------- */
 
 int vhost_lab_add(struct vhost_lab *lab, unsigned index, uint16_t pairs)
 {

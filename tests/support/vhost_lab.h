@@ -2,9 +2,10 @@
 /*
  * A switch without a switch, for tests of the vNIC layer: vNICs, and one worker that passes frames.
  *
- * DPDK runs without huge pages in this process; the worker holds live devices under a grace period as
- * the real ones do, and passes what it takes from vNIC 2n to vNIC 2n + 1 and back, so that a test
- * with a frontend on each end knows whether frames still go through while it misbehaves elsewhere.
+ * DPDK runs without huge pages in this process; the worker holds live devices under a grace period
+ * as the real ones do, and passes what it takes from vNIC 2n to vNIC 2n + 1 and back, so that a
+ * test with a frontend on each end knows whether frames still go through while it misbehaves
+ * elsewhere.
  */
 #ifndef TESTS_SUPPORT_VHOST_LAB_H
 #define TESTS_SUPPORT_VHOST_LAB_H
@@ -45,7 +46,7 @@ void vhost_lab_remove(struct vhost_lab *lab, unsigned index);
 bool vhost_lab_await(struct vhost_lab *lab, unsigned index, enum vhost_state state,
                      struct vhost_status *status);
 
-/** Sends @p count frames from @p a to @p b, whose vNICs are a pair. @return how many came through */
+/** Sends @p count frames from @p a to @p b, whose vNICs are a pair. @return how many came */
 unsigned vhost_lab_pass(struct frontend *a, struct frontend *b, unsigned count);
 
 /** Descriptors open in this process. */
