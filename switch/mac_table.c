@@ -11,6 +11,7 @@
  */
 #include "switch/mac_table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,7 @@ struct mac_table *mac_table_create(const struct mac_table_config *config)
     const uint32_t quarter = (config->capacity_entries + 3) / 4;
     struct mac_table *table = aligned_alloc(64, sizeof(*table));
 
+    assert(config->capacity_entries >= 1 && config->capacity_entries <= MAC_TABLE_MAX_ENTRIES);
     if (table == NULL) {
         return NULL;
     }

@@ -282,8 +282,8 @@ int vswitch_remove(struct vswitch_model *model, const char *name, bool force,
     vnics = count_vnics(model, is->id);
     if (vnics > 0 && !force) {
         return error_set(error, EBUSY, "switch \"%s\" has %zu vNIC%s; remove %s first, or use "
-                         "--force to remove %s with it", name, vnics, vnics == 1 ? "" : "s",
-                         vnics == 1 ? "it" : "them", vnics == 1 ? "it" : "them");
+                         "--force to remove %s", name, vnics, vnics == 1 ? "" : "s",
+                         vnics == 1 ? "it" : "them", vnics == 1 ? "both" : "them with it");
     }
 
     for (size_t i = model->vnic_count; i-- > 0;) {
