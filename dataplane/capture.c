@@ -87,7 +87,7 @@ static int filter_set(struct capture *capture, const char *filter, struct error 
     status = capture_filter_compile(filter, &capture->program, error);
     if (status == 0) {
         capture->filtered = true;
-        strcpy(capture->filter, filter);
+        memcpy(capture->filter, filter, strlen(filter) + 1);
     }
     return status;
 }
