@@ -30,6 +30,7 @@ struct slot {
     char target[CAPTURES_TARGET_SIZE];
     bool on_switch;
     uint16_t number;               /* of the switch or of the port, which a name could outlive */
+    bool removed;                  /* what it watched is */
     uint32_t since_s;
     struct capture *capture;       /* owned */
     /* ---- written by the capture's thread, taken by control ---- */
@@ -66,8 +67,14 @@ static void slot_describe(const struct slot *slot, struct captures_item *item)
     item->id = slot->id;
     memcpy(item->target, slot->target, sizeof(item->target));
     item->running = true;
+    item->removed = slot->removed;
     item->age_s = control_now_s() - slot->since_s;
     capture_result(slot->capture, &item->result);
+}
+
+const char *captures_end_text(const struct captures_item *item)
+{
+    return item->removed ? "what it watched was removed" : capture_end_text(item->result.end);
 }
 
 /* Keeps the result, for whoever asks, and frees the slot. */
@@ -82,7 +89,7 @@ static void slot_finish(struct slot *slot)
     slot->capture = NULL;
     slot->state = STATE_FREE;
     log_info("capture %" PRIu32 " on %s: ended, as %s; %" PRIu64 " frames written, %" PRIu64
-             " lost by the reader", item->id, item->target, capture_end_text(item->result.end),
+             " lost by the reader", item->id, item->target, captures_end_text(item),
              item->result.written, item->result.dropped_by_reader);
 }
 
@@ -204,6 +211,7 @@ void captures_published(struct captures *captures, const struct vswitch_model *m
             slot->state = STATE_DRAINING;
             capture_drain(slot->capture);
         } else if (slot->state == STATE_RUNNING && !slot_has_object(slot, model)) {
+            slot->removed = true;
             capture_end(slot->capture);
         }
     }
@@ -257,6 +265,7 @@ int64_t captures_add(struct captures *captures, const char *target,
     }
     slot->captures = captures;
     slot->id = captures->next_id++;
+    slot->removed = false;
     slot->since_s = control_now_s();
     slot->state = STATE_WAITING;
     atomic_store(&slot->events, 0);

@@ -31,6 +31,7 @@ struct captures_item {
     uint32_t id;
     char target[CAPTURES_TARGET_SIZE];     /* "switch:lan" */
     bool running;
+    bool removed;                          /* it ended because what it watched was removed */
     uint32_t age_s;                        /* since it began */
     struct capture_result result;          /* final when it does not run */
 };
@@ -52,6 +53,9 @@ int64_t captures_add(struct captures *captures, const char *target,
 void captures_connect(struct captures *captures, uint32_t id, int fd);
 /** Asks capture @p id to end.  @return 0, or -ENOENT and a sentence */
 int captures_stop(struct captures *captures, uint32_t id, struct error *error);
+
+/** Why it ended, for people: "it was stopped". */
+const char *captures_end_text(const struct captures_item *item);
 
 /** @return 0, or -ENOENT and a sentence */
 int captures_find(const struct captures *captures, uint32_t id, struct captures_item *item,

@@ -74,7 +74,7 @@ static json_t *item_to_json(const struct captures_item *item)
                      "matched", (json_int_t)r->matched, "written", (json_int_t)r->written,
                      "dropped_by_reader", (json_int_t)r->dropped_by_reader,
                      "written_bytes", (json_int_t)r->written_bytes,
-                     "end", capture_end_text(r->end));
+                     "end", captures_end_text(item));
 }
 
 int method_capture_list(void *context, struct rpc_call *call, struct error *error)
