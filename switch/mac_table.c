@@ -227,7 +227,9 @@ static void list_change_count(struct mac_list *list, uint32_t by)
 static void list_append(struct mac_table *table, uint32_t slot)
 {
     struct mac_list *list = slot_list(table, slot);
+    const uint16_t port = slot_port(table, slot);
 
+    table->port_limit = port >= table->port_limit ? (uint16_t)(port + 1) : table->port_limit;
     table->link[slot] = (struct mac_link){ .before = list->last, .after = NO_SLOT };
     if (list->last != NO_SLOT) {
         table->link[list->last].after = slot;
@@ -304,7 +306,7 @@ static uint32_t slot_to_evict(const struct mac_table *table, uint16_t for_port)
     uint16_t largest = for_port;   /* in a tie a port makes room for itself */
     uint32_t slot, oldest;
 
-    for (uint16_t port = 0; port < MAC_TABLE_PORTS; port++) {
+    for (uint16_t port = 0; port < table->port_limit; port++) {
         if (list_count(&table->port[port][MAC_LEARNED]) >
             list_count(&table->port[largest][MAC_LEARNED])) {
             largest = port;
@@ -424,7 +426,7 @@ uint32_t mac_table_flush(struct mac_table *table, uint16_t port)
         assert(port < MAC_TABLE_PORTS);
         return list_remove_all(table, &table->port[port][MAC_LEARNED]);
     }
-    for (uint16_t each = 0; each < MAC_TABLE_PORTS; each++) {
+    for (uint16_t each = 0; each < table->port_limit; each++) {
         removed += list_remove_all(table, &table->port[each][MAC_LEARNED]);
     }
     return removed;

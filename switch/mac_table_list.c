@@ -84,7 +84,7 @@ static void list_copy(struct mac_table *to, const struct mac_table *from, uint16
 void mac_table_copy(struct mac_table *to, const struct mac_table *from)
 {
     for (unsigned kind = MAC_STATIC + 1; kind-- > MAC_LEARNED;) {
-        for (uint16_t port = 0; port < MAC_TABLE_PORTS; port++) {
+        for (uint16_t port = 0; port < from->port_limit; port++) {
             list_copy(to, from, port, (enum mac_entry_kind)kind);
         }
     }

@@ -82,6 +82,7 @@ struct mac_table {
     struct mac_link *link __attribute__((aligned(64)));   /* by slot */
     uint8_t *passed_entries;       /* by bucket: entries that lie behind it for want of room */
     size_t sweep_bucket;           /* where ageing goes on */
+    uint16_t port_limit;           /* ports from here on never had an entry */
     uint32_t ageing_s;
     uint32_t entries;
     uint64_t moves;
