@@ -13,7 +13,7 @@
 #include "dataplane/capture_ring.h"
 
 #define RING_BYTES 16384u
-#define RECORDS    300000u
+#define RECORDS    100000u
 
 static uint32_t len_of(uint32_t number)
 {
