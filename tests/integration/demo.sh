@@ -170,6 +170,7 @@ show_capture() {
     indent <"$work/capture.out"
     tcpdump -n -e -r - <"$work/demo.pcapng" >"$work/decoded" 2>"$work/tcpdump.log" ||
         fail "tcpdump cannot read the capture"
+    say "Each frame is there twice: as it came into the switch and as it was delivered."
     head -n 16 "$work/decoded" | cut -c 1-150 | indent
     for kind in request reply; do
         grep -q "ICMP echo $kind" "$work/decoded" || fail "the capture has no ICMP echo $kind"

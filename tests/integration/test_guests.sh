@@ -141,7 +141,35 @@ daemon_restarted() {
     daemon_start --no-huge && vnic_is red attached && vnic_is blue attached
 }
 
-# started NAME PROPS QUEUES: the machine loses power, and QEMU comes back on the same vNIC.
+# A file is on its way from red to blue, whose reader is in no hurry, when the daemon is killed.
+connection_outlives_crash() {
+    local sent received
+    sent=$(guest_run red 'dd if=/dev/urandom of=/srv/file bs=1M count=32 2>/dev/null &&
+        sha256sum </srv/file' 60) || return 1
+    guest_run blue "rm -f /tmp/sum; (wget -q -O - http://${ip[red]}/file |
+        { sleep 4; cat; } | sha256sum >/tmp/sum) >/dev/null 2>&1 &"
+    sleep 1
+    guest_run blue '[ ! -s /tmp/sum ]' || return 1
+    daemon_restarted daemon_kill || return 1
+    received=$(guest_run blue 'for try in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do
+        [ ! -s /tmp/sum ] || break; sleep 1; done; cat /tmp/sum' 60)
+    echo "sent '$sent', received '$received'"
+    [[ $sent =~ ^[0-9a-f]{64} && $sent == "$received" ]]
+}
+
+# What the daemon costs while two guests are attached and silent: under 2 % of a core.
+idle_is_cheap() {
+    local before after percent
+    before=$(awk '{ print $14 + $15 }' "/proc/$daemon_pid/stat")
+    sleep 4
+    after=$(awk '{ print $14 + $15 }' "/proc/$daemon_pid/stat")
+    percent=$(awk "BEGIN { printf \"%.2f\", ($after - $before) * 100 / $(getconf CLK_TCK) / 4 }")
+    echo "# measured: idle switch with two Linux guests: $percent % of a core" >"$work/measured"
+    echo "$percent % of a core"
+    awk "BEGIN { exit !($percent < 2) }"
+}
+
+# restarted NAME PROPS QUEUES: the machine loses power, and QEMU comes back on the same vNIC.
 restarted() {
     guest_kill "$1"
     guest_start "$1" "$work/run/vnic/$1.sock" "${mac[$1]}" "$2" "$3"
@@ -153,7 +181,7 @@ mtu_is_9000() {
 
 # ---- QEMU first, the switch later ------------------------------------------------------------------
 if ! guest_prepare "$work" 2>"$work/prepare"; then
-    sed 's/^/# skip: /' "$work/prepare"
+    echo "# skip: guests: $(tail -n 1 "$work/prepare")"
     echo "ok 1 # SKIP guests"
     exit 0
 fi
@@ -178,6 +206,9 @@ for feature in mrg_rxbuf indirect_desc event_idx version_1; do
     check "the driver takes the feature $feature" has_feature red "${!bit}" 1
 done
 
+check "an idle switch costs under 2 % of a core" idle_is_cheap
+cat "$work/measured"
+
 # ---- what happens to an adapter in a guest's life ----------------------------------------------------
 check "the driver of a guest is loaded anew" driver_reloaded blue
 check "traffic goes on after that" pings red
@@ -190,8 +221,8 @@ check "traffic goes on after the reboot" carry_both_ways 4
 # ---- the daemon comes and goes under running guests ----------------------------------------------------
 must "vswitchd ends and starts; guests attach again" daemon_restarted daemon_stop
 check "traffic goes on after the restart" pings red
-must "vswitchd is killed and starts; guests attach again" daemon_restarted daemon_kill
-check "traffic goes on after the crash" carry_both_ways 4
+check "a connection outlives a crash of vswitchd, and its restart" connection_outlives_crash
+check "traffic goes on after the crash" pings blue
 check "both queue pairs carry after the crash" both_queues_carry
 
 # ---- QEMU dies and comes back, with other features -----------------------------------------------------
