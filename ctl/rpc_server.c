@@ -2,6 +2,7 @@
 #include "ctl/rpc_server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -284,11 +285,25 @@ static void on_drained(struct bufferevent *stream, void *arg)
     connection_serve(arg);
 }
 
+/*
+ * After the write deadline: whether the socket takes bytes nevertheless.  Then it was this loop
+ * that was late (a handler waited for a disk), not the client.
+ */
+static bool connection_takes_bytes(const struct connection *c)
+{
+    struct pollfd poll_fd = { .fd = bufferevent_getfd(c->stream), .events = POLLOUT };
+
+    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLOUT;
+}
+
 static void on_event(struct bufferevent *stream, short what, void *arg)
 {
     struct connection *c = arg;
 
-    (void)stream;
+    if ((what & BEV_EVENT_TIMEOUT) != 0 && connection_takes_bytes(c)) {
+        (void)bufferevent_enable(stream, EV_WRITE);
+        return;
+    }
     if ((what & BEV_EVENT_EOF) != 0 && (what & BEV_EVENT_READING) != 0) {
         c->ended = true;                         /* but it may still read what it has asked for */
         connection_serve(c);

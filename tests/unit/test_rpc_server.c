@@ -311,7 +311,7 @@ static void test_clients_that_come_and_go_leave_nothing(void **state)
         const int fd = raw_connect(fake_daemon_path(*state));
 
         if (fd >= 0) {
-            raw_send_text(fd, i % 2 == 0 ? MACS_REQUEST : "{\"json");
+            raw_send_text(fd, i % 100 == 0 ? MACS_REQUEST : i % 2 == 0 ? RAW_LIST_REQUEST : "{\"j");
             (void)close(fd);
         }
     }
