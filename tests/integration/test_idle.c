@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A switch that nobody uses costs nothing, and wakes at once: what the daemon spends while guests are
- * attached and silent, and how long a frame takes that ends the silence.
+ * A switch that nobody uses costs nothing, and wakes at once: what the daemon spends while guests
+ * are attached and silent, and how long a frame takes that ends the silence.
  *
- * The share of a core is a promise and is checked.  The time is printed and not judged, because on a
- * shared machine it measures the machine as well.
+ * The share of a core is a promise and is checked.  The time is printed and not judged, because on
+ * a shared machine it measures the machine as well.
  */
 #include "tests/support/frontend.h"
 #include "tests/support/lab.h"
