@@ -172,7 +172,7 @@ demo: deps-demo
 	$(MAKE) all
 	@tests/integration/demo.sh
 
-# ---- packages, Debian's only -----------------------------------------------------------------------
+# ---- packages, Debian's only ---------------------------------------------------------------------
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
              libevent-dev libsystemd-dev
 PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump
@@ -188,7 +188,7 @@ deps-test:
 deps-bench:
 	@tests/support/deps.sh $(PKG_BENCH)
 
-# ---- installation ------------------------------------------------------------------------------------
+# ---- installation --------------------------------------------------------------------------------
 install: all
 	install -D -m 755 $(O)/vswitchd   $(DESTDIR)$(PREFIX)/sbin/vswitchd
 	install -D -m 755 $(O)/vswitchctl $(DESTDIR)$(PREFIX)/bin/vswitchctl

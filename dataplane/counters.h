@@ -3,7 +3,8 @@
  * Counters that add up.
  *
  * Each worker has its own array, by port number, which only it writes; readers sum.  Plain 64-bit
- * stores are enough for that, so counting costs the hot path an addition to a line in its own cache.
+ * stores are enough for that, so counting costs the hot path an addition to a line in its own
+ * cache.
  *
  * A frame is counted once where it came in, and once for every port that it was to leave by, either
  * as delivered or under the reason it was not.  So at rest, over the ports of a switch:

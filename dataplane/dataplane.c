@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * DPDK's main lcore is the control thread and floats over all allowed cores; each worker is an lcore
- * bound to its core.  DPDK runs in-memory: no files, no mounts, no names that two daemons could share.
+ * DPDK's main lcore is the control thread and floats over all allowed cores; each worker is an
+ * lcore bound to its core.  DPDK runs in-memory: no files, no mounts, no names that two daemons
+ * could share.
  *
  * The switch keeps no frame in DPDK's memory (payload stays where its guest put it), so that
  * hugepages are of little use to the daemon itself; the guests' memory is where they pay.
@@ -37,7 +38,7 @@ struct dataplane {
     bool launched;
 };
 
-/* ---- DPDK's own start --------------------------------------------------------------------------------- */
+/* ---- DPDK's own start ------------------------------------------------------------------------ */
 
 /* Free 2 MiB hugepages in MiB, as the kernel says; 0 when it does not. */
 static uint32_t free_hugepages_mib(void)
@@ -122,7 +123,7 @@ static int start_eal(const struct dataplane_config *config, bool no_huge, struct
     return 0;
 }
 
-/* ---- workers ------------------------------------------------------------------------------------------- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 static struct worker *worker_create(struct dataplane *dataplane, uint16_t id, uint16_t core)
 {
@@ -189,7 +190,7 @@ static int launch_workers(struct dataplane *dataplane)
     return 0;
 }
 
-/* ---- the face -------------------------------------------------------------------------------------------- */
+/* ---- the face -------------------------------------------------------------------------------- */
 
 struct dataplane *dataplane_start(const struct dataplane_config *config, struct error *note,
                                   struct error *error)

@@ -2,10 +2,11 @@
 /*
  * The face of the dataplane: start it, publish a fabric, read what it counted and noticed.
  *
- * Behind it are the poll workers, one a core.  Control never messages or stops a worker: it publishes
- * a new fabric, waits until every worker has let go of the old one (rte_rcu_qsbr; a sleeping worker
- * holds nothing), and then does what is destructive.  Workers never call control: what they notice
- * goes into bounded rings that control reads when the notice descriptor is readable.
+ * Behind it are the poll workers, one a core.  Control never messages or stops a worker: it
+ * publishes a new fabric, waits until every worker has let go of the old one (rte_rcu_qsbr; a
+ * sleeping worker holds nothing), and then does what is destructive.  Workers never call control:
+ * what they notice goes into bounded rings that control reads when the notice descriptor is
+ * readable.
  */
 #ifndef DATAPLANE_DATAPLANE_H
 #define DATAPLANE_DATAPLANE_H
@@ -34,8 +35,8 @@ struct dataplane;
 /**
  * Starts DPDK and the workers, with an empty fabric.  Once in a process.
  *
- * @param note  filled with a sentence when something is not as good as it could be (no hugepages), else
- *              left empty
+ * @param note  filled with a sentence when something is not as good as it could be (no hugepages),
+ *              else left empty
  * @return owned, for dataplane_stop(); NULL with a sentence in @p error
  * Thread: main; it becomes DPDK's main lcore and the control thread, bound to no core.
  */
@@ -61,7 +62,7 @@ uint16_t dataplane_worker_count(const struct dataplane *dataplane);
 
 /** Readable while there are notes; borrowed. */
 int dataplane_notes_fd(const struct dataplane *dataplane);
-/** Takes up to @p size learning notes.  @return how many; 0 re-arms the descriptor.  Thread: control. */
+/** Takes learning notes.  @return how many; 0 re-arms the descriptor.  Thread: control. */
 uint32_t dataplane_take_notes(struct dataplane *dataplane, struct forward_note *notes,
                               uint32_t size);
 /** The second workers refresh table entries with.  Call about once a second.  Thread: control. */

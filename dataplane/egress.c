@@ -24,7 +24,7 @@ static inline struct group group_of(uint32_t mask)
     return group;
 }
 
-/* ---- counting --------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 /* Counts a group by its verdicts; only flooded frames can have a group address. */
 static void count_to(struct worker *worker, uint16_t port, const struct group *group,
@@ -54,7 +54,7 @@ static void count_to(struct worker *worker, uint16_t port, const struct group *g
     counters->to_bytes += bytes;
 }
 
-/* ---- one destination ------------------------------------------------------------------------------ */
+/* ---- one destination ------------------------------------------------------------------------- */
 
 /* An 802.1Q or 802.1ad tag lengthens a frame without touching the MTU's payload. */
 static inline bool over_mtu(const struct frame *frame, uint32_t max_frame_bytes)
@@ -156,7 +156,7 @@ static void deliver(struct worker *worker, uint16_t port, const struct group *gr
     }
 }
 
-/* ---- the batch ------------------------------------------------------------------------------------- */
+/* ---- the batch ------------------------------------------------------------------------------- */
 
 /* Every frame to one known port, which is what a batch nearly always is. */
 static bool all_to_one(const struct frame_batch *batch)

@@ -2,9 +2,9 @@
 /*
  * From decided frames to delivered ones: group by destination, deliver each group by one call.
  *
- * Within a destination, frames leave in the order they came, whether each was sent to it or flooded:
- * a flooded frame that overtook a unicast one would be reordering.  A batch has at most 32 frames, so
- * a group is a 32-bit mask, and its order is the order of its bits.
+ * Within a destination, frames leave in the order they came, whether each was sent to it or
+ * flooded: a flooded frame that overtook a unicast one would be reordering.  A batch has at most
+ * 32 frames, so a group is a 32-bit mask, and its order is the order of its bits.
  */
 #ifndef DATAPLANE_EGRESS_H
 #define DATAPLANE_EGRESS_H

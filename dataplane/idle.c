@@ -56,7 +56,7 @@ static bool arm(struct worker *worker)
             quiet = quiet && ring->kick_fd >= 0;
         }
     }
-    /* What was made available before a ring was armed has not kicked. Standard: virtio 1.2, 2.7.10. */
+    /* What was made available before a ring was armed has not kicked: virtio 1.2, 2.7.10. */
     for (uint32_t i = 0; i < worker->queue_count && quiet; i++) {
         struct virtqueue *ring = ring_of(worker, &worker->queue[i]);
 

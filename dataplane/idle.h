@@ -2,12 +2,12 @@
 /*
  * Sleeping when there is nothing to do, and waking for the frame that ends it.
  *
- * The set of kick descriptors is built from the live devices at every sleep and kept nowhere: there
- * is no registration that a reconnecting frontend could leave behind.  A worker arms all its rings,
- * looks at each once more, goes offline and polls; the publisher of a fabric or a live device wakes it.
- * While it is offline a descriptor in its set may be closed and its number reused by something else:
- * that costs a needless wake-up and nothing more, because a kick is consumed only after coming back
- * online, through the live device that stands then.
+ * The set of kick descriptors is built from the live devices at every sleep and kept nowhere:
+ * there is no registration that a reconnecting frontend could leave behind.  A worker arms all its
+ * rings, looks at each once more, goes offline and polls; the publisher of a fabric or a live
+ * device wakes it. While it is offline a descriptor in its set may be closed and its number reused
+ * by something else: that costs a needless wake-up and nothing more, because a kick is consumed
+ * only after coming back online, through the live device that stands then.
  */
 #ifndef DATAPLANE_IDLE_H
 #define DATAPLANE_IDLE_H

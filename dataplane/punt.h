@@ -7,7 +7,8 @@
  * rings empty, so a flood of notes costs one system call and not one each.
  *
  * Arming pairs two sequentially consistent accesses: control stores `armed` and then looks at the
- * rings once more; a worker fills its ring and then looks at `armed`.  One of the two sees the other.
+ * rings once more; a worker fills its ring and then looks at `armed`.  One of the two sees the
+ * other.
  */
 #ifndef DATAPLANE_PUNT_H
 #define DATAPLANE_PUNT_H
@@ -37,7 +38,7 @@ void punt_fini(struct punt *punt);
 /** Hands notes over.  @return how many found no room.  Thread: worker @p worker. */
 uint32_t punt_notes(struct punt *punt, uint16_t worker, const struct forward_notes *notes);
 
-/** Takes up to @p size notes; 0 when there are none, with the descriptor armed.  Thread: control. */
+/** Takes up to @p size notes; 0: there are none, and the descriptor is armed.  Thread: control. */
 uint32_t punt_take(struct punt *punt, struct forward_note *notes, uint32_t size);
 
 #endif

@@ -26,7 +26,7 @@
 #include "switch/frame.h"
 #include "vnic/vnic.h"
 
-#define WORKER_SPIN_US   60u       /* longer than a busy guest pauses, shorter than anyone pays for */
+#define WORKER_SPIN_US   60u       /* longer than a busy guest pauses, too short to be a cost */
 
 /* What all workers share; one cache line that changes about once a second. */
 struct worker_shared {
