@@ -84,7 +84,7 @@ static void drop_group(struct worker *worker, uint16_t port, const struct group 
 {
     uint8_t verdict[FRAME_BURST];
 
-    memset(verdict, reason, group->count);
+    memset(verdict, (int)reason, group->count);
     worker->counters[port].drops[reason] += group->count;
     if (__builtin_expect(worker->fabric->watch != NULL, 0)) {
         capture_see(worker->fabric->watch, worker->id, port, CAPTURE_OUT, &worker->batch,

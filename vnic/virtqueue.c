@@ -172,7 +172,7 @@ void virtqueue_publish(struct virtqueue *queue)
     queue->used->idx = queue->next_used;
     queue->shown_used = queue->next_used;
     if (must_notify(queue, before) && queue->call_fd >= 0) {
-        /* Non-blocking.  It fails only when the counter is full, and then the driver has been told. */
+        /* Non-blocking.  It fails only when the counter is full: then the driver has been told. */
         (void)eventfd_write(queue->call_fd, 1);
     }
 }

@@ -2,12 +2,12 @@
 /*
  * One split ring as its device sees it, and every way in which its driver can lie about it.
  *
- * The guest can change any byte of a ring at any time.  So each shared field is read once, through a
- * volatile view, into a local, and only the local is checked and used; indices that the device owns
- * (last_avail, next_used) are private and are never read back from shared memory.
+ * The guest can change any byte of a ring at any time.  So each shared field is read once, through
+ * a volatile view, into a local, and only the local is checked and used; indices that the device
+ * owns (last_avail, next_used) are private and are never read back from shared memory.
  *
- * Used entries are written when a chain is taken, and become the guest's only when virtqueue_publish()
- * stores the index, after the whole batch has been delivered.
+ * Used entries are written when a chain is taken, and become the guest's only when
+ * virtqueue_publish() stores the index, after the whole batch has been delivered.
  *
  * Standard: virtio 1.2, 2.7 (split virtqueues), 2.7.7 (notification suppression), 2.7.10 (events).
  */

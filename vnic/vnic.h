@@ -3,10 +3,10 @@
  * A virtual NIC: the switch's end of a guest's virtio-net device.
  *
  * A struct vnic lives as long as its port.  What comes and goes with the frontend (memory, rings,
- * features, file descriptors) is a struct vnic_live, published through one pointer: the control side
- * (vhost_control) builds a complete one, publishes it, and before any of it changes or goes away it
- * publishes NULL and waits until no worker holds it.  So a worker that loaded the pointer may use
- * all of it until its turn ends, and has nothing to check but NULL.
+ * features, file descriptors) is a struct vnic_live, published through one pointer: the control
+ * side (vhost_control) builds a complete one, publishes it, and before any of it changes or goes
+ * away it publishes NULL and waits until no worker holds it.  So a worker that loaded the pointer
+ * may use all of it until its turn ends, and has nothing to check but NULL.
  *
  * Only private indices of the rings change after publication, and only by the ring's worker.  A
  * receive ring may be filled by several workers when there are several; then each takes the ring's
@@ -33,7 +33,7 @@ struct vnic_live {
     uint16_t net_hdr_bytes;        /* 12, or 10 for a legacy driver without mergeable buffers */
     bool mergeable;                /* VIRTIO_NET_F_MRG_RXBUF */
     uint16_t pair_count;           /* pairs with at least one ring set up */
-    uint16_t to_pair_count;        /* pairs 0 .. n-1 whose receive ring is enabled; 0: deliver nothing */
+    uint16_t to_pair_count;        /* pairs 0 .. n-1 whose receive ring is enabled */
     /* virtio's receiveq is where the switch delivers, its transmitq where it takes from. */
     struct virtqueue to_guest[VNIC_PAIRS_MAX] __attribute__((aligned(64)));
     struct virtqueue from_guest[VNIC_PAIRS_MAX] __attribute__((aligned(64)));

@@ -3,8 +3,8 @@
  * Taking frames from a guest's transmit ring.
  *
  * Three passes over the batch, so that the cache misses of each overlap: the heads, then the
- * descriptors, then the first bytes of the frames.  After the third the trusted header is private and
- * the rest of the frame is a list of checked runs; nothing here is read again from the ring.
+ * descriptors, then the first bytes of the frames.  After the third the trusted header is private
+ * and the rest of the frame is a list of checked runs; nothing here is read again from the ring.
  *
  * A frame in one plain buffer, which nearly all are, takes the short way; every other chain goes
  * through virtqueue_walk().

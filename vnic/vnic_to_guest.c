@@ -2,9 +2,9 @@
 /*
  * Delivering frames into a guest's receive ring: the one payload copy.
  *
- * Frames whose receive buffer is one plain descriptor, large enough, take the short way: a pass over
- * the heads, a pass over the descriptors that ends at the first which is not plain, and a pass that
- * copies, each prefetching for the next.  The rest of the batch goes frame by frame through
+ * Frames whose receive buffer is one plain descriptor, large enough, take the short way: a pass
+ * over the heads, a pass over the descriptors that ends at the first which is not plain, and a pass
+ * that copies, each prefetching for the next.  The rest of the batch goes frame by frame through
  * deliver_chains(), which knows chains, indirect tables and mergeable buffers.
  *
  * A frame that does not fit takes no buffer: the ring stays as it was for the next, smaller one.
@@ -54,7 +54,7 @@ static inline void copy_frame(const struct delivery *d, const struct frame *fram
     }
 }
 
-/* ---- the short way ---------------------------------------------------------------------------- */
+/* ---- the short way --------------------------------------------------------------------------- */
 
 /* How many frames from the first on have a plain buffer that holds them; fills where it is. */
 static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST],
@@ -119,7 +119,7 @@ static inline uint16_t deliver_plain(struct delivery *d)
     return count;
 }
 
-/* ---- chains, indirect tables, mergeable buffers ------------------------------------------------- */
+/* ---- chains, indirect tables, mergeable buffers ---------------------------------------------- */
 
 /* The buffers that one frame goes to. */
 struct room {
@@ -215,11 +215,11 @@ static uint8_t deliver_chains(struct delivery *d, const struct frame *frame)
     return VNIC_DELIVERED;
 }
 
-/* ---- a batch ------------------------------------------------------------------------------------- */
+/* ---- a batch --------------------------------------------------------------------------------- */
 
 static uint16_t refuse_all(uint8_t *verdict, uint16_t count, enum drop_reason reason)
 {
-    memset(verdict, reason, count);
+    memset(verdict, (int)reason, count);
     return 0;
 }
 

@@ -33,14 +33,14 @@ check() {                                    # check NAME COMMAND...: one test
     fi
 }
 
-# testpmd_start NAME QUEUES MODE PEER_MAC: a testpmd behind vNIC NAME; its commands go to fd $testpmd_in
+# testpmd_start NAME QUEUES MODE PEER_MAC: a testpmd behind a vNIC; commands go to fd $testpmd_in
 testpmd_start() {
     local name=$1 queues=$2 mode=$3 peer=$4
     mkfifo "$work/$name.in"
     exec {testpmd_in}<>"$work/$name.in"
     setpriv --pdeathsig KILL stdbuf -oL dpdk-testpmd --no-pci --no-telemetry --no-huge -m 128 -l 0,1 \
         --file-prefix="vswitch-test-$$-$name" \
-        --vdev "net_virtio_user0,path=$work/run/vnic/$name.sock,queues=$queues,queue_size=256" \
+        --vdev "net_virtio_user0,path=$work/run/vnic/$name.sock,queue_size=256,queues=$queues" \
         -- -i --total-num-mbufs=4096 --nb-cores=1 --rxq="$queues" --txq="$queues" \
         --forward-mode="$mode" --eth-peer=0,"$peer" --port-topology=loop \
         <"$work/$name.in" >"$work/$name.out" 2>&1 &
