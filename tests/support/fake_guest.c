@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "tests/support/fake_guest.h"
+
+#include <assert.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_ENTRIES 256u
+
+/* Of exactly this size, so that what lies behind it is not ours. */
+static void *block(size_t align_bytes, size_t size_bytes)
+{
+    void *at = NULL;
+
+    if (posix_memalign(&at, align_bytes, size_bytes) != 0) {
+        abort();
+    }
+    memset(at, 0, size_bytes);
+    return at;
+}
+
+static void ring_create(struct fake_ring *ring, struct virtqueue *queue, uint16_t size,
+                        const struct fake_guest_config *config)
+{
+    const size_t event_bytes = config->event_idx ? sizeof(uint16_t) : 0;
+
+    *ring = (struct fake_ring){
+        .queue = queue,
+        .desc = block(16, size * sizeof(struct vring_desc)),
+        .avail = block(16, sizeof(struct vring_avail) + size * sizeof(uint16_t) + event_bytes),
+        .used = block(16, sizeof(struct vring_used) + size * sizeof(struct vring_used_elem) +
+                              event_bytes),
+        .size = size,
+    };
+    *queue = (struct virtqueue){
+        .desc = ring->desc,
+        .avail = ring->avail,
+        .used = ring->used,
+        .size = size,
+        .mask = (uint16_t)(size - 1),
+        .enabled = true,
+        .event_idx = config->event_idx,
+        .indirect = !config->no_indirect,
+        .call_fd = -1,
+        .kick_fd = -1,
+    };
+}
+
+static void ring_destroy(struct fake_ring *ring)
+{
+    free(ring->desc);
+    free(ring->avail);
+    free(ring->used);
+}
+
+struct fake_guest *fake_guest_create(const struct fake_guest_config *config)
+{
+    static const uint64_t gpa[FAKE_REGIONS] = { FAKE_GPA, FAKE_GPA_NEXT, FAKE_GPA_LOW };
+    const uint16_t size = config->ring_entries == 0 ? DEFAULT_ENTRIES : config->ring_entries;
+    struct fake_guest *guest = block(64, sizeof(*guest));
+    struct vnic_live *live = block(64, sizeof(*live));
+
+    live->net_hdr_bytes = config->legacy ? 10 : 12;
+    live->mergeable = !config->legacy && !config->not_mergeable;
+    live->pair_count = 1;
+    live->to_pair_count = 1;
+    live->memory.region_count = FAKE_REGIONS;
+    for (unsigned i = 0; i < FAKE_REGIONS; i++) {
+        live->memory.region[i] = (struct guest_region){ .gpa = gpa[i],
+                                                        .size_bytes = FAKE_REGION_BYTES,
+                                                        .hva = block(4096, FAKE_REGION_BYTES) };
+    }
+    ring_create(&guest->to, &live->to_guest[0], size, config);
+    ring_create(&guest->from, &live->from_guest[0], size, config);
+    guest->live = live;
+    atomic_store(&guest->vnic.live, live);
+    return guest;
+}
+
+void fake_guest_destroy(struct fake_guest *guest)
+{
+    if (guest == NULL) {
+        return;
+    }
+    for (unsigned i = 0; i < FAKE_REGIONS; i++) {
+        free(guest->live->memory.region[i].hva);
+    }
+    ring_destroy(&guest->to);
+    ring_destroy(&guest->from);
+    free(guest->live);
+    free(guest);
+}
+
+uint8_t *fake_guest_at(const struct fake_guest *guest, uint64_t gpa)
+{
+    uint32_t run_bytes;
+    uint8_t *at = guest_memory_at(&guest->live->memory, gpa, 1, &run_bytes);
+
+    assert(at != NULL);
+    return at;
+}
+
+bool fake_guest_owns(const struct fake_guest *guest, const void *data, size_t len_bytes)
+{
+    for (unsigned i = 0; i < FAKE_REGIONS; i++) {
+        const uintptr_t off = (uintptr_t)data - (uintptr_t)guest->live->memory.region[i].hva;
+
+        if (off <= FAKE_REGION_BYTES && len_bytes <= FAKE_REGION_BYTES - off) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void fake_ring_desc(struct fake_ring *ring, uint16_t index, uint64_t gpa, uint32_t len_bytes,
+                    uint16_t flags, uint16_t next)
+{
+    ring->desc[index] = (struct vring_desc){ .addr = gpa, .len = len_bytes, .flags = flags,
+                                             .next = next };
+}
+
+void fake_ring_offer(struct fake_ring *ring, uint16_t head)
+{
+    ring->avail->ring[ring->offered % ring->size] = head;
+    ring->offered++;
+    ring->avail->idx = ring->offered;
+}
+
+void fake_ring_offer_buffer(struct fake_ring *ring, uint16_t head, uint64_t gpa,
+                            uint32_t len_bytes, uint16_t flags)
+{
+    fake_ring_desc(ring, head, gpa, len_bytes, flags, 0);
+    fake_ring_offer(ring, head);
+}
+
+bool fake_ring_used(struct fake_ring *ring, uint32_t *head, uint32_t *len_bytes)
+{
+    const struct vring_used_elem *elem = &ring->used->ring[ring->seen % ring->size];
+
+    if (ring->seen == ring->used->idx) {
+        return false;
+    }
+    *head = elem->id;
+    *len_bytes = elem->len;
+    ring->seen++;
+    return true;
+}
+
+void fake_ring_reset(struct fake_ring *ring)
+{
+    struct virtqueue *queue = ring->queue;
+
+    ring->offered = 0;
+    ring->seen = 0;
+    ring->avail->idx = 0;
+    ring->used->idx = 0;
+    queue->last_avail = 0;
+    queue->next_used = 0;
+    queue->shown_used = 0;
+    queue->notified = false;
+    queue->fault = VIRTQUEUE_NONE;
+}
