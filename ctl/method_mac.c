@@ -13,8 +13,6 @@
 #include "switch/mac.h"
 #include "switch/mac_table.h"
 
-#define LIST_ENTRIES 256u
-
 /* ---- show ------------------------------------------------------------------------------------ */
 
 static json_t *entry_to_json(const struct control *control, const struct mac_entry *entry)

@@ -176,7 +176,7 @@ static void test_clients_wrong_values_change_nothing(void **state)
         "switch.add\",\"params\":{\"name\":\"x\",\"type\":\"bridge\"}}",
         "switch.add\",\"params\":{\"name\":\"x\",\"type\":\"private\",\"mtu\":-1}}",
         "switch.add\",\"params\":{\"name\":\"x\",\"type\":\"private\",\"mtu\":1e3}}",
-        "switch.add\",\"params\":{\"name\":\"x\",\"type\":\"private\",\"mtu\":9999999999999999999}}",
+        "switch.add\",\"params\":{\"name\":\"x\",\"type\":\"private\",\"mtu\":999999999999999999}}",
         "switch.add\",\"params\":{\"name\":\"x\",\"type\":\"private\",\"mac_capacity\":1000001}}",
         "vnic.add\",\"params\":{\"name\":\"x\",\"switch\":\"lan\",\"queues\":17}}",
         "vnic.add\",\"params\":{\"name\":\"x\",\"switch\":\"lan\",\"mac\":\"ff:ff:ff:ff:ff:ff\"}}",
