@@ -68,17 +68,20 @@ start_testpmd() {
 }
 
 missing_ovs() {
-    [ -x "$ovs_vswitchd" ] && command -v ovsdb-server ovs-vsctl ovsdb-tool >/dev/null && return 1
-    echo "it is not installed: apt-get install openvswitch-switch-dpdk"
+    if ! [ -x "$ovs_vswitchd" ] || ! command -v ovsdb-server ovs-vsctl ovsdb-tool >/dev/null; then
+        echo "it is not installed: apt-get install openvswitch-switch-dpdk"
+    elif [ "$huge_mib" -eq 0 ]; then
+        echo "it does not start without hugepages"
+    else
+        return 1
+    fi
 }
 
 ovs_vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 
 start_ovs() {
-    local dir=$work/ovs extra="--no-pci --in-memory"
+    local dir=$work/ovs db=unix:$work/ovs/db.sock
     mkdir -p "$dir"
-    [ "$huge_mib" -gt 0 ] || extra="--no-pci --no-huge"
-    local mib=$((huge_mib > 0 ? huge_mib : 256)) db=unix:$dir/db.sock
     local vsctl=(ovs-vsctl --timeout=30 "--db=$db")
     export OVS_RUNDIR=$dir OVS_LOGDIR=$dir OVS_DBDIR=$dir OVS_SYSCONFDIR=$dir
     version[ovs]=$("$ovs_vswitchd" --version 2>/dev/null | head -n 1 | grep -o '[0-9.]*$')
@@ -90,7 +93,7 @@ start_ovs() {
         "${vsctl[@]}" --no-wait set Open_vSwitch . other_config:dpdk-init=true \
             other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << switch_core)))" \
             other_config:dpdk-lcore-mask="$(printf '0x%x' $((1 << load_core)))" \
-            other_config:dpdk-socket-mem="$mib" other_config:dpdk-extra="$extra"
+            other_config:dpdk-extra="--no-pci --in-memory -m $huge_mib"
         spawn ovs "$ovs_vswitchd" "$db" --unixctl="$dir/vswitchd.ctl"
         "${vsctl[@]}" add-br br0 -- set bridge br0 datapath_type=netdev -- \
             add-port br0 a -- set interface a type=dpdkvhostuser -- \
