@@ -143,11 +143,11 @@ static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *r
         const uint32_t n = room->chain_count;
         uint32_t runs;
 
-        if (n == d->available) {
-            return DROP_GUEST_RING_FULL;
-        }
         if (n == MERGE_MAX_CHAINS || (n == 1 && !d->live->mergeable)) {
             return DROP_GUEST_BUFFER_SMALL;
+        }
+        if (n == d->available) {
+            return DROP_GUEST_RING_FULL;
         }
         room->head[n] = queue->avail->ring[(uint16_t)(queue->last_avail + n) & queue->mask];
         runs = virtqueue_walk(queue, &d->live->memory, room->head[n], true,
