@@ -60,7 +60,7 @@ int vhost_socket_prepare(const char *path, struct error *error)
                          "run directory or vNIC name.", path, strlen(path),
                          sizeof(address.sun_path) - 1);
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     if (check_directory(path, error) != 0) {
         return -error->code;
     }

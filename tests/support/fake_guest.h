@@ -46,7 +46,7 @@ struct fake_guest {
 
 struct fake_guest_config {
     uint16_t ring_entries;         /* 0: 256 */
-    bool legacy;                   /* neither VERSION_1 nor mergeable buffers: a header of 10 bytes */
+    bool legacy;                   /* a header of 10 bytes, no mergeable buffers */
     bool not_mergeable;
     bool event_idx;
     bool no_indirect;

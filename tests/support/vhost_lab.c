@@ -195,7 +195,7 @@ void vhost_lab_remove(struct vhost_lab *lab, unsigned index)
 int vhost_lab_open(struct vhost_lab *lab, uint16_t pairs)
 {
     memset(lab, 0, sizeof(*lab));
-    strcpy(lab->dir, "/tmp/vhost-lab-XXXXXX");
+    (void)snprintf(lab->dir, sizeof(lab->dir), "/tmp/vhost-lab-XXXXXX");
     if (mkdtemp(lab->dir) == NULL || eal_start() != 0 || worker_start(lab) != 0) {
         return -1;
     }
