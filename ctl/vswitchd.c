@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,6 +68,17 @@ static int find_group(struct daemon *daemon, struct error *error)
     }
     daemon->group = group == NULL ? RPC_NO_GROUP : group->gr_gid;
     return 0;
+}
+
+/* A vNIC takes up to a hundred descriptors: one a ring and a call, and those of its memory. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 /* ---- up -------------------------------------------------------------------------------------- */
@@ -213,6 +225,7 @@ int main(int argc, char **argv)
     /* Whatever is made is the daemon's own, unless a mode is set with purpose. */
     (void)umask(0077);
     log_start(daemon.options.log_level);
+    raise_descriptor_limit();
     rc = start(&daemon, &error);
     if (rc == 0) {
         run(&daemon);

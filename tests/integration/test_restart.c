@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,9 +122,13 @@ static void test_restart_change_that_cannot_be_kept_is_refused(void **state)
     const struct rlimit little = { 64, RLIM_INFINITY };
     struct lab *lab = *state;
     struct rlimit all;
+    struct stat st;
+    gid_t group;
     char *before, *after;
 
     control_lab_fill(lab);
+    assert_int_equal(stat(lab_socket(lab, "b"), &st), 0);
+    group = st.st_gid;
     before = control_lab_text(lab, "config show");
     assert_int_equal(prlimit(lab->pid, RLIMIT_FSIZE, &little, &all), 0);
     control_lab_assert_refused(lab, "vnic add e --switch lan", "nothing was changed");
@@ -133,12 +138,16 @@ static void test_restart_change_that_cannot_be_kept_is_refused(void **state)
     control_lab_assert_refused(lab, "mac remove lan --mac 02:00:00:00:00:01",
                                "nothing was changed");
     control_lab_assert_refused(lab, "switch set lan --mac-capacity 9", "nothing was changed");
+    control_lab_assert_refused(lab, geteuid() == 0 ? "vnic set b --socket-group tty"
+                                                   : "vnic set b --mtu 1000",
+                               "nothing was changed");
     assert_int_equal(prlimit(lab->pid, RLIMIT_FSIZE, &all, NULL), 0);
 
     after = control_lab_text(lab, "config show");
     assert_string_equal(after, before);
     assert_int_not_equal(access(lab_socket(lab, "e"), F_OK), 0);
-    assert_int_equal(access(lab_socket(lab, "b"), F_OK), 0);
+    assert_int_equal(stat(lab_socket(lab, "b"), &st), 0);
+    assert_int_equal(st.st_gid, group);
     assert_int_equal(control_lab_count(lab, "mac show lan"), 1);
     assert_int_equal(lab_do(lab, "vnic add e --switch lan"), 0);
     free(before);
