@@ -212,7 +212,7 @@ static void connection_answer(struct connection *c, const char *line, size_t lin
     rpc_request_clear(&request);
 }
 
-/* Starts the deadline that holds now.  While replies wait to be read, the write deadline does. */
+/* Starts the deadline that holds now.  While replies wait to be read, the write deadline holds. */
 static void connection_set_timer(struct connection *c)
 {
     const struct rpc_server_config *config = &c->server->config;
@@ -221,7 +221,7 @@ static void connection_set_timer(struct connection *c)
     struct timeval deadline;
 
     c->in_request = false;
-    if (c->state != CONNECTION_SERVING || c->paused) {
+    if (c->state != CONNECTION_SERVING || connection_unsent(c) > 0) {
         (void)event_del(c->timer);
         return;
     }

@@ -63,7 +63,7 @@ int rpc_socket_open(const char *path, gid_t group, int *fd, struct error *error)
         return error_set(error, ENAMETOOLONG, "The path of the control socket may have %zu "
                          "characters; choose a shorter --run-dir.", sizeof(address.sun_path) - 1);
     }
-    (void)strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     rc = clear_path(&address, error);
     if (rc != 0) {
         return rc;

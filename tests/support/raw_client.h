@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#define RAW_WAIT_MS      5000
+#define RAW_WAIT_MS      20000
 #define RAW_LIST_REQUEST "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"switch.list\"}\n"
 
 /** @return a connected socket, or a negative errno */
