@@ -27,6 +27,7 @@
 #include <rte_version.h>
 #include <rte_vhost.h>
 
+#include "switch/mac.h"
 #include "vnic/guest_fault.h"
 #include "vnic/vhost_socket.h"
 
@@ -346,7 +347,8 @@ static void note_message(struct vhost_vnic *device, const struct message *m)
     case NET_SET_MTU:
         pthread_mutex_lock(&device->lock);
         if (m->request == SEND_RARP) {
-            device->status.announce_mac = m->payload.u64;
+            /* Six bytes as on the wire, not a number of the host. */
+            device->status.announce_mac = mac_read((const uint8_t *)&m->payload.u64);
         } else {
             device->status.guest_mtu_bytes = (uint32_t)m->payload.u64;
         }
