@@ -4,9 +4,9 @@
 
 A run is "near" or "far" by the round trip of a cache line just before and just after it; one that
 began in one state and ended in the other compares with nothing and is only counted.  Runs in which
-other programs took a core from the switch or the load are used only where there are no others, and
-marked with "~", as are ratios with them.  Ratios are of medians within one state: more than 1 means
-that vswitchd is better, for rates and for latencies.
+other programs took a core from the switch or the load are shown only where there are no others,
+marked with "~", and give no ratio.  Ratios are of medians within one state: more than 1 means that
+vswitchd is better, for rates and for latencies.
 """
 import json
 import statistics
@@ -33,8 +33,9 @@ def middle(measured):
 
 
 def summarise(runs):
-    """{state: {case: {peer: {measure: middle}}}} in the order in which things ran."""
+    """{state: {case: {peer: {measure: middle}}}}, the cases in the order in which they ran."""
     values = {}
+    order = {run["case"]: place for place, run in reversed(list(enumerate(runs)))}
     for run in runs:
         result = run["result"]
         if result is None:
@@ -46,18 +47,19 @@ def summarise(runs):
                 (result[key], run["disturbed"]))
     return {state: {case: {peer: {key: middle(v) for key, v in measures.items()}
                            for peer, measures in peers.items()}
-                    for case, peers in cases.items()}
+                    for case, peers in sorted(cases.items(), key=lambda item: order[item[0]])}
             for state, cases in values.items()}
 
 
 def ratio(peers, peer, key):
-    """How many times better ours is, or None."""
+    """How many times better ours is, or None when that cannot be said."""
     if OURS not in peers or peer not in peers or peer == OURS:
         return None
-    ours, theirs = peers[OURS][key]["median"], peers[peer][key]["median"]
-    if not ours or not theirs:
+    ours, theirs = peers[OURS][key], peers[peer][key]
+    if ours["disturbed"] or theirs["disturbed"] or not ours["median"] or not theirs["median"]:
         return None
-    return theirs / ours if key.endswith("_us") else ours / theirs
+    better = ours["median"] / theirs["median"]
+    return 1 / better if key.endswith("_us") else better
 
 
 def mark(measure):
@@ -80,9 +82,7 @@ def cell(peers, peer):
         text = (f"{mark(p50)}p50 {p50['median']:.2f} us, p99 {p99['median']:.2f} us "
                 f"±{p50['spread_percent']:.0f}%".ljust(31))
         better = ratio(peers, peer, "p50_us")
-    doubt = any(measure["disturbed"]
-                for one in (OURS, peer) for measure in peers.get(one, {}).values())
-    return text + (f" {'~' if doubt else ' '}x{better:.2f}" if better else "")
+    return text + (f" x{better:.2f}" if better else "")
 
 
 def table(runs, summary):
