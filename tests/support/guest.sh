@@ -146,20 +146,26 @@ guest_start() {
     guest_pid[$name]=$!
 }
 
-# Reads answers of NAME to the line that matches PATTERN; prints none.  Bounded by DEADLINE_S, a
-# value of bash's SECONDS, and by the life of QEMU.  The line's last word is left in guest_word.
+# Reads answers of NAME up to the line that matches PATTERN, and prints those before it if PRINT is
+# given.  Bounded by DEADLINE_S, a value of bash's SECONDS, and by the life of QEMU; the last word of
+# the line goes to guest_word.
 guest_expect() {
-    local name=$1 pattern=$2 deadline_s=$3 print=${4:-} line
+    local name=$1 pattern=$2 deadline_s=$3 print=${4:-} line piece begun=
     while [ "$SECONDS" -lt "$deadline_s" ]; do
-        if IFS= read -r -t 1 -u "${guest_answer_fd[$name]}" line; then
-            line=${line%$'\r'}
+        if IFS= read -r -t 1 -u "${guest_answer_fd[$name]}" piece; then
+            line=$begun${piece%$'\r'}
+            begun=
             # shellcheck disable=SC2053
             if [[ $line == $pattern ]]; then
                 guest_word=${line##* }
                 return 0
             fi
             [ -z "$print" ] || printf '%s\n' "$line"
-        elif ! kill -0 "${guest_pid[$name]}" 2>/dev/null; then
+            continue
+        fi
+        # A read that ran out of time leaves what there was of the line.
+        begun+=$piece
+        if ! kill -0 "${guest_pid[$name]}" 2>/dev/null; then
             echo "guest $name: QEMU has ended: $(tail -n 3 "$guest_dir/$name.qemu")" >&2
             return 125
         fi
