@@ -68,7 +68,7 @@ reserve_hugepages() {
         free=$(cat $hugepages_dir/free_hugepages)
     fi
     if [ "$free" -ge $hugepages_wanted ]; then
-        say "$free hugepages of 2 MiB are free: the switch's own memory takes few entries of the TLB."
+        say "$free hugepages of 2 MiB are free for the switch's own memory, which saves TLB misses."
     else
         memory_option=--no-huge
         say "No hugepages could be reserved, so the switch uses ordinary pages: everything works," \
@@ -111,7 +111,8 @@ start_guests() {
 # Frames are captured from here on, while the guests talk.
 start_capture() {
     step "A live capture of the switch, into a file"
-    local words=(capture start --on switch:demo --write "$work/demo.pcapng" --frames 40 --seconds 60)
+    local words=(capture start --on switch:demo --write "$work/demo.pcapng")
+    words+=(--frames 40 --seconds 60)
     printf '   $ vswitchctl %s &\n' "${words[*]}"
     vswitchctl "${words[@]}" >"$work/capture.out" 2>&1 &
     capture_pid=$!
@@ -126,7 +127,8 @@ start_capture() {
 ping_each_other() {
     step "The guests ping each other"
     say "red pings blue over IPv4:"
-    guest_run red "ping -c 3 -i 0.3 -W 5 $blue_ip" >"$work/ping" || fail "no answer: $(cat "$work/ping")"
+    guest_run red "ping -c 3 -i 0.3 -W 5 $blue_ip" >"$work/ping" ||
+        fail "no answer: $(cat "$work/ping")"
     indent <"$work/ping"
     say "blue pings red over IPv6, by the link-local address:"
     guest_run blue "ping -6 -c 3 -i 0.3 -W 5 $red_ip6%eth0" >"$work/ping" ||

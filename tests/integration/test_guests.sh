@@ -179,7 +179,7 @@ mtu_is_9000() {
     [ "$(guest_run "$1" 'cat /sys/class/net/eth0/mtu')" = 9000 ]
 }
 
-# ---- QEMU first, the switch later ------------------------------------------------------------------
+# ---- QEMU first, the switch later --------------------------------------------------------------
 if ! guest_prepare "$work" 2>"$work/prepare"; then
     echo "# skip: guests: $(tail -n 1 "$work/prepare")"
     echo "ok 1 # SKIP guests"
@@ -209,7 +209,7 @@ done
 check "an idle switch costs under 2 % of a core" idle_is_cheap
 cat "$work/measured"
 
-# ---- what happens to an adapter in a guest's life ----------------------------------------------------
+# ---- what happens to an adapter in a guest's life ----------------------------------------------
 check "the driver of a guest is loaded anew" driver_reloaded blue
 check "traffic goes on after that" pings red
 check "both queue pairs carry after that" both_queues_carry
@@ -218,14 +218,14 @@ check "traffic goes on after that" pings blue
 must "a guest reboots" rebooted red
 check "traffic goes on after the reboot" carry_both_ways 4
 
-# ---- the daemon comes and goes under running guests ----------------------------------------------------
+# ---- the daemon comes and goes under running guests --------------------------------------------
 must "vswitchd ends and starts; guests attach again" daemon_restarted daemon_stop
 check "traffic goes on after the restart" pings red
 check "a connection outlives a crash of vswitchd, and its restart" connection_outlives_crash
 check "traffic goes on after the crash" pings blue
 check "both queue pairs carry after the crash" both_queues_carry
 
-# ---- QEMU dies and comes back, with other features -----------------------------------------------------
+# ---- QEMU dies and comes back, with other features ---------------------------------------------
 restarted red mrg_rxbuf=off,host_mtu=9000 1
 restarted blue event_idx=off,indirect_desc=off,host_mtu=9000 2
 must "guests come back on their vNICs after QEMU was killed" both_up
@@ -243,7 +243,7 @@ must "legacy guests come up, one with nothing but the ring" both_up
 check "a legacy guest has not agreed on virtio 1" has_feature red $feature_version_1 0
 check "these two carry files both ways" carry_both_ways 8
 
-# ---- the end -----------------------------------------------------------------------------------------
+# ---- the end -----------------------------------------------------------------------------------
 guest_stop_all
 check "a vNIC waits for the next guest when QEMU has gone" vnic_is red waiting
 check "vswitchd ends by itself on SIGTERM" daemon_stop

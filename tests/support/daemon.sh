@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A vswitchd of one's own, as a library for bash scripts.
 #
-#   daemon_prepare DIR     DIR is private: it gets run/, state/ and vswitchd.log; the caller removes it
+#   daemon_prepare DIR     DIR is private, the caller removes it: run/, state/ and vswitchd.log
 #   daemon_start [OPTION]...   returns when it answers, or prints its log and fails after 10 s
 #   daemon_stop            asks it to end (SIGTERM) and returns its exit status; 5 s for that
 #   daemon_kill            SIGKILL, as a crash

@@ -29,8 +29,8 @@ guest_dir=
 declare -A guest_pid=() guest_command_fd=() guest_answer_fd=()
 
 # KVM where it can boot this kernel.  A host without VMX or SVM may still have a /dev/kvm, that of
-# kvm_pvm: it runs a guest's ring 0 in an instruction emulator, thousands of times slower than QEMU's
-# translator, under which this kernel boots in 3 s.
+# kvm_pvm: it runs a guest's ring 0 in an instruction emulator, thousands of times slower than
+# QEMU's translator, under which this kernel boots in 3 s.
 guest_accelerator() {
     if [ -w /dev/kvm ] && [ ! -e /sys/module/kvm_pvm ] &&
         grep -qwE '^flags.*(vmx|svm)' /proc/cpuinfo; then
@@ -147,8 +147,8 @@ guest_start() {
 }
 
 # Reads answers of NAME up to the line that matches PATTERN, and prints those before it if PRINT is
-# given.  Bounded by DEADLINE_S, a value of bash's SECONDS, and by the life of QEMU; the last word of
-# the line goes to guest_word.
+# given.  Bounded by DEADLINE_S, a value of bash's SECONDS, and by the life of QEMU; the last word
+# of the line goes to guest_word.
 guest_expect() {
     local name=$1 pattern=$2 deadline_s=$3 print=${4:-} line piece begun=
     while [ "$SECONDS" -lt "$deadline_s" ]; do
