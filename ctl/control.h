@@ -49,6 +49,8 @@ struct control {
     struct vswitch_model *model;           /* in force; never NULL */
     struct control_resources resources;    /* its tables and vNICs */
     const struct fabric *fabric;           /* published; the dataplane's, NULL before the first */
+    struct port_counters removed[FABRIC_MAX_SWITCHES];   /* what ports that went had counted, by
+                                                            switch id: its totals go on adding up */
     struct captures *captures;
     struct notices *notices;
     uint32_t started_s;

@@ -112,7 +112,7 @@ json_t *report_ports(const struct control *control, const struct vswitch_switch 
 
 json_t *report_totals(const struct control *control, const struct vswitch_switch *of)
 {
-    struct port_counters sum = { 0 };
+    struct port_counters sum = control->removed[of->id];
 
     for (size_t i = 0; i < control->model->vnic_count; i++) {
         const struct vswitch_vnic *vnic = &control->model->vnics[i];

@@ -24,7 +24,7 @@ json_t *report_drops(const struct port_counters *counters);
 json_t *report_port(const struct control *control, const struct vswitch_vnic *vnic);
 /** The ports of a switch. */
 json_t *report_ports(const struct control *control, const struct vswitch_switch *of);
-/** What the ports of a switch counted, together: {counters, drops}. */
+/** What the ports of a switch counted, removed ones too: {counters, drops}, which add up. */
 json_t *report_totals(const struct control *control, const struct vswitch_switch *of);
 
 /** What `switch list` says of a switch. */

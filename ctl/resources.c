@@ -235,15 +235,19 @@ int resources_make(struct control *control, const struct vswitch_model *wanted,
 
 /* ---- giving back ----------------------------------------------------------------------------- */
 
-static void drop_vnic(struct control *control, struct vnic *endpoint, uint16_t port,
-                      struct mac_table *table)
+static void drop_vnic(struct control *control, struct vnic *endpoint,
+                      const struct vswitch_vnic *vnic, struct mac_table *table)
 {
+    struct port_counters counters;
+
     if (table != NULL) {
-        (void)mac_table_remove_port(table, port);
+        (void)mac_table_remove_port(table, vnic->port);
     }
     vhost_control_remove(endpoint);
-    dataplane_clear_counters(control->config.dataplane, port);
-    notices_forget_port(control->notices, port);
+    dataplane_counters(control->config.dataplane, vnic->port, &counters);
+    port_counters_add(&control->removed[vnic->switch_id], &counters);
+    dataplane_clear_counters(control->config.dataplane, vnic->port);
+    notices_forget_port(control->notices, vnic->port);
 }
 
 /* Gives back what stands in @p drop and not in @p stay; @p model is what @p drop was made for. */
@@ -255,7 +259,7 @@ static void drop_others(struct control *control, const struct control_resources 
         struct vnic *endpoint = drop->endpoint[vnic->port];
 
         if (endpoint != NULL && endpoint != stay->endpoint[vnic->port]) {
-            drop_vnic(control, endpoint, vnic->port, stay->table[vnic->switch_id]);
+            drop_vnic(control, endpoint, vnic, stay->table[vnic->switch_id]);
         }
     }
     for (size_t i = 0; i < model->switch_count; i++) {
@@ -263,6 +267,9 @@ static void drop_others(struct control *control, const struct control_resources 
 
         if (drop->table[id] != stay->table[id]) {
             mac_table_destroy(drop->table[id]);
+        }
+        if (stay->table[id] == NULL) {
+            memset(&control->removed[id], 0, sizeof(control->removed[id]));
         }
     }
 }

@@ -16,7 +16,7 @@
 
 #include "switch/mac_table.h"
 
-#define FABRIC_MAX_PORTS     1280u     /* 1,024 vNICs, 32 uplinks, host vNICs, and room to spare */
+#define FABRIC_MAX_PORTS     1280u     /* vNICs, 32 uplinks, host vNICs, and room to spare */
 #define FABRIC_MAX_SWITCHES  256u
 
 /* What an untagged frame has beyond the MTU; a tag comes on top, and egress sees which have one. */

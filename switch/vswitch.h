@@ -26,7 +26,7 @@
 #define VSWITCH_MTU_DEFAULT_BYTES 1500u
 #define VSWITCH_QUEUES_MAX        16u      /* queue pairs of a vNIC */
 #define VSWITCH_OWNER_SIZE        33u
-#define VSWITCH_MAX_VNICS         1024u    /* what librte_vhost takes */
+#define VSWITCH_MAX_VNICS         511u     /* librte_vhost polls 1,024 descriptors, two a vNIC */
 
 enum vswitch_type { VSWITCH_PRIVATE, VSWITCH_INTERNAL, VSWITCH_EXTERNAL };
 

@@ -344,6 +344,24 @@ static void test_counters_after_guests_left_under_load_balance(void **state)
     assert_int_equal(lab_ask(&x->lab, &answer, "switch show s2"), 0);
     assert_balanced("s2", lab_value(answer.json, "counters"), lab_value(answer.json, "drops"));
     lab_answer_release(&answer);
+}
+
+/* What others sent to a vNIC went somewhere, also when the vNIC is no more. */
+static void test_counters_after_a_vnic_was_removed_balance_for_its_switch(void **state)
+{
+    struct fixture *x = *state;
+    struct lab_answer before, after;
+
+    assert_int_equal(lab_ask(&x->lab, &before, "switch show s1"), 0);
+    assert_int_equal(lab_ask(&x->lab, &after, "vnic remove %s", x->guest[0].name), 0);
+    lab_answer_release(&after);
+
+    assert_int_equal(lab_ask(&x->lab, &after, "switch show s1"), 0);
+    assert_int_equal(lab_number(after.json, "counters.from_frames"),
+                     lab_number(before.json, "counters.from_frames"));
+    assert_balanced("s1", lab_value(after.json, "counters"), lab_value(after.json, "drops"));
+    lab_answer_release(&before);
+    lab_answer_release(&after);
     assert_int_equal(lab_stop(&x->lab), 0);
 }
 
@@ -355,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_counters_after_load_balance_for_the_daemon),
         cmocka_unit_test(test_drops_after_load_have_every_provoked_reason),
         cmocka_unit_test(test_counters_after_guests_left_under_load_balance),
+        cmocka_unit_test(test_counters_after_a_vnic_was_removed_balance_for_its_switch),
     };
 
     return cmocka_run_group_tests_name("reconcile", tests, setup, teardown);
