@@ -212,7 +212,7 @@ static void test_vhost_memory_kick_fd_is_a_directory(void **state)
 /* The backend alone may touch the memory from here on. */
 static void truncate_memory(void)
 {
-    assert_int_equal(guest_fault_start(), 0);      /* cmocka puts its own handler before each test */
+    assert_int_equal(guest_fault_start(), 0);  /* cmocka puts its own handler before each test */
     for (unsigned i = 0; i < hostile.ram.region_count; i++) {
         assert_int_equal(ftruncate(hostile.ram.region[i].fd, 0), 0);
     }
