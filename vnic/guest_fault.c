@@ -196,7 +196,14 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
 int guest_fault_start(void)
 {
     struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+    struct sigaction before;
 
     (void)sigemptyset(&action.sa_mask);
-    return sigaction(SIGBUS, &action, &action_before) == 0 ? 0 : -errno;
+    if (sigaction(SIGBUS, &action, &before) != 0) {
+        return -errno;
+    }
+    if (before.sa_sigaction != on_sigbus) {
+        action_before = before;                                /* never ourselves, or it is a loop */
+    }
+    return 0;
 }

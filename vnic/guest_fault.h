@@ -17,11 +17,7 @@
 
 #include "vnic/vnic.h"
 
-/**
- * Installs the handler; after rte_eal_init(), which has one of its own.
- *
- * @return 0 or a negative errno.  Thread: main, once, before the first vNIC.
- */
+/** Installs the handler.  @return 0 or a negative errno.  Thread: main, before the first vNIC. */
 int guest_fault_start(void);
 
 /**

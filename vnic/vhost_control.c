@@ -19,7 +19,6 @@
 #include <rte_log.h>
 #include <rte_vhost.h>
 
-#include "vnic/guest_fault.h"
 #include "vnic/vhost_control_device.h"
 #include "vnic/vhost_socket.h"
 
@@ -188,7 +187,6 @@ static int socket_open(const char *path, struct error *error)
 void vhost_control_start(const struct vhost_control_hooks *hooks_to_use)
 {
     hooks = hooks_to_use;
-    (void)guest_fault_start();
     /* A frontend can make the library say anything but an error as often as it likes. */
     (void)rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_ERR);
 }

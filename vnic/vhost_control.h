@@ -67,7 +67,7 @@ struct vhost_status {
 };
 
 /**
- * Once, after DPDK's start and before the first vNIC; also takes care of SIGBUS (guest_fault.h).
+ * Once, after DPDK's start and guest_fault_start(), and before the first vNIC.
  * @p hooks is borrowed for the life of the process.
  */
 void vhost_control_start(const struct vhost_control_hooks *hooks);

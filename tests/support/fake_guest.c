@@ -93,6 +93,24 @@ void fake_guest_destroy(struct fake_guest *guest)
     free(guest);
 }
 
+static void ring_clear(struct fake_ring *ring)
+{
+    memset(ring->desc, 0, ring->size * sizeof(ring->desc[0]));
+    memset(ring->avail, 0, sizeof(*ring->avail) + ring->size * sizeof(ring->avail->ring[0]));
+    memset(ring->used, 0, sizeof(*ring->used) + ring->size * sizeof(ring->used->ring[0]));
+    fake_ring_reset(ring);
+}
+
+void fake_guest_clear(struct fake_guest *guest)
+{
+    for (unsigned i = 0; i < FAKE_REGIONS; i++) {
+        memset(guest->live->memory.region[i].hva, 0, FAKE_REGION_BYTES);
+    }
+    ring_clear(&guest->to);
+    ring_clear(&guest->from);
+    atomic_store(&guest->vnic.fault, VIRTQUEUE_NONE);
+}
+
 uint8_t *fake_guest_at(const struct fake_guest *guest, uint64_t gpa)
 {
     uint32_t run_bytes;

@@ -20,7 +20,7 @@
 #include "vnic/vnic.h"
 
 #define FAKE_GPA          0x40000000ull
-#define FAKE_REGION_BYTES 0x40000ull
+#define FAKE_REGION_BYTES 0x20000ull
 #define FAKE_GPA_NEXT     (FAKE_GPA + FAKE_REGION_BYTES)   /* region 1 */
 #define FAKE_GPA_END      (FAKE_GPA_NEXT + FAKE_REGION_BYTES)
 #define FAKE_GPA_LOW      0x1000ull                        /* region 2 */
@@ -56,6 +56,8 @@ struct fake_guest_config {
 struct fake_guest *fake_guest_create(const struct fake_guest_config *config);
 /** NULL is fine. */
 void fake_guest_destroy(struct fake_guest *guest);
+/** Makes it as new: memory and rings cleared, indices zero. */
+void fake_guest_clear(struct fake_guest *guest);
 
 /** Where @p gpa is; asserts that it is somewhere. */
 uint8_t *fake_guest_at(const struct fake_guest *guest, uint64_t gpa);

@@ -13,6 +13,7 @@
 #include <rte_log.h>
 #include <rte_rcu_qsbr.h>
 
+#include "vnic/guest_fault.h"
 #include "vnic/vnic.h"
 
 #define AWAIT_MS      2000
@@ -155,6 +156,9 @@ static int eal_start(void)
         return -1;
     }
     started = true;
+    if (guest_fault_start() != 0) {
+        return -1;
+    }
     vhost_control_start(&hooks);
     /* A test that breaks every rule of the protocol knows that it does. */
     (void)rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_CRIT);
