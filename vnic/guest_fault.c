@@ -203,7 +203,7 @@ int guest_fault_start(void)
         return -errno;
     }
     if (before.sa_sigaction != on_sigbus) {
-        action_before = before;                                /* never ourselves, or it is a loop */
+        action_before = before;                    /* never ourselves: that would be a loop */
     }
     return 0;
 }
