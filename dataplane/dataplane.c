@@ -10,6 +10,7 @@
 #include "dataplane/dataplane.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,7 @@
 
 struct dataplane {
     struct worker_shared shared;
+    pthread_mutex_t wait_lock;     /* who waits for a grace period, one at a time */
     struct worker **worker;
     uint16_t worker_count;
     bool launched;
@@ -216,6 +218,7 @@ struct dataplane *dataplane_start(const struct dataplane_config *config, struct 
         return NULL;
     }
     memset(dataplane, 0, sizeof(*dataplane));
+    (void)pthread_mutex_init(&dataplane->wait_lock, NULL);
     dataplane->shared.punt.fd = -1;
     if (create_workers(dataplane, config) != 0 || launch_workers(dataplane) != 0) {
         dataplane_stop(dataplane);
@@ -241,6 +244,7 @@ void dataplane_stop(struct dataplane *dataplane)
         worker_free(dataplane->worker[i]);
     }
     fabric_destroy(atomic_load(&dataplane->shared.fabric));
+    (void)pthread_mutex_destroy(&dataplane->wait_lock);
     free(dataplane->worker);
     free(dataplane->shared.qsbr);
     free(dataplane);
@@ -258,16 +262,28 @@ struct fabric *dataplane_publish(struct dataplane *dataplane, struct fabric *fab
     return before;
 }
 
+/*
+ * One at a time, because a waiter whose token another has seen acknowledged is let go by a plain
+ * load of the library's, which orders nothing between the workers and what the waiter then frees.
+ */
 void dataplane_wait(struct dataplane *dataplane)
 {
     struct rte_rcu_qsbr *qsbr = dataplane->shared.qsbr;
-    const uint64_t token = rte_rcu_qsbr_start(qsbr);
     const struct timespec pause = { .tv_nsec = 5000 };
+    uint64_t token;
 
+    pthread_mutex_lock(&dataplane->wait_lock);
+    /*
+     * What was published comes before the look at who is online.  Pairs with the fence in
+     * rte_rcu_qsbr_thread_online(): a worker that this does not see loads the new pointer.
+     */
+    atomic_thread_fence(memory_order_seq_cst);
+    token = rte_rcu_qsbr_start(qsbr);
     /* Sleeping between looks: the worker waited for may need the very core this runs on. */
     while (rte_rcu_qsbr_check(qsbr, token, false) == 0) {
         (void)nanosleep(&pause, NULL);
     }
+    pthread_mutex_unlock(&dataplane->wait_lock);
 }
 
 void dataplane_wake(struct dataplane *dataplane)

@@ -100,6 +100,10 @@ void idle_sleep(struct worker *worker)
     struct rte_rcu_qsbr *qsbr = worker->shared->qsbr;
     bool changed = false;
 
+    /* The turn has ended and with it the right to the fabric it was in: load again, or poll on. */
+    if (worker_load_fabric(worker)) {
+        return;
+    }
     if (!grow(worker)) {
         return;                    /* without the memory to sleep, it goes on polling */
     }

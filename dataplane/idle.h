@@ -18,7 +18,8 @@
 
 /**
  * Sleeps until a guest of one of the worker's queues kicks or the worker is woken; returns at once
- * when a queue has something.  Thread: the worker, at the end of a turn.
+ * when a queue has something, or when a new fabric stands.  Thread: the worker, online, after a
+ * turn: nothing that the turn held is used.
  */
 void idle_sleep(struct worker *worker);
 
