@@ -17,8 +17,13 @@
 #include "vnic/vhost_control.h"
 #include "vnic/vnic.h"
 
-#define VHOST_RINGS_MAX        (2u * VNIC_PAIRS_MAX)
-#define VHOST_RING_MAX_ENTRIES 32768u          /* and a power of two: virtio 1.2, 2.7 */
+#define VHOST_RINGS_MAX (2u * VNIC_PAIRS_MAX)
+
+/*
+ * Virtio allows 32,768 entries.  The library allocates 40 bytes for each, from memory that all
+ * vNICs share, and no monitor offers more than 1,024.  A power of two.  Standard: virtio 1.2, 2.7.
+ */
+#define VHOST_RING_MAX_ENTRIES 4096u
 
 struct vhost_vnic {
     struct vnic vnic;              /* the workers' side; first, so that one address serves both */
