@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* The transmit ring behind a queue, when there is one to wait for. */
@@ -60,19 +61,22 @@ static bool arm(struct worker *worker)
     for (uint32_t i = 0; i < worker->queue_count && quiet; i++) {
         struct virtqueue *ring = ring_of(worker, &worker->queue[i]);
 
-        quiet = ring == NULL || (virtqueue_available(ring) == 0 && ring->fault == VIRTQUEUE_NONE);
+        quiet = ring == NULL || !virtqueue_has_more(ring);
     }
     return quiet;
 }
 
-/* Consumes a descriptor's count if it has one; never waits for it. */
+/*
+ * Consumes a descriptor's count if it has one.  Never waits for it, even when a frontend, which
+ * shares the descriptor, has made it blocking and takes the count away just now.
+ */
 static void drain(int fd)
 {
-    struct pollfd one = { .fd = fd, .events = POLLIN };
     eventfd_t ignored;
+    const struct iovec all = { .iov_base = &ignored, .iov_len = sizeof(ignored) };
 
-    if (fd >= 0 && poll(&one, 1, 0) > 0 && (one.revents & POLLIN) != 0) {
-        (void)eventfd_read(fd, &ignored);
+    if (fd >= 0) {
+        (void)!preadv2(fd, &all, 1, -1, RWF_NOWAIT);
     }
 }
 
