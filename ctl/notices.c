@@ -212,6 +212,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     dataplane_set_second(control->config.dataplane, now_s);
+    dataplane_wait(control->config.dataplane);     /* frees a worker that a frontend holds */
     for (size_t i = 0; i < model->switch_count; i++) {
         (void)mac_table_age(control->resources.table[model->switches[i].id], now_s);
     }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,9 @@
 
 #include "dataplane/worker.h"
 
+#define INTERRUPT_SIGNAL   SIGURG    /* to a worker that is held by a call; else ignored */
+#define PATIENCE_MS        10        /* longer than a turn that is not held */
+#define PAUSE_NS           5000
 #define DEFAULT_MEMORY_MIB 64u
 #define MAX_ARGS           (16u + 2u * 32u)
 #define MAX_PCI            32u
@@ -179,8 +183,17 @@ static int create_workers(struct dataplane *dataplane, const struct dataplane_co
     return punt_init(&shared->punt, config->core_count);
 }
 
+static void on_interrupt(int number)
+{
+    (void)number;                  /* that it is handled is what ends a call */
+}
+
 static int launch_workers(struct dataplane *dataplane)
 {
+    struct sigaction interrupt = { .sa_handler = on_interrupt };   /* calls are not restarted */
+
+    (void)sigemptyset(&interrupt.sa_mask);
+    (void)sigaction(INTERRUPT_SIGNAL, &interrupt, NULL);
     for (uint16_t i = 0; i < dataplane->worker_count; i++) {
         const int result = rte_eal_remote_launch(worker_run, dataplane->worker[i], i + 1u);
 
@@ -263,13 +276,30 @@ struct fabric *dataplane_publish(struct dataplane *dataplane, struct fabric *fab
 }
 
 /*
+ * Ends a call that a worker may be held by.  There is one: to notify a guest is to write to an
+ * eventfd, which its frontend shares and can fill and make blocking at any moment.
+ */
+static void interrupt_workers(const struct dataplane *dataplane)
+{
+    for (uint16_t i = 0; i < dataplane->worker_count; i++) {
+        const pthread_t thread = atomic_load(&dataplane->worker[i]->thread);
+
+        if (thread != 0) {
+            (void)pthread_kill(thread, INTERRUPT_SIGNAL);
+        }
+    }
+}
+
+/*
  * One at a time, because a waiter whose token another has seen acknowledged is let go by a plain
  * load of the library's, which orders nothing between the workers and what the waiter then frees.
  */
 void dataplane_wait(struct dataplane *dataplane)
 {
     struct rte_rcu_qsbr *qsbr = dataplane->shared.qsbr;
-    const struct timespec pause = { .tv_nsec = 5000 };
+    const uint64_t patience_tsc = rte_get_tsc_hz() / 1000 * PATIENCE_MS;
+    const struct timespec pause = { .tv_nsec = PAUSE_NS };
+    uint64_t since_tsc;
     uint64_t token;
 
     pthread_mutex_lock(&dataplane->wait_lock);
@@ -279,9 +309,14 @@ void dataplane_wait(struct dataplane *dataplane)
      */
     atomic_thread_fence(memory_order_seq_cst);
     token = rte_rcu_qsbr_start(qsbr);
+    since_tsc = rte_rdtsc();
     /* Sleeping between looks: the worker waited for may need the very core this runs on. */
     while (rte_rcu_qsbr_check(qsbr, token, false) == 0) {
         (void)nanosleep(&pause, NULL);
+        if (rte_rdtsc() - since_tsc > patience_tsc) {
+            interrupt_workers(dataplane);
+            since_tsc = rte_rdtsc();
+        }
     }
     pthread_mutex_unlock(&dataplane->wait_lock);
 }

@@ -51,7 +51,11 @@ void dataplane_stop(struct dataplane *dataplane);
  */
 struct fabric *dataplane_publish(struct dataplane *dataplane, struct fabric *fabric);
 
-/** Returns when every worker has let go of whatever it held before the call.  Any thread. */
+/**
+ * Returns when every worker has let go of whatever it held before the call.  A worker that has not
+ * after 10 ms is sent a signal, which ends the one call that a hostile frontend can hold it by; so
+ * control calls this once a second even when it has nothing to wait for.  Any thread.
+ */
 void dataplane_wait(struct dataplane *dataplane);
 /** Makes sleeping workers look at their queues.  Any thread. */
 void dataplane_wake(struct dataplane *dataplane);

@@ -105,6 +105,7 @@ int worker_run(void *context)
     uint64_t before_tsc = rte_rdtsc();
     uint64_t last_moved_tsc = before_tsc;
 
+    atomic_store(&worker->thread, pthread_self());
     (void)rte_rcu_qsbr_thread_register(shared->qsbr, worker->id);
     rte_rcu_qsbr_thread_online(shared->qsbr, worker->id);
     while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {

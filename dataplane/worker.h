@@ -13,6 +13,7 @@
 #define DATAPLANE_WORKER_H
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -44,6 +45,7 @@ struct worker {
     uint16_t core;
     int wake_fd;                   /* an eventfd: something was published, or it is time to stop */
     uint64_t spin_tsc;
+    _Atomic pthread_t thread;      /* set when it runs; 0: not yet */
     /* ---- the worker's alone ---- */
     const struct fabric *fabric;   /* of this turn */
     uint32_t generation;           /* its generation: an address can come again, a generation not */

@@ -14,8 +14,9 @@
  *
  * A frontend is a process of its own and may be as hostile as its guest: vhost_control_message.c
  * decides which of its messages the library sees.  What remains is this: eventfds are shared, so
- * one that fills its own call descriptor and makes it blocking at the same moment could hold a
- * worker.
+ * one that fills its own call descriptor and makes it blocking holds the worker that notifies it.
+ * dataplane_wait() ends that within about a second, and the vNIC is broken from then on, until it
+ * is removed and added again: a frontend can do this once.
  *
  * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits).
  */

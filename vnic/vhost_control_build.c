@@ -56,6 +56,7 @@ void vhost_device_retire(struct vhost_vnic *device)
         if (queue->size != 0) {
             (void)rte_vhost_set_vring_base(device->vid, i, queue->last_avail, queue->next_used);
             device->ring[i].fault = queue->fault;
+            device->held = device->held || queue->fault == VIRTQUEUE_NOTIFY_HELD;
             close_fd(queue->call_fd);
             close_fd(queue->kick_fd);
         }
@@ -245,6 +246,11 @@ void vhost_device_build(struct vhost_vnic *device)
     }
     live = live_create(device);
     if (live == NULL) {
+        return;
+    }
+    if (device->held) {
+        vnic_note_fault(vnic, VIRTQUEUE_NOTIFY_HELD, 0);
+        free(live);
         return;
     }
     if (atomic_load_explicit(&vnic->memory_gone, memory_order_relaxed) ||

@@ -111,7 +111,13 @@ static const struct rule rules[REQUEST_COUNT] = {
     [NET_SET_MTU]           = { .passes = true, .size_bytes = 8 },
 };
 
-/* Whose connection a number of the library's is.  Set and cleared by its callbacks. */
+/*
+ * Held in every callback.  They come from the library's one thread, and from control while it
+ * removes a vNIC: then another connection to the same socket may be speaking.
+ */
+static pthread_mutex_t callback_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* Whose connection a number of the library's is; under the lock. */
 static struct vhost_vnic *owners[RTE_MAX_VHOST_DEVICE];
 
 static struct vhost_vnic *owner_of(int vid)
@@ -121,11 +127,13 @@ static struct vhost_vnic *owner_of(int vid)
 
 void vhost_connections_forget(const struct vhost_vnic *device)
 {
+    pthread_mutex_lock(&callback_lock);
     for (int vid = 0; vid < RTE_MAX_VHOST_DEVICE; vid++) {
         if (owners[vid] == device) {
             owners[vid] = NULL;
         }
     }
+    pthread_mutex_unlock(&callback_lock);
 }
 
 /* ---- the end of a device, the end of a frontend ---------------------------------------------- */
@@ -210,20 +218,22 @@ static void close_fds(struct message *m)
 /*
  * Whether the library will be able to map a region; when it is not, it loses the descriptor.  A
  * file shorter than its region is refused with it: nothing good can come of what lies behind its
- * end.
+ * end.  A region may end within a huge page, of which only whole ones are mapped.
  */
 static bool region_maps(const struct memory_region *region, int fd)
 {
     const uint64_t end_bytes = region->mmap_offset_bytes + region->size_bytes;
     struct stat file;
+    uint64_t map_bytes;
     void *at;
 
     if (region->size_bytes == 0 || end_bytes < region->size_bytes || end_bytes > INT64_MAX ||
         fstat(fd, &file) != 0 || (S_ISREG(file.st_mode) && (uint64_t)file.st_size < end_bytes)) {
         return false;
     }
-    at = mmap(NULL, end_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    return at != MAP_FAILED && munmap(at, end_bytes) == 0;
+    map_bytes = (end_bytes + (uint64_t)file.st_blksize - 1) & ~((uint64_t)file.st_blksize - 1);
+    at = mmap(NULL, map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    return at != MAP_FAILED && munmap(at, map_bytes) == 0;
 }
 
 static bool memory_maps(const struct message *m)
@@ -291,11 +301,9 @@ static enum rte_vhost_msg_result refuse(struct message *m)
     return RTE_VHOST_MSG_RESULT_ERR;
 }
 
-static enum rte_vhost_msg_result before_message(int vid, void *raw)
+static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
+                                             struct message *m)
 {
-    struct vhost_vnic *device = owner_of(vid);
-    struct message *m = raw;
-
     if (device == NULL || !is_frontend(device, vid) || !message_passes(device, m)) {
         return refuse(m);
     }
@@ -363,27 +371,35 @@ static void note_message(struct vhost_vnic *device, const struct message *m)
     }
 }
 
+static enum rte_vhost_msg_result before_message(int vid, void *raw)
+{
+    enum rte_vhost_msg_result result;
+
+    pthread_mutex_lock(&callback_lock);
+    result = look_before(owner_of(vid), vid, raw);
+    pthread_mutex_unlock(&callback_lock);
+    return result;
+}
+
 static enum rte_vhost_msg_result after_message(int vid, void *raw)
 {
-    struct vhost_vnic *device = owner_of(vid);
+    struct vhost_vnic *device;
 
+    pthread_mutex_lock(&callback_lock);
+    device = owner_of(vid);
     if (device != NULL && device->vid == vid) {
         note_message(device, raw);
         vhost_device_build(device);
         guest_fault_blame(NULL);
     }
+    pthread_mutex_unlock(&callback_lock);
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 /* ---- devices and connections ----------------------------------------------------------------- */
 
-static int device_started(int vid)
+static void start(struct vhost_vnic *device)
 {
-    struct vhost_vnic *device = owner_of(vid);
-
-    if (device == NULL || device->vid != vid) {
-        return -1;
-    }
     device->running = true;
     vhost_device_build(device);
     pthread_mutex_lock(&device->lock);
@@ -391,16 +407,33 @@ static int device_started(int vid)
     device->status.attaches++;
     pthread_mutex_unlock(&device->lock);
     vhost_hooks_changed(device);
-    return 0;
+}
+
+static int device_started(int vid)
+{
+    struct vhost_vnic *device;
+    bool started;
+
+    pthread_mutex_lock(&callback_lock);
+    device = owner_of(vid);
+    started = device != NULL && device->vid == vid;
+    if (started) {
+        start(device);
+    }
+    pthread_mutex_unlock(&callback_lock);
+    return started ? 0 : -1;
 }
 
 static void device_stopped(int vid)
 {
-    struct vhost_vnic *device = owner_of(vid);
+    struct vhost_vnic *device;
 
+    pthread_mutex_lock(&callback_lock);
+    device = owner_of(vid);
     if (device != NULL && device->vid == vid) {
         stop(device);
     }
+    pthread_mutex_unlock(&callback_lock);
 }
 
 static int connection_opened(int vid)
@@ -419,22 +452,27 @@ static int connection_opened(int vid)
     if (device == NULL || rte_vhost_extern_callback_register(vid, &hooks, NULL) != 0) {
         return -1;
     }
-    owners[vid] = device;
     vhost_socket_limit(path);
+    pthread_mutex_lock(&callback_lock);
+    owners[vid] = device;
+    pthread_mutex_unlock(&callback_lock);
     return 0;
 }
 
 static void connection_closed(int vid)
 {
-    struct vhost_vnic *device = owner_of(vid);
+    struct vhost_vnic *device;
 
     guest_fault_blame(NULL);
+    pthread_mutex_lock(&callback_lock);
+    device = owner_of(vid);
+    if (device != NULL && device->vid == vid) {
+        leave(device);
+    }
     if (device != NULL) {
         owners[vid] = NULL;
-        if (device->vid == vid) {
-            leave(device);
-        }
     }
+    pthread_mutex_unlock(&callback_lock);
 }
 
 const struct rte_vhost_device_ops vhost_callbacks = {

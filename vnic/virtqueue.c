@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "vnic/virtqueue.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/eventfd.h>
 
@@ -172,8 +173,13 @@ void virtqueue_publish(struct virtqueue *queue)
     queue->used->idx = queue->next_used;
     queue->shown_used = queue->next_used;
     if (must_notify(queue, before) && queue->call_fd >= 0) {
-        /* Non-blocking.  It fails only when the counter is full: then the driver has been told. */
-        (void)eventfd_write(queue->call_fd, 1);
+        /*
+         * Non-blocking, and when the counter is full the driver has been told.  But the frontend
+         * shares the descriptor and can make it block; then a signal ends the call: dataplane_wait.
+         */
+        if (eventfd_write(queue->call_fd, 1) != 0 && errno == EINTR) {
+            queue->fault = VIRTQUEUE_NOTIFY_HELD;
+        }
     }
 }
 

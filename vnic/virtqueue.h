@@ -38,6 +38,7 @@
     X(HEADER_MISSING,  "a chain is shorter than the virtio-net header")                         \
     X(RING_PLACE,      "a ring is misaligned or not wholly inside the guest's memory")          \
     X(NOTIFY_FD,       "a ring's notification descriptor is not an eventfd")                    \
+    X(NOTIFY_HELD,     "a notification descriptor was made to block and held a worker")         \
     X(MEMORY_GONE,     "the memory behind the guest was truncated or taken away")
 
 enum virtqueue_fault {
@@ -99,6 +100,12 @@ static inline uint16_t virtqueue_available(struct virtqueue *queue)
     return count;
 }
 
+/** Whether the available index differs from what was taken; whether it may is not asked here. */
+static inline bool virtqueue_has_more(const struct virtqueue *queue)
+{
+    return queue->avail->idx != queue->last_avail;
+}
+
 /** Fills the next used entry; the guest does not see it yet. */
 static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_t len_bytes)
 {
@@ -132,7 +139,8 @@ uint32_t virtqueue_walk(struct virtqueue *queue, const struct guest_memory *memo
 
 /**
  * Shows the guest all entries filled so far and notifies it, unless it asked not to be.
- * One index store and at most one system call, whatever the number of entries.
+ * One index store and at most one system call, whatever the number of entries.  A notification that
+ * a signal had to end is VIRTQUEUE_NOTIFY_HELD.
  * Standard: virtio 1.2, 2.7.8, 2.7.10.
  */
 void virtqueue_publish(struct virtqueue *queue);

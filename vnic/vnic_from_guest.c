@@ -177,7 +177,11 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
     refused->count = 0;
     refused->drops[DROP_BAD_DESCRIPTOR] = 0;
     refused->drops[DROP_FRAME_TOO_LONG] = 0;
-    if (queue->size == 0 || !queue->enabled || queue->fault != VIRTQUEUE_NONE) {
+    if (queue->size == 0 || !queue->enabled) {
+        return 0;
+    }
+    if (__builtin_expect(queue->fault != VIRTQUEUE_NONE, 0)) {
+        vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));   /* vnic_return's, or old */
         return 0;
     }
     count = virtqueue_available(queue);
