@@ -261,6 +261,24 @@ static void test_vhost_memory_of_huge_pages_truncated(void **state)
     assert_back_after_reconnect();
 }
 
+/* As QEMU splits a PC's first megabyte, whatever pages are behind it. */
+static void test_vhost_memory_region_ends_within_a_huge_page(void **state)
+{
+    (void)state;
+    frontend_abandon(&hostile);
+    assert_int_equal(frontend_open_unstarted(&hostile, &(struct frontend_config){
+                                                           .socket_path = lab.path[HOSTILE],
+                                                           .hugepages = true }), 0);
+    hostile.ram.region[0].size_bytes -= 4096;
+
+    assert_int_equal(frontend_start(&hostile), 0);
+
+    assert_int_equal(frontend_post_receive_buffers(&hostile, 0, 200), 200);
+    assert_int_equal(vhost_lab_pass(&hostile, &peer, 10), 10);
+    assert_int_equal(vhost_lab_pass(&peer, &hostile, 10), 10);
+    hostile.ram.region[0].size_bytes += 4096;
+}
+
 /* A reset does not bring memory back; only another frontend does. */
 static void test_vhost_memory_truncated_stays_broken_through_a_reset(void **state)
 {
@@ -434,6 +452,7 @@ int main(void)
         TEST(test_vhost_memory_kick_fd_is_a_directory),
         TEST(test_vhost_memory_truncated_under_the_worker),
         TEST(test_vhost_memory_of_huge_pages_truncated),
+        TEST(test_vhost_memory_region_ends_within_a_huge_page),
         TEST(test_vhost_memory_truncated_stays_broken_through_a_reset),
         TEST(test_vhost_memory_truncated_under_the_library),
         TEST(test_vhost_memory_shorter_than_its_table_is_refused),
