@@ -33,6 +33,17 @@ static void take_given(const struct rpc_call *call, struct vswitch_vnic *vnic)
     }
 }
 
+/* To the model a MAC of zero is none given, so one that was typed is refused here. */
+static int check_given(const struct rpc_call *call, struct error *error)
+{
+    if (method_text(call, "mac") != NULL && method_mac(call, "mac", 0) == 0) {
+        return error_set(error, EINVAL, "vNIC \"%s\" cannot have 00:00:00:00:00:00, which is no "
+                         "adapter's address; choose another, or leave --mac out",
+                         method_text(call, "name"));
+    }
+    return 0;
+}
+
 int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
 {
     struct control *control = context;
@@ -45,7 +56,10 @@ int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
     }
     (void)snprintf(added.name, sizeof(added.name), "%s", method_text(call, "name"));
     take_given(call, &added);
-    rc = vswitch_add_vnic(wanted, method_text(call, "switch"), &added, error);
+    rc = check_given(call, error);
+    if (rc == 0) {
+        rc = vswitch_add_vnic(wanted, method_text(call, "switch"), &added, error);
+    }
     rc = control_commit(control, wanted, rc, error);
     return rc != 0 ? rc : answer_vnic(control, call, error);
 }
@@ -63,7 +77,11 @@ int method_vnic_set(void *context, struct rpc_call *call, struct error *error)
     }
     set = *is;
     take_given(call, &set);
-    rc = control_commit(control, wanted, vswitch_set_vnic(wanted, &set, error), error);
+    rc = check_given(call, error);
+    if (rc == 0) {
+        rc = vswitch_set_vnic(wanted, &set, error);
+    }
+    rc = control_commit(control, wanted, rc, error);
     return rc != 0 ? rc : answer_vnic(control, call, error);
 }
 

@@ -118,6 +118,8 @@ static void test_control_what_breaks_a_rule_changes_nothing(void **state)
         { "vnic add e --switch nix", "no switch" },
         { "vnic add b --switch lan", "already exists" },
         { "vnic add e --switch lan --mac 02:00:00:00:00:0c", "02:00:00:00:00:0c" },
+        { "vnic add e --switch lan --mac 00:00:00:00:00:00", "no adapter's address" },
+        { "vnic set b --mac 00:00:00:00:00:00", "no adapter's address" },
         { "vnic add e --switch lan --socket-group no-such-group", "no group" },
         { "vnic set b --socket-owner no-such-user", "no user" },
         { "vnic remove e", "no vNIC" },
