@@ -268,6 +268,12 @@ static enum cli_status run_finish(struct capture_run *run, int output_error, str
         print_summary(run->command, result, output->path != NULL ? stdout : stderr);
     }
     json_decref(result);
+    if (status == CLI_NO_DAEMON) {
+        (void)error_set(error, ENOTCONN, "The daemon has ended, and the capture with it; what came "
+                        "until then is in %s, but nobody can say how much was lost.",
+                        output->path != NULL ? output->path : "the output");
+        status = CLI_REFUSED;
+    }
     if (output_error != 0 && output_error != EPIPE) {
         (void)error_set(error, output_error, "%s cannot be written: %s; the capture has ended.",
                         output->path != NULL ? output->path : "Standard output",
