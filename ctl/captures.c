@@ -298,8 +298,8 @@ void captures_connect(struct captures *captures, uint32_t id, int fd)
 
 static int refuse_unknown(uint32_t id, struct error *error)
 {
-    return error_set(error, ENOENT, "There is no capture %" PRIu32 "; capture list shows those "
-                     "that run, and the results of the last %u are kept", id, CAPTURES_KEPT_MAX);
+    return error_set(error, ENOENT, "there is no capture %" PRIu32 " that runs; capture list shows "
+                     "those that do", id);
 }
 
 int captures_stop(struct captures *captures, uint32_t id, struct error *error)

@@ -66,6 +66,11 @@ static void print_field_if_set(const json_t *object, const char *label, const ch
     }
 }
 
+static json_int_t number_of(const json_t *result, const char *key)
+{
+    return json_integer_value(json_object_get(result, key));
+}
+
 static void print_title(const char *what, const json_t *object, FILE *out)
 {
     char *name = cli_text_of(json_object_get(object, "name"));
@@ -160,6 +165,16 @@ static void show_switches(const json_t *result, FILE *out)
                "no switches; `vswitchctl switch add NAME --type private` makes one", out);
 }
 
+static void print_ageing(const json_t *result, FILE *out)
+{
+    if (number_of(result, "mac_ageing_s") != 0) {
+        print_field(result, "ageing", "mac_ageing_s", " s", out);
+    } else {
+        print_label("ageing", out);
+        (void)fprintf(out, "never\n");
+    }
+}
+
 static void show_switch(const json_t *result, FILE *out)
 {
     char *entries = cli_text_of(json_object_get(result, "mac_entries"));
@@ -173,7 +188,7 @@ static void show_switch(const json_t *result, FILE *out)
     print_label("addresses", out);
     (void)fprintf(out, "%s of %s\n", entries != NULL ? entries : "?",
                   capacity != NULL ? capacity : "?");
-    print_field(result, "ageing", "mac_ageing_s", " s", out);
+    print_ageing(result, out);
     print_field_if_set(result, "moves", "mac_moves", "", out);
     (void)fprintf(out, "\n");
     print_ports(cli_show_ports(result), false, out);
@@ -269,23 +284,25 @@ static void show_captures(const json_t *result, FILE *out)
     print_list(result, columns, "no capture is running", out);
 }
 
-static json_int_t number_of(const json_t *result, const char *key)
+/* Prints "1 switch", "2 switches". */
+static void print_count(json_int_t count, const char *one, const char *more, FILE *out)
 {
-    return json_integer_value(json_object_get(result, key));
+    (void)fprintf(out, "%" JSON_INTEGER_FORMAT " %s", count, count == 1 ? one : more);
 }
 
 static void show_flushed(const json_t *result, FILE *out)
 {
-    (void)fprintf(out, "%" JSON_INTEGER_FORMAT " learned addresses forgotten\n",
-                  number_of(result, "flushed"));
+    print_count(number_of(result, "flushed"), "learned address", "learned addresses", out);
+    (void)fprintf(out, " forgotten\n");
 }
 
 static void show_checked(const json_t *result, FILE *out)
 {
-    (void)fprintf(out, "valid, with %" JSON_INTEGER_FORMAT " switches, %" JSON_INTEGER_FORMAT
-                  " vNICs and %" JSON_INTEGER_FORMAT " pinned addresses\n",
-                  number_of(result, "switches"), number_of(result, "vnics"),
-                  number_of(result, "macs"));
+    (void)fprintf(out, "valid, with ");
+    print_count(number_of(result, "switches"), "switch, ", "switches, ", out);
+    print_count(number_of(result, "vnics"), "vNIC and ", "vNICs and ", out);
+    print_count(number_of(result, "macs"), "pinned address", "pinned addresses", out);
+    (void)fprintf(out, "\n");
 }
 
 static void show_json(const json_t *result, FILE *out)

@@ -368,7 +368,7 @@ static int check_complete(const struct cli_words *words)
 
         if (key->required && key->side != METHOD_SIDE_WIRE &&
             json_object_get(values, key->name) == NULL) {
-            return error_set(words->error, EINVAL, "`%s %s` needs %s%s%s: %s, %s.",
+            return error_set(words->error, EINVAL, "`%s %s` needs %s%s%s: %s (%s).",
                              command->spec->noun, command->spec->verb,
                              key->positional ? "" : cli_option(key, option),
                              key->positional ? "" : " ", key->placeholder, key->help,

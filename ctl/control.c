@@ -235,8 +235,10 @@ static int restore(struct control *control, struct error *error)
         control->restoring = false;
     }
     if (rc == 0 && control->model->switch_count > 0) {
-        log_info("%s/%s: %zu switches and %zu vNICs are back", control->config.state_dir,
-                 PERSIST_FILE_NAME, control->model->switch_count, control->model->vnic_count);
+        log_info("%s/%s: %zu %s and %zu %s are back", control->config.state_dir,
+                 PERSIST_FILE_NAME, control->model->switch_count,
+                 control->model->switch_count == 1 ? "switch" : "switches",
+                 control->model->vnic_count, control->model->vnic_count == 1 ? "vNIC" : "vNICs");
     }
     control->keeping = rc == 0;
     return rc;

@@ -31,14 +31,14 @@ static const struct option long_options[] = {
 };
 
 static const char help[] =
-    "usage: vswitchd [OPTION]...\n"
-    "The virtual switch of this host.  Stays in the foreground; vswitchctl(1) drives it.\n"
+    "Usage: vswitchd [OPTION]...\n"
+    "The virtual switch of this host.  Stays in the foreground; vswitchctl(8) drives it.\n"
     "\n"
     "  --run-dir DIR     sockets and lock (default " OPTIONS_DEFAULT_RUN_DIR ")\n"
     "  --state-dir DIR   what was configured (default " OPTIONS_DEFAULT_STATE_DIR ")\n"
     "  --cores LIST      one worker on each, such as 1-3,5 (default: all allowed but the first)\n"
     "  --no-huge         do without hugepages\n"
-    "  --memory MIB      memory for DPDK (default: as little as it needs)\n"
+    "  --memory MiB      memory for DPDK (default: as little as it needs)\n"
     "  --pci ADDR        a PCI device DPDK may take; repeatable (default: none)\n"
     "  --group NAME      group that may use the control socket and the vNICs' sockets\n"
     "  --log-level L     error, warning, info (default) or debug\n"
