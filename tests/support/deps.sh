@@ -15,20 +15,23 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing from Debian:$missing"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d
+made=""
+# Left behind by an interruption, the policy would keep every later service from starting.
+trap 'rm -f "$log" ${made:+"$policy"}' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 export DEBIAN_FRONTEND=noninteractive
+# No service of an installed package (Open vSwitch's, say) is started by its installation.
+if [ ! -e "$policy" ]; then
+    made=yes
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
+fi
+# A machine that has just booted may be busy with its own updates: wait for their lock.
 install() {
-    # No service of an installed package (Open vSwitch's, say) is started by its installation.
-    policy=/usr/sbin/policy-rc.d
-    made=""
-    if [ ! -e "$policy" ]; then
-        printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=yes
-    fi
-    status=0
     # shellcheck disable=SC2086
-    apt-get install -y -q --no-install-recommends $missing >"$log" 2>&1 || status=$?
-    [ -z "$made" ] || rm -f "$policy"
-    return "$status"
+    apt-get install -y -q --no-install-recommends -o DPkg::Lock::Timeout=300 $missing \
+        >"$log" 2>&1
 }
 if ! install; then
     apt-get update -q >/dev/null 2>&1 || true
