@@ -17,11 +17,13 @@
  */
 #include "vnic/vhost_control_device.h"
 
+#include <linux/magic.h>
 #include <linux/vhost_types.h>
 #include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <rte_version.h>
@@ -216,6 +218,19 @@ static void close_fds(struct message *m)
 }
 
 /*
+ * Whether a file is memory and nothing else.  A page of any other is brought by somebody when it is
+ * touched: by a disk, or by a process of the frontend's choice (FUSE), which may let the worker of
+ * all guests wait in that page fault for ever.
+ */
+static bool is_memory(int fd, const struct stat *file)
+{
+    struct statfs system;
+
+    return S_ISREG(file->st_mode) && fstatfs(fd, &system) == 0 &&
+           (system.f_type == TMPFS_MAGIC || system.f_type == HUGETLBFS_MAGIC);
+}
+
+/*
  * Whether the library will be able to map a region; when it is not, it loses the descriptor.  A
  * file shorter than its region is refused with it: nothing good can come of what lies behind its
  * end.  A region may end within a huge page, of which only whole ones are mapped.
@@ -228,7 +243,7 @@ static bool region_maps(const struct memory_region *region, int fd)
     void *at;
 
     if (region->size_bytes == 0 || end_bytes < region->size_bytes || end_bytes > INT64_MAX ||
-        fstat(fd, &file) != 0 || (S_ISREG(file.st_mode) && (uint64_t)file.st_size < end_bytes)) {
+        fstat(fd, &file) != 0 || !is_memory(fd, &file) || (uint64_t)file.st_size < end_bytes) {
         return false;
     }
     map_bytes = (end_bytes + (uint64_t)file.st_blksize - 1) & ~((uint64_t)file.st_blksize - 1);
