@@ -62,7 +62,7 @@ for file in $(some '^(switch|teaming|vnic|dataplane|ctl|vmm)/.*\.c$'); do
     [[ $first == *"\"$own\""* ]] || echo "$file:$first"
 done | rule "a file includes its own header first"
 
-# ---- sizes and shape ------------------------------------------------------------------------------
+# ---- sizes and shape -----------------------------------------------------------------------------
 for file in "${c_files[@]}"; do
     limit=500
     [[ $file == tests/* ]] && limit=700
@@ -83,7 +83,7 @@ for file in Makefile "${scripts[@]}"; do
     head -n 2 "$file" | grep -q '^# SPDX-License-Identifier: BSD-3-Clause$' || echo "$file"
 done | rule "scripts start with the licence"
 
-# ---- habits ---------------------------------------------------------------------------------------
+# ---- habits --------------------------------------------------------------------------------------
 grep -nE 'TO''DO|FIX''ME' -- "${text_files[@]}" | rule "nothing is left to do"
 unsafe='strcpy|strcat|stpcpy|sprintf|vsprintf|gets|inet_ntoa|strtok|tmpnam|mktemp|asctime|ctime'
 grep -nE "(^|[^a-zA-Z0-9_])($unsafe)[[:space:]]*\(" -- "${c_files[@]}" | grep -v '^tests/' |
