@@ -24,6 +24,7 @@ struct taking {
     struct virtqueue *queue;
     struct frame_batch *batch;
     struct vnic_refused *refused;
+    uint32_t refused_runs;         /* walked for chains that were too long: work, as frames are */
 };
 
 /* Lists a chain that is not one plain buffer.  Returns runs, or 0 with the queue's fault set. */
@@ -111,6 +112,10 @@ static inline enum taken take_chain(struct taking *t, uint16_t head)
         return TAKEN_NOT_YET;
     }
     if (__builtin_expect(len_bytes > FRAME_MAX_BYTES, 0)) {
+        if (t->refused_runs > FRAME_RUNS) {
+            return TAKEN_NOT_YET;
+        }
+        t->refused_runs += runs;
         t->refused->drops[DROP_FRAME_TOO_LONG]++;
         t->refused->count++;
         return TAKEN;

@@ -19,6 +19,8 @@
 #define NET_HDR_MAX_BYTES  12u
 #define NUM_BUFFERS_OFFSET 10u
 #define MERGE_MAX_CHAINS   256u    /* buffers that one frame may be spread over */
+/* Pieces walked for a batch, about; 32 frames in chains of 19, a page each, are 608. */
+#define WALK_MAX_RUNS      (2 * FRAME_RUNS)
 #define NOT_PLAIN (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)
 
 struct delivery {
@@ -29,6 +31,7 @@ struct delivery {
     uint8_t *verdict;
     uint16_t count;
     uint16_t available;            /* chains not taken yet */
+    uint32_t walked_runs;          /* for this batch, frames that found no room among them */
 };
 
 /* The virtio-net header of a frame without offloads. Standard: virtio 1.2, 5.1.6. */
@@ -153,6 +156,12 @@ static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *r
         runs = virtqueue_walk(queue, &d->live->memory, room->head[n], true,
                               &room->run[room->run_count], FRAME_RUNS - room->run_count,
                               &room->chain_bytes[n]);
+        d->walked_runs += runs != 0 ? runs : FRAME_RUNS - room->run_count;
+        if (runs == 0 && n > 0 && queue->fault == VIRTQUEUE_CHAIN_LONG) {
+            /* With those before it; should it be too long alone, it is found out when first. */
+            queue->fault = VIRTQUEUE_NONE;
+            return DROP_GUEST_BUFFER_SMALL;
+        }
         if (runs == 0) {
             return DROP_QUEUE_BROKEN;
         }
@@ -198,8 +207,15 @@ static uint8_t deliver_chains(struct delivery *d, const struct frame *frame)
 {
     uint32_t left_bytes = d->live->net_hdr_bytes + frame->len_bytes;
     struct room room;
-    const uint8_t verdict = find_room(d, left_bytes, &room);
+    uint8_t verdict;
 
+    if (d->queue->fault != VIRTQUEUE_NONE) {
+        return DROP_QUEUE_BROKEN;
+    }
+    if (d->walked_runs > WALK_MAX_RUNS) {
+        return DROP_GUEST_BUFFER_SMALL;                        /* its crumbs cost the others */
+    }
+    verdict = find_room(d, left_bytes, &room);
     if (verdict != VNIC_DELIVERED) {
         return verdict;
     }
@@ -237,9 +253,7 @@ static uint16_t deliver(struct vnic *vnic, struct delivery *d, uint16_t ring)
     d->available = virtqueue_available(queue);
     delivered = deliver_plain(d);
     for (uint16_t i = delivered; i < d->count; i++) {
-        d->verdict[i] = queue->fault != VIRTQUEUE_NONE
-                            ? DROP_QUEUE_BROKEN
-                            : deliver_chains(d, &d->batch->frame[d->index[i]]);
+        d->verdict[i] = deliver_chains(d, &d->batch->frame[d->index[i]]);
         delivered = (uint16_t)(delivered + (d->verdict[i] == VNIC_DELIVERED));
     }
     virtqueue_publish(queue);
