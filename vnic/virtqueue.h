@@ -69,7 +69,7 @@ struct virtqueue {
     uint16_t shown_used;           /* what the guest has been shown */
     bool notified;                 /* the driver was notified once since the ring was built */
     enum virtqueue_fault fault;    /* set by whoever finds it; the ring is not touched any more */
-};
+} __attribute__((aligned(64)));    /* rings side by side may be those of two workers */
 
 /** Reads a descriptor, each field once: its address, and the other three by one load. */
 static inline struct vring_desc virtqueue_desc_read(const volatile struct vring_desc *shared)
