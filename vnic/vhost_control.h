@@ -64,7 +64,7 @@ struct vhost_status {
     uint32_t attaches;             /* since the vNIC was made */
     enum virtqueue_fault fault;
     uint16_t fault_ring;
-    uint64_t announce_mac;         /* last VHOST_USER_SEND_RARP, as a number; 0: none */
+    uint64_t announce_mac;         /* last VHOST_USER_SEND_RARP since the attach; 0: none */
 };
 
 /**

@@ -266,6 +266,11 @@ void vhost_device_build(struct vhost_vnic *device)
     device->status.ring_size = live->from_guest[0].size;
     pthread_mutex_unlock(&device->lock);
     guest_fault_watch(vnic, &live->memory);
+    for (uint16_t i = 0; i < live->pair_count; i++) {
+        if (live->to_guest[i].size != 0) {
+            virtqueue_want_kick(&live->to_guest[i], false);    /* nobody waits for buffers */
+        }
+    }
     /* Pairs with the acquire in the worker: the device is complete before the pointer. */
     atomic_store_explicit(&vnic->live, live, memory_order_release);
     vhost_hooks_wake();

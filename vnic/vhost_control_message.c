@@ -164,6 +164,7 @@ static void stop(struct vhost_vnic *device)
     device->status.features = 0;
     device->status.pairs_enabled = 0;
     device->status.ring_size = 0;
+    device->status.announce_mac = 0;
     pthread_mutex_unlock(&device->lock);
     vhost_hooks_changed(device);
 }

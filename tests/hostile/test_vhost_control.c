@@ -134,6 +134,36 @@ static void test_vhost_control_rarp_request_is_recorded(void **state)
     assert_int_equal(frontend_close(&a), 0);
 }
 
+/* The next guest at this vNIC has not asked for the address of the one before. */
+static void test_vhost_control_rarp_request_ends_with_the_guest(void **state)
+{
+    struct vhost_status status;
+
+    (void)state;
+    attach(&a, 0, 1);
+    assert_int_equal(vhost_user_set_u64(&a.channel, VHOST_USER_SEND_RARP, 0x554433221102), 0);
+    assert_int_equal(frontend_close(&a), 0);
+
+    attach(&a, 0, 1);
+
+    vhost_control_status(lab.vnic[0], &status);
+    assert_int_equal(status.announce_mac, 0);
+    assert_int_equal(frontend_close(&a), 0);
+}
+
+/* A kick for each buffer that a driver posts is an exit of its VM, and nobody listens. */
+static void test_vhost_control_receive_ring_asks_for_no_kicks(void **state)
+{
+    (void)state;
+    assert_int_equal(frontend_open(&a, &(struct frontend_config){
+        .socket_path = lab.path[0], .without_features = 1ull << VIRTIO_RING_F_EVENT_IDX }), 0);
+
+    assert_true(vhost_lab_await(&lab, 0, VHOST_ATTACHED, &(struct vhost_status){ 0 }));
+
+    assert_int_equal(a.ring[FRONTEND_RX(0)].used->flags, VRING_USED_F_NO_NOTIFY);
+    assert_int_equal(frontend_close(&a), 0);
+}
+
 /* Every third is killed, every third resets its driver first, every third leaves politely. */
 static void test_vhost_control_300_reconnects_lose_nothing(void **state)
 {
@@ -375,6 +405,8 @@ int main(void)
         cmocka_unit_test(test_vhost_control_frames_pass_both_ways),
         cmocka_unit_test(test_vhost_control_mtu_is_shown_and_forgotten),
         cmocka_unit_test(test_vhost_control_rarp_request_is_recorded),
+        cmocka_unit_test(test_vhost_control_rarp_request_ends_with_the_guest),
+        cmocka_unit_test(test_vhost_control_receive_ring_asks_for_no_kicks),
         cmocka_unit_test(test_vhost_control_two_pairs_start_and_stop),
         cmocka_unit_test(test_vhost_control_call_fd_changes_under_load),
         cmocka_unit_test(test_vhost_control_kick_fd_changes_under_load),
