@@ -176,7 +176,7 @@ demo: deps-demo
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
              libevent-dev libsystemd-dev
 PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump
-PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev tshark dpdk-dev \
+PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \
              iproute2 python3
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3
 deps:
