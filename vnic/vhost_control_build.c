@@ -56,7 +56,6 @@ void vhost_device_retire(struct vhost_vnic *device)
         if (queue->size != 0) {
             (void)rte_vhost_set_vring_base(device->vid, i, queue->last_avail, queue->next_used);
             device->ring[i].fault = queue->fault;
-            device->held = device->held || queue->fault == VIRTQUEUE_NOTIFY_HELD;
             close_fd(queue->call_fd);
             close_fd(queue->kick_fd);
         }
@@ -153,7 +152,7 @@ static bool keep_fd(int fd, int *kept)
 }
 
 /* Fills @p queue; its size stays 0 when the frontend has not set the ring up, or did it badly. */
-static enum virtqueue_fault build_ring(const struct vhost_vnic *device, uint16_t ring,
+static enum virtqueue_fault build_ring(struct vhost_vnic *device, uint16_t ring,
                                        const struct vnic_live *live, struct virtqueue *queue)
 {
     const bool event_idx = (live->features & FEATURE(VIRTIO_RING_F_EVENT_IDX)) != 0;
@@ -187,6 +186,7 @@ static enum virtqueue_fault build_ring(const struct vhost_vnic *device, uint16_t
         .indirect = (live->features & FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) != 0,
         .call_fd = call_fd,
         .kick_fd = kick_fd,
+        .held = &device->vnic.held,
         .fault = device->ring[ring].fault,
     };
     (void)rte_vhost_get_vring_base(device->vid, ring, &queue->last_avail, &queue->next_used);
@@ -248,7 +248,7 @@ void vhost_device_build(struct vhost_vnic *device)
     if (live == NULL) {
         return;
     }
-    if (device->held) {
+    if (atomic_load_explicit(&vnic->held, memory_order_relaxed)) {
         vnic_note_fault(vnic, VIRTQUEUE_NOTIFY_HELD, 0);
         free(live);
         return;

@@ -34,7 +34,6 @@ struct vhost_vnic {
     int vid;                       /* the library's number of the connection, -1: none */
     bool running;                  /* between new_device and destroy_device */
     bool memory_set;               /* the library has a memory table */
-    bool held;                     /* it has held a worker, and is served no more */
     struct {
         bool enabled;              /* the frontend said so */
         enum virtqueue_fault fault;/* outlives a rebuild, ends with a reset */

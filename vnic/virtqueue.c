@@ -161,6 +161,22 @@ static bool must_notify(struct virtqueue *queue, uint16_t before)
     return vring_need_event(queue->avail->ring[queue->size], queue->next_used, before) != 0;
 }
 
+/*
+ * The descriptor does not block, and when its counter is full the driver has been told.  But the
+ * frontend shares it and can make it block; then a signal ends the call: see dataplane_wait().
+ */
+static void notify(struct virtqueue *queue)
+{
+    if (queue->held != NULL && atomic_load_explicit(queue->held, memory_order_relaxed)) {
+        queue->fault = VIRTQUEUE_NOTIFY_HELD;
+    } else if (eventfd_write(queue->call_fd, 1) != 0 && errno == EINTR) {
+        queue->fault = VIRTQUEUE_NOTIFY_HELD;
+        if (queue->held != NULL) {
+            atomic_store_explicit(queue->held, true, memory_order_relaxed);
+        }
+    }
+}
+
 void virtqueue_publish(struct virtqueue *queue)
 {
     const uint16_t before = queue->shown_used;
@@ -173,13 +189,7 @@ void virtqueue_publish(struct virtqueue *queue)
     queue->used->idx = queue->next_used;
     queue->shown_used = queue->next_used;
     if (must_notify(queue, before) && queue->call_fd >= 0) {
-        /*
-         * Non-blocking, and when the counter is full the driver has been told.  But the frontend
-         * shares the descriptor and can make it block; then a signal ends the call: dataplane_wait.
-         */
-        if (eventfd_write(queue->call_fd, 1) != 0 && errno == EINTR) {
-            queue->fault = VIRTQUEUE_NOTIFY_HELD;
-        }
+        notify(queue);
     }
 }
 

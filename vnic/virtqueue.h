@@ -38,7 +38,7 @@
     X(HEADER_MISSING,  "a chain is shorter than the virtio-net header")                         \
     X(RING_PLACE,      "a ring is misaligned or not wholly inside the guest's memory")          \
     X(NOTIFY_FD,       "a ring's notification descriptor is not an eventfd")                    \
-    X(NOTIFY_HELD,     "a notification descriptor was made to block and held a worker")         \
+    X(NOTIFY_HELD,     "a notification descriptor blocked; remove the vNIC and add it again")   \
     X(MEMORY_GONE,     "the memory behind the guest was truncated or taken away")
 
 enum virtqueue_fault {
@@ -63,6 +63,7 @@ struct virtqueue {
     bool indirect;                 /* VIRTIO_RING_F_INDIRECT_DESC */
     int call_fd;                   /* dup'ed; -1: the driver polls */
     int kick_fd;                   /* dup'ed; -1: the device must poll */
+    atomic_bool *held;             /* of its vNIC, which see; NULL: this ring is alone */
     /* ---- the device's own: its worker, or whoever holds the claim ---- */
     uint16_t last_avail;           /* next entry of the available ring to take */
     uint16_t next_used;            /* next entry of the used ring to fill */
@@ -140,7 +141,7 @@ uint32_t virtqueue_walk(struct virtqueue *queue, const struct guest_memory *memo
 /**
  * Shows the guest all entries filled so far and notifies it, unless it asked not to be.
  * One index store and at most one system call, whatever the number of entries.  A notification that
- * a signal had to end is VIRTQUEUE_NOTIFY_HELD.
+ * a signal had to end is VIRTQUEUE_NOTIFY_HELD, and the last one of all rings of that vNIC.
  * Standard: virtio 1.2, 2.7.8, 2.7.10.
  */
 void virtqueue_publish(struct virtqueue *queue);

@@ -48,6 +48,7 @@ struct vnic {
     atomic_uint fault;             /* enum virtqueue_fault of the first broken ring, 0: none */
     atomic_uint fault_ring;        /* which: virtio's index, receive 2k, transmit 2k + 1 */
     atomic_bool memory_gone;       /* guest_fault covered its memory; until the frontend leaves */
+    atomic_bool held;              /* its frontend has held a worker: it is served no more, ever */
     atomic_flag claim[VNIC_PAIRS_MAX] __attribute__((aligned(64)));
 };
 
