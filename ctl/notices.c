@@ -97,9 +97,9 @@ static void tell(const char *name, const struct vhost_status *status, uint32_t a
         tell_attached(name, status, attaches);
         break;
     case VHOST_BROKEN:
-        log_warning("vNIC %s: ring %u is broken (%s); the vNIC stands still until the guest's "
-                    "driver resets it", name, status->fault_ring,
-                    virtqueue_fault_text(status->fault));
+        log_warning("vNIC %s: ring %u is broken (%s); the vNIC stands still until %s", name,
+                    status->fault_ring, virtqueue_fault_text(status->fault),
+                    virtqueue_fault_mend(status->fault));
         break;
     }
 }

@@ -196,9 +196,9 @@ static json_t *broken_reason(const struct vhost_status *status)
     if (status->state != VHOST_BROKEN) {
         return json_null();
     }
-    (void)snprintf(text, sizeof(text), "%s ring of queue pair %u: %s; it is used again when the "
-                   "guest's driver resets", status->fault_ring % 2 == 0 ? "receive" : "transmit",
-                   status->fault_ring / 2u, virtqueue_fault_text(status->fault));
+    (void)snprintf(text, sizeof(text), "%s ring of queue pair %u: %s; it is used again when %s",
+                   status->fault_ring % 2 == 0 ? "receive" : "transmit", status->fault_ring / 2u,
+                   virtqueue_fault_text(status->fault), virtqueue_fault_mend(status->fault));
     return json_string(text);
 }
 

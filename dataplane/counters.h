@@ -2,7 +2,7 @@
 /*
  * Counters that add up.
  *
- * Each worker has its own array, by port number, which only it writes; readers sum.  Plain 64-bit
+ * Each worker has its own array, by port number, which only it writes; readers sum.  Relaxed 64-bit
  * stores are enough for that, so counting costs the hot path an addition to a line in its own
  * cache.
  *
@@ -35,6 +35,18 @@ struct port_counters {
     /* ---- what was lost, under the port that owns the reason ---- */
     uint64_t drops[DROP_REASON_COUNT];
 } __attribute__((aligned(64)));
+
+/** Adds @p more to a counter.  Thread: the one worker whose counter it is. */
+static inline void counter_add(uint64_t *counter, uint64_t more)
+{
+    __atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED);
+}
+
+/** A counter, or a worker's other number, as it is now.  Any thread. */
+static inline uint64_t counter_read(const uint64_t *counter)
+{
+    return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
 
 /** Adds @p one to @p sum, field by field.  Any thread; a value being written is old or new. */
 void port_counters_add(struct port_counters *sum, const struct port_counters *one);

@@ -373,11 +373,11 @@ void dataplane_worker_status(const struct dataplane *dataplane, uint16_t worker,
 
     *status = (struct dataplane_worker_status){
         .core = w->core,
-        .busy_tsc = w->status.busy_tsc,
+        .busy_tsc = counter_read(&w->status.busy_tsc),
         .total_tsc = rte_rdtsc() - w->status.start_tsc,
-        .frames = w->status.frames,
-        .sleeps = w->status.sleeps,
-        .notes_lost = w->status.notes_lost,
+        .frames = counter_read(&w->status.frames),
+        .sleeps = counter_read(&w->status.sleeps),
+        .notes_lost = counter_read(&w->status.notes_lost),
     };
     for (uint32_t i = 0; i < fabric->queue_count; i++) {
         status->queues = (uint16_t)(status->queues + (fabric->queues[i].worker == worker));

@@ -35,23 +35,23 @@ static void count_to(struct worker *worker, uint16_t port, const struct group *g
     const bool flooded = batch->flood_count != 0;
     uint64_t bytes = 0;
 
-    counters->to_frames += delivered;
+    counter_add(&counters->to_frames, delivered);
     for (uint16_t i = 0; i < group->count; i++) {
         const struct frame *frame = &batch->frame[group->index[i]];
 
         if (__builtin_expect(verdict[i] != VNIC_DELIVERED, 0)) {
-            counters->drops[verdict[i]]++;
+            counter_add(&counters->drops[verdict[i]], 1);
             continue;
         }
         bytes += frame->len_bytes;
         if (flooded && (frame->hdr[0] & 1) != 0) {
             const bool broadcast = mac_read(frame->hdr) == MAC_BROADCAST;
 
-            counters->to_broadcast += broadcast;
-            counters->to_multicast += !broadcast;
+            counter_add(&counters->to_broadcast, broadcast);
+            counter_add(&counters->to_multicast, !broadcast);
         }
     }
-    counters->to_bytes += bytes;
+    counter_add(&counters->to_bytes, bytes);
 }
 
 /* ---- one destination ------------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ static void drop_group(struct worker *worker, uint16_t port, const struct group 
     uint8_t verdict[FRAME_BURST];
 
     memset(verdict, (int)reason, group->count);
-    worker->counters[port].drops[reason] += group->count;
+    counter_add(&worker->counters[port].drops[reason], group->count);
     if (__builtin_expect(worker->fabric->watch != NULL, 0)) {
         capture_see(worker->fabric->watch, worker->id, port, CAPTURE_OUT, &worker->batch,
                     group->index, group->count, verdict);
@@ -182,7 +182,7 @@ static uint32_t sort_batch(struct worker *worker, uint32_t *unicast)
         const struct frame *frame = &worker->batch.frame[i];
 
         if (frame->port_out == PORT_NONE) {
-            counters->drops[frame->drop_reason]++;
+            counter_add(&counters->drops[frame->drop_reason], 1);
         } else if (frame->port_out == PORT_FLOOD) {
             flood |= 1u << i;
         } else {
@@ -213,7 +213,7 @@ static void flood_batch(struct worker *worker, uint32_t flood)
         deliver(worker, port, &group);
     }
     /* The sender is a member, and forward floods only where there is another. */
-    worker->counters[port_in].flood_copies += (uint64_t)frames * (in->member_count - 2);
+    counter_add(&worker->counters[port_in].flood_copies, (uint64_t)frames * (in->member_count - 2));
 }
 
 void egress_batch(struct worker *worker)

@@ -112,7 +112,7 @@ void idle_sleep(struct worker *worker)
         return;                    /* without the memory to sleep, it goes on polling */
     }
     if (arm(worker)) {
-        worker->status.sleeps++;
+        counter_add(&worker->status.sleeps, 1);
         rte_rcu_qsbr_thread_offline(qsbr, worker->id);
         (void)poll(worker->sleeping, worker->queue_count + 1, -1);
         rte_rcu_qsbr_thread_online(qsbr, worker->id);

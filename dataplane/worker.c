@@ -44,15 +44,15 @@ static void count_from(struct worker *worker, const struct forward_classes *clas
     for (uint16_t i = 0; i < batch->count; i++) {
         bytes += batch->frame[i].len_bytes;
     }
-    counters->from_frames += batch->count + refused->count;
-    counters->from_bytes += bytes;
-    counters->from_broadcast += classes->broadcast_frames;
-    counters->from_multicast += classes->multicast_frames;
+    counter_add(&counters->from_frames, batch->count + refused->count);
+    counter_add(&counters->from_bytes, bytes);
+    counter_add(&counters->from_broadcast, classes->broadcast_frames);
+    counter_add(&counters->from_multicast, classes->multicast_frames);
     if (refused->count != 0) {
-        counters->drops[DROP_BAD_DESCRIPTOR] += refused->drops[DROP_BAD_DESCRIPTOR];
-        counters->drops[DROP_FRAME_TOO_LONG] += refused->drops[DROP_FRAME_TOO_LONG];
+        counter_add(&counters->drops[DROP_BAD_DESCRIPTOR], refused->drops[DROP_BAD_DESCRIPTOR]);
+        counter_add(&counters->drops[DROP_FRAME_TOO_LONG], refused->drops[DROP_FRAME_TOO_LONG]);
     }
-    worker->status.frames += batch->count;
+    counter_add(&worker->status.frames, batch->count);
 }
 
 /* One batch from one queue.  Returns whether the guest had given anything. */
@@ -79,8 +79,8 @@ static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, 
     egress_batch(worker);
     vnic_return(live, queue->pair);
     if (worker->notes.count > 0) {
-        worker->status.notes_lost += punt_notes(&worker->shared->punt, worker->id,
-                                                &worker->notes);
+        counter_add(&worker->status.notes_lost,
+                    punt_notes(&worker->shared->punt, worker->id, &worker->notes));
     }
     return true;
 }
@@ -113,7 +113,7 @@ int worker_run(void *context)
         const uint64_t now_tsc = rte_rdtsc();
 
         if (moved) {
-            worker->status.busy_tsc += now_tsc - before_tsc;
+            counter_add(&worker->status.busy_tsc, now_tsc - before_tsc);
             last_moved_tsc = now_tsc;
         } else if (now_tsc - last_moved_tsc > worker->spin_tsc) {
             idle_sleep(worker);

@@ -250,9 +250,7 @@ void vhost_control_status(const struct vnic *vnic, struct vhost_status *status)
     *status = device->status;
     attached = device->attached;
     pthread_mutex_unlock(&device->lock);
-    /* Pairs with the release in vnic_note_fault: the ring belongs to the fault. */
-    status->fault = atomic_load_explicit(&vnic->fault, memory_order_acquire);
-    status->fault_ring = (uint16_t)atomic_load_explicit(&vnic->fault_ring, memory_order_relaxed);
+    status->fault = vnic_fault(vnic, &status->fault_ring);
     status->state = !attached                          ? VHOST_WAITING
                     : status->fault != VIRTQUEUE_NONE ? VHOST_BROKEN
                                                        : VHOST_ATTACHED;

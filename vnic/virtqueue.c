@@ -11,12 +11,23 @@
 const char *virtqueue_fault_text(enum virtqueue_fault fault)
 {
     static const char *const texts[VIRTQUEUE_FAULT_COUNT] = {
-#define X(name, text) [VIRTQUEUE_##name] = text,
+#define X(name, mend, text) [VIRTQUEUE_##name] = text,
         VIRTQUEUE_FAULTS(X)
 #undef X
     };
 
     return (unsigned)fault < VIRTQUEUE_FAULT_COUNT ? texts[fault] : "unknown";
+}
+
+const char *virtqueue_fault_mend(enum virtqueue_fault fault)
+{
+    static const char *const texts[VIRTQUEUE_FAULT_COUNT] = {
+#define X(name, mend, text) [VIRTQUEUE_##name] = mend,
+        VIRTQUEUE_FAULTS(X)
+#undef X
+    };
+
+    return (unsigned)fault < VIRTQUEUE_FAULT_COUNT ? texts[fault] : VIRTQUEUE_BY_RESET;
 }
 
 /* The table a walk is in: the ring's own, or an indirect one. */

@@ -22,27 +22,40 @@
 
 #include "vnic/guest_memory.h"
 
-/* What a driver did wrong.  The first fault of a ring breaks it, until the driver resets. */
+/*
+ * What a driver or its VMM did wrong, and what makes the vNIC whole again.  A ring's first fault
+ * breaks it until then.
+ */
+#define VIRTQUEUE_BY_RESET   "the guest's driver resets"
+#define VIRTQUEUE_BY_CONNECT "the VMM connects again, with memory that stays"
+#define VIRTQUEUE_BY_ADD     "the vNIC is removed and added again"
 #define VIRTQUEUE_FAULTS(X)                                                                     \
-    X(NONE,            "")                                                                      \
-    X(AVAIL_JUMP,      "the available index jumped by more than the ring holds")                \
-    X(HEAD_RANGE,      "a chain starts beyond the descriptor table")                            \
-    X(NEXT_RANGE,      "a descriptor's next lies beyond its table")                             \
-    X(CHAIN_LONG,      "a chain is longer than the ring, or loops")                             \
-    X(LENGTH_ZERO,     "a descriptor has no length")                                            \
-    X(OUTSIDE_MEMORY,  "a buffer lies outside the guest's memory")                              \
-    X(DIRECTION,       "a buffer is writable where it must be readable, or the reverse")        \
-    X(INDIRECT_NESTED, "an indirect table or flag stands where none may")                       \
-    X(INDIRECT_SIZE,   "an indirect table's length is no multiple of a descriptor, or too long") \
-    X(INDIRECT_ALIGN,  "an indirect table is misaligned")                                       \
-    X(HEADER_MISSING,  "a chain is shorter than the virtio-net header")                         \
-    X(RING_PLACE,      "a ring is misaligned or not wholly inside the guest's memory")          \
-    X(NOTIFY_FD,       "a ring's notification descriptor is not an eventfd")                    \
-    X(NOTIFY_HELD,     "a notification descriptor blocked; remove the vNIC and add it again")   \
-    X(MEMORY_GONE,     "the memory behind the guest was truncated or taken away")
+    X(NONE,            VIRTQUEUE_BY_RESET, "")                                                  \
+    X(AVAIL_JUMP,      VIRTQUEUE_BY_RESET,                                                      \
+      "the available index jumped by more than the ring holds")                                 \
+    X(HEAD_RANGE,      VIRTQUEUE_BY_RESET, "a chain starts beyond the descriptor table")        \
+    X(NEXT_RANGE,      VIRTQUEUE_BY_RESET, "a descriptor's next lies beyond its table")         \
+    X(CHAIN_LONG,      VIRTQUEUE_BY_RESET, "a chain is longer than the ring, or loops")         \
+    X(LENGTH_ZERO,     VIRTQUEUE_BY_RESET, "a descriptor has no length")                        \
+    X(OUTSIDE_MEMORY,  VIRTQUEUE_BY_RESET, "a buffer lies outside the guest's memory")          \
+    X(DIRECTION,       VIRTQUEUE_BY_RESET,                                                      \
+      "a buffer is writable where it must be readable, or the reverse")                         \
+    X(INDIRECT_NESTED, VIRTQUEUE_BY_RESET,                                                      \
+      "an indirect table or flag stands where none may")                                        \
+    X(INDIRECT_SIZE,   VIRTQUEUE_BY_RESET,                                                      \
+      "an indirect table's length is no multiple of a descriptor, or too long")                 \
+    X(INDIRECT_ALIGN,  VIRTQUEUE_BY_RESET, "an indirect table is misaligned")                   \
+    X(HEADER_MISSING,  VIRTQUEUE_BY_RESET, "a chain is shorter than the virtio-net header")     \
+    X(RING_PLACE,      VIRTQUEUE_BY_RESET,                                                      \
+      "a ring is misaligned or not wholly inside the guest's memory")                           \
+    X(NOTIFY_FD,       VIRTQUEUE_BY_RESET,                                                      \
+      "a ring's notification descriptor is not an eventfd")                                     \
+    X(NOTIFY_HELD,     VIRTQUEUE_BY_ADD, "a notification descriptor blocked")                   \
+    X(MEMORY_GONE,     VIRTQUEUE_BY_CONNECT,                                                    \
+      "the memory behind the guest was truncated or taken away")
 
 enum virtqueue_fault {
-#define X(name, text) VIRTQUEUE_##name,
+#define X(name, mend, text) VIRTQUEUE_##name,
     VIRTQUEUE_FAULTS(X)
 #undef X
     VIRTQUEUE_FAULT_COUNT
@@ -50,6 +63,9 @@ enum virtqueue_fault {
 
 /** The operator's text for @p fault, without a full stop; "" for none. */
 const char *virtqueue_fault_text(enum virtqueue_fault fault);
+
+/** What has to happen before the ring is used again, to follow the word "when". */
+const char *virtqueue_fault_mend(enum virtqueue_fault fault);
 
 struct virtqueue {
     /* ---- set when built, then constant ---- */

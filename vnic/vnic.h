@@ -45,8 +45,7 @@ struct vnic {
     uint16_t port;
     bool shared;                   /* several workers may deliver: take the claim */
     /* ---- written by workers, read by control ---- */
-    atomic_uint fault;             /* enum virtqueue_fault of the first broken ring, 0: none */
-    atomic_uint fault_ring;        /* which: virtio's index, receive 2k, transmit 2k + 1 */
+    atomic_uint fault;             /* of the first broken ring: see vnic_fault(); 0: none */
     atomic_bool memory_gone;       /* guest_fault covered its memory; until the frontend leaves */
     atomic_bool held;              /* its frontend has held a worker: it is served no more, ever */
     atomic_flag claim[VNIC_PAIRS_MAX] __attribute__((aligned(64)));
@@ -100,7 +99,15 @@ uint16_t vnic_to_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
                        const struct frame_batch *batch, const uint8_t *index, uint16_t count,
                        uint8_t *verdict);
 
-/** Notes the first fault of a vNIC for control to read; later ones are kept out. */
+/**
+ * Notes the first fault of a vNIC for control to read; later ones are kept out.
+ *
+ * @param ring  virtio's index of it: receive 2k, transmit 2k + 1
+ * Thread: any.
+ */
 void vnic_note_fault(struct vnic *vnic, enum virtqueue_fault fault, uint16_t ring);
+
+/** The fault that was noted, and of which ring; VIRTQUEUE_NONE and 0 without one.  Thread: any. */
+enum virtqueue_fault vnic_fault(const struct vnic *vnic, uint16_t *ring);
 
 #endif
