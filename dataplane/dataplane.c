@@ -86,6 +86,23 @@ static int format_lcores(const struct dataplane_config *config, char *text, size
     return len < size ? 0 : -E2BIG;
 }
 
+/* DPDK says nothing of an address that names no device. */
+static int check_pci(const struct dataplane_config *config, struct error *error)
+{
+    char path[128];
+
+    for (uint16_t i = 0; i < config->pci_count; i++) {
+        (void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%s",
+                       strchr(config->pci[i], ':') == strrchr(config->pci[i], ':') ? "0000:" : "",
+                       config->pci[i]);
+        if (access(path, F_OK) != 0) {
+            return error_set(error, ENODEV, "There is no PCI device %s on this host; "
+                             "`lspci -D` lists those there are.", config->pci[i]);
+        }
+    }
+    return 0;
+}
+
 static int start_eal(const struct dataplane_config *config, bool no_huge, struct error *error)
 {
     static char lcores[LCORES_SIZE];
@@ -102,6 +119,7 @@ static int start_eal(const struct dataplane_config *config, bool no_huge, struct
     argv[argc++] = (char *)"vswitchd";
     argv[argc++] = (char *)"--no-telemetry";
     argv[argc++] = (char *)"--log-level=*:warning";
+    argv[argc++] = (char *)"--log-level=lib.eal:error";      /* it warns of absent 1 GiB pages */
     argv[argc++] = (char *)"--lcores";
     argv[argc++] = lcores;
     argv[argc++] = (char *)"-m";
@@ -220,9 +238,9 @@ struct dataplane *dataplane_start(const struct dataplane_config *config, struct 
         (void)error_set(note, ENOMEM, "There are %u MiB of free 2 MiB hugepages and DPDK was to "
                         "have %u: running on ordinary pages, which costs some speed with a "
                         "physical NIC and none between guests; `sysctl vm.nr_hugepages=%u` "
-                        "before the start gives them.", free_mib, want_mib, want_mib);
+                        "before the start gives them.", free_mib, want_mib, (want_mib + 1) / 2);
     }
-    if (start_eal(config, free_mib < want_mib, error) != 0) {
+    if (check_pci(config, error) != 0 || start_eal(config, free_mib < want_mib, error) != 0) {
         return NULL;
     }
     dataplane = aligned_alloc(64, (sizeof(*dataplane) + 63) / 64 * 64);
