@@ -243,6 +243,7 @@ static void show_vnic(const json_t *result, FILE *out)
     print_field(result, "switch", "switch", "", out);
     print_field(result, "state", "state", "", out);
     print_field_if_set(result, "reason", "broken_reason", "", out);
+    print_field_if_set(result, "refused", "refused_reason", "", out);
     print_field(result, "mac", "mac", "", out);
     print_field(result, "mtu", "mtu", " bytes", out);
     print_field_if_set(result, "MTU note", "mtu_note", "", out);

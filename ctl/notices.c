@@ -28,6 +28,7 @@
 struct told {
     enum vhost_state state;
     uint32_t attaches;
+    uint32_t refusals;
     uint32_t at_s;                 /* when; 0: never */
 };
 
@@ -104,6 +105,12 @@ static void tell(const char *name, const struct vhost_status *status, uint32_t a
     }
 }
 
+/* A VMM that asks for what there is not mostly says little of why it failed; so it is said here. */
+static void tell_refused(const char *name, const struct vhost_status *status)
+{
+    log_warning("vNIC %s: a VMM was refused: %s", name, vhost_refusal_text(status->refusal));
+}
+
 /* Once a second for each vNIC at most; the tick catches up with what was left out. */
 static void tell_state(struct notices *notices, const struct vswitch_vnic *vnic, uint32_t now_s)
 {
@@ -114,11 +121,17 @@ static void tell_state(struct notices *notices, const struct vswitch_vnic *vnic,
         return;
     }
     vhost_control_status(notices->control->resources.endpoint[vnic->port], &status);
-    if (status.state == told->state && status.attaches == told->attaches) {
+    if (status.state == told->state && status.attaches == told->attaches &&
+        status.refusals == told->refusals) {
         return;
     }
-    tell(vnic->name, &status, status.attaches - told->attaches);
-    *told = (struct told){ status.state, status.attaches, now_s };
+    if (status.refusals != told->refusals) {
+        tell_refused(vnic->name, &status);
+    }
+    if (status.state != told->state || status.attaches != told->attaches) {
+        tell(vnic->name, &status, status.attaches - told->attaches);
+    }
+    *told = (struct told){ status.state, status.attaches, status.refusals, now_s };
 }
 
 /*

@@ -226,8 +226,10 @@ static json_t *guest_side(const struct control *control, const struct vswitch_vn
     struct vhost_status status;
 
     vnic_status(control, vnic, &status);
-    return json_pack("{s:o, s:o, s:i, s:i, s:I, s:o, s:I, s:o, s:o}",
+    return json_pack("{s:o, s:o, s:I, s:o, s:i, s:i, s:I, s:o, s:I, s:o, s:o}",
                      "broken_reason", broken_reason(&status),
+                     "refused_reason", text_or_null(vhost_refusal_text(status.refusal)),
+                     "refused", (json_int_t)status.refusals,
                      "features", features(status.features),
                      "queues_enabled", (int)status.pairs_enabled,
                      "ring_size", (int)status.ring_size,

@@ -74,6 +74,17 @@ const char *vhost_feature_name(unsigned bit)
     return bit < 64 ? names[bit] : NULL;
 }
 
+const char *vhost_refusal_text(enum vhost_refusal refusal)
+{
+    static const char *const texts[VHOST_REFUSED_COUNT] = {
+#define X(name, text) [VHOST_REFUSED_##name] = text,
+        VHOST_REFUSALS(X)
+#undef X
+    };
+
+    return (unsigned)refusal < VHOST_REFUSED_COUNT ? texts[refusal] : "unknown";
+}
+
 /* ---- for the library's side ------------------------------------------------------------------ */
 
 void vhost_hooks_wait(void)

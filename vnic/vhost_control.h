@@ -54,6 +54,26 @@ struct vhost_control_config {
 
 enum vhost_state { VHOST_WAITING, VHOST_ATTACHED, VHOST_BROKEN };
 
+/* Why a frontend was told no, or sent away. */
+#define VHOST_REFUSALS(X)                                                                        \
+    X(NOT,       "")                                                                             \
+    X(SECOND,    "another VMM is attached to it")                                                \
+    X(MEMORY,    "its memory cannot be shared; it must be a memfd, or a file of /dev/shm or "    \
+                 "hugetlbfs, and as long as it says")                                            \
+    X(QUEUES,    "it asked for more queues than the vNIC has")                                   \
+    X(RING_SIZE, "it asked for a ring of a size that is not served")                             \
+    X(MESSAGE,   "it sent a message that is not understood here")
+
+enum vhost_refusal {
+#define X(name, text) VHOST_REFUSED_##name,
+    VHOST_REFUSALS(X)
+#undef X
+    VHOST_REFUSED_COUNT
+};
+
+/** The operator's text for @p refusal, without a full stop; "" for none.  Any thread. */
+const char *vhost_refusal_text(enum vhost_refusal refusal);
+
 /* A snapshot for `vnic show`. */
 struct vhost_status {
     enum vhost_state state;
@@ -64,6 +84,8 @@ struct vhost_status {
     uint32_t attaches;             /* since the vNIC was made */
     enum virtqueue_fault fault;
     uint16_t fault_ring;
+    enum vhost_refusal refusal;    /* of the last frontend that was told no */
+    uint32_t refusals;             /* since the vNIC was made */
     uint64_t announce_mac;         /* last VHOST_USER_SEND_RARP since the attach; 0: none */
 };
 

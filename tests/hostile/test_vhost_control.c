@@ -344,15 +344,21 @@ static void test_vhost_control_receiver_changes_under_load(void **state)
 
 static void test_vhost_control_second_frontend_is_sent_away(void **state)
 {
+    struct vhost_status status;
     struct frontend second;
 
     (void)state;
     attach(&a, 0, 1);
     attach(&b, 1, 1);
+    vhost_control_status(lab.vnic[0], &status);
+    assert_int_equal(status.refusals, 0);
 
     assert_int_not_equal(frontend_open(&second, &(struct frontend_config){
                                                     .socket_path = lab.path[0] }), 0);
 
+    vhost_control_status(lab.vnic[0], &status);
+    assert_int_equal(status.refusal, VHOST_REFUSED_SECOND);
+    assert_int_not_equal(status.refusals, 0);
     assert_int_equal(vhost_lab_pass(&a, &b, 10), 10);
     assert_int_equal(frontend_close(&a), 0);
     attach(&second, 0, 1);
