@@ -189,9 +189,17 @@ static void note_message(struct vhost_vnic *device, const struct vhost_message *
         pthread_mutex_unlock(&device->lock);
         vhost_hooks_changed(device);
         break;
-    case MESSAGE_GET_FEATURES: case MESSAGE_SET_OWNER: case MESSAGE_SET_VRING_NUM: case MESSAGE_SET_VRING_ADDR:
-    case MESSAGE_SET_VRING_BASE: case MESSAGE_GET_VRING_BASE: case MESSAGE_SET_VRING_CALL: case MESSAGE_SET_VRING_ERR:
-    case MESSAGE_GET_PROTOCOL_FEATURES: case MESSAGE_SET_PROTOCOL_FEATURES: case MESSAGE_GET_QUEUE_NUM:
+    case MESSAGE_GET_FEATURES:
+    case MESSAGE_SET_OWNER:
+    case MESSAGE_SET_VRING_NUM:
+    case MESSAGE_SET_VRING_ADDR:
+    case MESSAGE_SET_VRING_BASE:
+    case MESSAGE_GET_VRING_BASE:
+    case MESSAGE_SET_VRING_CALL:
+    case MESSAGE_SET_VRING_ERR:
+    case MESSAGE_GET_PROTOCOL_FEATURES:
+    case MESSAGE_SET_PROTOCOL_FEATURES:
+    case MESSAGE_GET_QUEUE_NUM:
     case MESSAGE_COUNT:
         break;
     }
