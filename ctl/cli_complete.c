@@ -110,7 +110,7 @@ static void offer_options(const struct line *line)
     for (size_t i = 0; line->spec != NULL && i < method_key_count(line->spec); i++) {
         const struct method_key *key = &line->spec->keys[i];
 
-        if (!key->positional && key->side != METHOD_SIDE_WIRE) {
+        if (!key->positional) {
             offer(line, "", cli_option(key, typed));
         }
     }

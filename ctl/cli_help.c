@@ -34,11 +34,6 @@ static int key_usage_columns(const struct method_key *key)
     return (int)(1 + name + value + (key->required ? 0 : 2));
 }
 
-static bool key_is_typed(const struct method_key *key)
-{
-    return key->side != METHOD_SIDE_WIRE;
-}
-
 static void print_usage(const struct method_spec *spec, FILE *out)
 {
     int columns = fprintf(out, "Usage: vswitchctl %s %s", spec->noun, spec->verb);
@@ -47,9 +42,6 @@ static void print_usage(const struct method_spec *spec, FILE *out)
     for (size_t i = 0; i < method_key_count(spec); i++) {
         const struct method_key *key = &spec->keys[i];
 
-        if (!key_is_typed(key)) {
-            continue;
-        }
         if (columns + key_usage_columns(key) > LINE_COLUMNS) {
             (void)fprintf(out, "\n%*s", indent, "");
             columns = indent;
@@ -81,19 +73,15 @@ static void print_key(const struct method_key *key, FILE *out)
 
 void cli_help_method(const struct method_spec *spec, FILE *out)
 {
-    bool has_keys = false;
+    const size_t count = method_key_count(spec);
 
     print_usage(spec, out);
-    (void)fprintf(out, "\n%s.\n", spec->help);
-    for (size_t i = 0; i < method_key_count(spec); i++) {
-        if (key_is_typed(&spec->keys[i])) {
-            (void)fprintf(out, "%s", has_keys ? "" : "\n");
-            has_keys = true;
-            print_key(&spec->keys[i], out);
-        }
+    (void)fprintf(out, "\n%s.\n%s", spec->help, count > 0 ? "\n" : "");
+    for (size_t i = 0; i < count; i++) {
+        print_key(&spec->keys[i], out);
     }
     (void)fprintf(out, "\nExample:\n  %s\n", spec->example);
-    if (has_keys) {
+    if (count > 0) {
         (void)fprintf(out, "\nNumbers take k, M, G and T (of 1000; of 1024 where they count "
                       "bytes), times take s, m and h.\n");
     }

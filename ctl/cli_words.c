@@ -66,8 +66,7 @@ const struct method_key *cli_option_find(const struct method_spec *spec, const c
     for (size_t i = 0; i < method_key_count(spec); i++) {
         const struct method_key *key = &spec->keys[i];
 
-        if (!key->positional && key->side != METHOD_SIDE_WIRE &&
-            strcmp(cli_option(key, typed), option) == 0) {
+        if (!key->positional && strcmp(cli_option(key, typed), option) == 0) {
             return key;
         }
     }
@@ -88,7 +87,7 @@ static int unknown_option(const struct cli_words *words, const char *option)
         cli_guess_try(&guess, globals[i].option);
     }
     for (size_t i = 0; spec != NULL && i < method_key_count(spec); i++) {
-        if (!spec->keys[i].positional && spec->keys[i].side != METHOD_SIDE_WIRE) {
+        if (!spec->keys[i].positional) {
             cli_guess_try(&guess, cli_option(&spec->keys[i], typed));
         }
     }
@@ -366,8 +365,7 @@ static int check_complete(const struct cli_words *words)
         const struct method_key *key = &command->spec->keys[i];
         const json_t *values = key->side == METHOD_SIDE_CLIENT ? command->own : command->params;
 
-        if (key->required && key->side != METHOD_SIDE_WIRE &&
-            json_object_get(values, key->name) == NULL) {
+        if (key->required && json_object_get(values, key->name) == NULL) {
             return error_set(words->error, EINVAL, "`%s %s` needs %s%s%s: %s (%s).",
                              command->spec->noun, command->spec->verb,
                              key->positional ? "" : cli_option(key, option),

@@ -113,9 +113,6 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
     case METHOD_KIND_TEXT:
         text_append(text, text_size, &used, "%llu to %llu printable characters", min, max);
         break;
-    case METHOD_KIND_DOCUMENT:
-        text_append(text, text_size, &used, "a text of %llu to %llu characters", min, max);
-        break;
     case METHOD_KIND_UINT:
         text_append(text, text_size, &used,
                     min == max ? "the number %llu" : "a number from %llu to %llu", min, max);
@@ -230,8 +227,6 @@ static bool string_fits(const struct method_key *key, const char *text, size_t l
         return value_is_name(text);
     case METHOD_KIND_TEXT:
         return length >= key->min && length <= key->max && text_is_printable(text);
-    case METHOD_KIND_DOCUMENT:
-        return length >= key->min && length <= key->max;
     case METHOD_KIND_MAC:
         return value_parse_mac(text, mac) == 0;
     case METHOD_KIND_ENUM:
@@ -265,7 +260,6 @@ static bool value_fits(const struct method_key *key, const json_t *value)
         return json_is_boolean(value);
     case METHOD_KIND_NAME:
     case METHOD_KIND_TEXT:
-    case METHOD_KIND_DOCUMENT:
     case METHOD_KIND_MAC:
     case METHOD_KIND_ENUM:
     case METHOD_KIND_TARGET:
@@ -382,7 +376,6 @@ static json_t *text_to_json(const struct method_key *key, const char *text)
         return value_parse_onoff(text, &on) == 0 ? json_boolean(on) : NULL;
     case METHOD_KIND_NAME:
     case METHOD_KIND_TEXT:
-    case METHOD_KIND_DOCUMENT:
     case METHOD_KIND_MAC:
     case METHOD_KIND_ENUM:
     case METHOD_KIND_TARGET:

@@ -61,7 +61,6 @@ enum method_id {
 enum method_kind {
     METHOD_KIND_NAME,      /* string, the NAME rule of value.h                                   */
     METHOD_KIND_TEXT,      /* string of printable characters; min and max are its length          */
-    METHOD_KIND_DOCUMENT,  /* string with newlines; min and max are its length                    */
     METHOD_KIND_UINT,      /* number from min to max                                              */
     METHOD_KIND_BYTES,     /* number from min to max; text takes K, M, G, T (powers of 1024)      */
     METHOD_KIND_SECONDS,   /* number from min to max; text takes s, m, h                          */
@@ -77,7 +76,6 @@ enum method_kind {
 enum method_side {
     METHOD_SIDE_BOTH,      /* a word on the command line, sent to the daemon                      */
     METHOD_SIDE_CLIENT,    /* the client's own business: never sent, and refused by the decoder   */
-    METHOD_SIDE_WIRE,      /* sent by the client on its own account: no word on the command line  */
 };
 
 #define METHOD_WORDS_MAX 6
@@ -141,7 +139,7 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
  * @param params  borrowed; NULL (no params were sent) stands for {}
  * @param out     returned owned: an object with the keys that were given, MAC addresses in lower
  *                case.  A handler may take from it without checking types again: strings for NAME,
- *                TEXT, DOCUMENT, MAC, ENUM and TARGET, integers for UINT, BYTES and SECONDS,
+ *                TEXT, MAC, ENUM and TARGET, integers for UINT, BYTES and SECONDS,
  *                booleans for ONOFF and FLAG.  A key that was not given is not there.
  * @return 0; -EINVAL with a sentence that names the method, the key and what is accepted; -ENOMEM
  * Thread: any.

@@ -26,7 +26,6 @@ const rpc_handler method_handlers[METHOD_COUNT] = {
     [METHOD_CAPTURE_STOP]   = method_capture_stop,
     [METHOD_CAPTURE_RESULT] = method_capture_result,
     [METHOD_CONFIG_SHOW]    = method_config_show,
-    [METHOD_CONFIG_CHECK]   = method_config_check,
     [METHOD_DAEMON_SHOW]    = method_daemon_show,
     [METHOD_DAEMON_STOP]    = method_daemon_stop,
 };

@@ -13,7 +13,7 @@
 #include "ctl/method.h"
 #include "ctl/rpc_server.h"
 
-/* By enum method_id. */
+/* By enum method_id; NULL for config.check, which is all the client's. */
 extern const rpc_handler method_handlers[METHOD_COUNT];
 
 #define METHOD_HANDLER(name) int name(void *context, struct rpc_call *call, struct error *error)
@@ -38,7 +38,6 @@ METHOD_HANDLER(method_capture_list);
 METHOD_HANDLER(method_capture_stop);
 METHOD_HANDLER(method_capture_result);
 METHOD_HANDLER(method_config_show);
-METHOD_HANDLER(method_config_check);
 METHOD_HANDLER(method_daemon_show);
 METHOD_HANDLER(method_daemon_stop);
 

@@ -266,10 +266,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .keys = {
             { .name = "file", .kind = METHOD_KIND_TEXT, .side = METHOD_SIDE_CLIENT,
               .positional = true, .required = true, .min = 1, .max = 4095,
-              .placeholder = "FILE", .help = "the file, of at most 64 KiB" },
-            { .name = "text", .kind = METHOD_KIND_DOCUMENT, .side = METHOD_SIDE_WIRE,
-              .required = true, .min = 0, .max = 65536, .placeholder = "TEXT",
-              .help = "what is in the file" },
+              .placeholder = "FILE", .help = "the file; no daemon need run to have it checked" },
         },
     },
     [METHOD_DAEMON_SHOW] = {

@@ -256,35 +256,57 @@ int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model *
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* Reads a file that is within the limit.  @return owned, or NULL with errno set */
-static char *read_all(int fd, size_t *len_bytes)
+/* Reads what a file has, to the size it had at first.  @return 0 or a negative errno */
+static int read_all(int fd, char **text, size_t *len_bytes)
 {
     struct stat st;
-    char *text;
+    char *bytes;
     size_t used = 0;
 
     if (fstat(fd, &st) != 0) {
-        return NULL;
+        return -errno;
     }
-    if (!S_ISREG(st.st_mode) || st.st_size > (off_t)PERSIST_FILE_MAX_BYTES) {
-        errno = S_ISREG(st.st_mode) ? EFBIG : EINVAL;
-        return NULL;
+    if (!S_ISREG(st.st_mode)) {
+        return -EINVAL;
     }
-    text = malloc((size_t)st.st_size + 1);
-    while (text != NULL && used < (size_t)st.st_size) {
-        const ssize_t n = read(fd, text + used, (size_t)st.st_size - used);
+    if (st.st_size > (off_t)PERSIST_FILE_MAX_BYTES) {
+        return -EFBIG;
+    }
+    bytes = malloc((size_t)st.st_size + 1);
+    if (bytes == NULL) {
+        return -ENOMEM;
+    }
+    while (used < (size_t)st.st_size) {
+        const ssize_t n = read(fd, bytes + used, (size_t)st.st_size - used);
 
         if (n < 0 && errno != EINTR) {
-            free(text);
-            return NULL;
+            const int rc = -errno;
+
+            free(bytes);
+            return rc;
         }
         if (n == 0) {
             break;
         }
         used += n > 0 ? (size_t)n : 0;
     }
+    *text = bytes;
     *len_bytes = used;
-    return text;
+    return 0;
+}
+
+int persist_read(const char *path, char **text, size_t *len_bytes)
+{
+    /* A pipe that nobody writes to must not hold the daemon's start. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int rc;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    rc = read_all(fd, text, len_bytes);
+    (void)close(fd);
+    return rc;
 }
 
 int persist_load(const char *dir, struct vswitch_model **model, struct error *error)
@@ -292,30 +314,25 @@ int persist_load(const char *dir, struct vswitch_model **model, struct error *er
     char path[PATH_MAX];
     struct error inner = { 0 };
     size_t len_bytes = 0;
-    char *text;
-    int fd, rc;
+    char *text = NULL;
+    int rc;
 
     (void)snprintf(path, sizeof(path), "%s/%s", dir, PERSIST_FILE_NAME);
-    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 && errno == ENOENT) {
-        return -ENOENT;
+    rc = persist_read(path, &text, &len_bytes);
+    if (rc == -ENOENT) {
+        return rc;
     }
-    text = fd < 0 ? NULL : read_all(fd, &len_bytes);
-    if (text == NULL) {
-        rc = error_set(error, errno, "The state file %s cannot be read (%s): make it readable, or "
-                       "move it away to start with nothing.", path, strerror(errno));
-    } else {
-        rc = persist_from_text(text, len_bytes, model, &inner);
-        if (rc != 0) {
-            (void)error_set(error, -rc, "The state file %s is refused and left as it is: %s; put "
-                            "it right, or move it away to start with nothing.", path, inner.text);
-        }
+    if (rc != 0) {
+        return error_set(error, -rc, "The state file %s cannot be read (%s): make it readable, or "
+                         "move it away to start with nothing.", path, strerror(-rc));
     }
+    rc = persist_from_text(text, len_bytes, model, &inner);
     free(text);
-    if (fd >= 0) {
-        (void)close(fd);
+    if (rc != 0) {
+        return error_set(error, -rc, "The state file %s is refused and left as it is: %s; put it "
+                         "right, or move it away to start with nothing.", path, inner.text);
     }
-    return rc;
+    return 0;
 }
 
 static int write_all(int fd, const char *text, size_t len_bytes)

@@ -54,6 +54,17 @@ int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model *
                       struct error *error);
 
 /**
+ * Reads a state file, not yet believing any of it.
+ *
+ * @param text       returned owned, for free(); not terminated
+ * @param len_bytes  its length, at most PERSIST_FILE_MAX_BYTES
+ * @return 0; -EFBIG when it is longer; -EINVAL when it is no regular file; or what open() and
+ *         read() said
+ * Thread: any.
+ */
+int persist_read(const char *path, char **text, size_t *len_bytes);
+
+/**
  * Reads PERSIST_FILE_NAME of @p dir.
  *
  * @param model  returned owned

@@ -3,60 +3,24 @@
  * vswitchctl: the one tool an operator uses.
  *
  * It holds no state and decides nothing: words go to the daemon as a JSON-RPC request, and the
- * result comes back as a table or as JSON.  It links the client half of ctl/ only, so it runs where
- * DPDK is not.
+ * result comes back as a table or as JSON.  It links only what needs no DPDK, so it runs where
+ * DPDK is not.  The one command that asks no daemon is `config check`.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ctl/cli_capture.h"
+#include "ctl/cli_check.h"
 #include "ctl/cli_complete.h"
 #include "ctl/cli_help.h"
 #include "ctl/cli_show.h"
 #include "ctl/cli_watch.h"
 #include "ctl/cli_words.h"
 #include "ctl/client.h"
-#include "ctl/rpc.h"
 
 #define STOP_PAUSE_MS 20
-
-/* Puts the text of the file to be checked into the params. */
-static enum cli_status read_file(const struct cli_command *command, struct error *error)
-{
-    const char *path = json_string_value(json_object_get(command->own, "file"));
-    char *text = malloc(RPC_REQUEST_MAX_BYTES + 1);
-    FILE *file = text != NULL ? fopen(path, "re") : NULL;
-    enum cli_status status = CLI_REFUSED;
-    size_t len_bytes;
-    json_t *value;
-
-    if (file == NULL) {
-        (void)error_set(error, errno, "%s cannot be read: %s.", path, strerror(errno));
-        free(text);
-        return status;
-    }
-    len_bytes = fread(text, 1, RPC_REQUEST_MAX_BYTES + 1, file);
-    value = json_stringn(text, len_bytes);
-    if (ferror(file) != 0) {
-        (void)error_set(error, EIO, "%s cannot be read to its end.", path);
-    } else if (len_bytes > RPC_REQUEST_MAX_BYTES) {
-        (void)error_set(error, EFBIG, "%s is longer than %u bytes, which is more than can be "
-                        "checked through the daemon.", path, RPC_REQUEST_MAX_BYTES);
-    } else if (value == NULL || memchr(text, '\0', len_bytes) != NULL) {
-        (void)error_set(error, EINVAL, "%s is no text in UTF-8, so it is no state file.", path);
-    } else if (json_object_set(command->params, "text", value) == 0) {
-        status = CLI_DONE;
-    }
-    json_decref(value);
-    (void)fclose(file);
-    free(text);
-    return status;
-}
 
 /* `daemon stop` is done when the daemon is gone: what comes next may be its restart. */
 static enum cli_status await_end(const struct cli_command *command, struct error *error)
@@ -102,9 +66,6 @@ static enum cli_status call(const struct cli_command *command, struct error *err
     enum cli_status status = CLI_REFUSED;
     int rc;
 
-    if (command->spec->id == METHOD_CONFIG_CHECK && read_file(command, error) != CLI_DONE) {
-        return CLI_REFUSED;
-    }
     rc = client_connect(command->run_dir, command->timeout_ms, &client, error);
     if (rc != 0) {
         return rc == -ENOTCONN ? CLI_NO_DAEMON : CLI_REFUSED;
@@ -120,6 +81,18 @@ static enum cli_status call(const struct cli_command *command, struct error *err
         status = command->spec->id == METHOD_DAEMON_STOP ? await_end(command, error) : CLI_DONE;
     }
     if (status == CLI_DONE) {
+        status = print_result(command, result, error);
+    }
+    json_decref(result);
+    return status;
+}
+
+static enum cli_status check(const struct cli_command *command, struct error *error)
+{
+    json_t *result = NULL;
+    enum cli_status status = CLI_REFUSED;
+
+    if (cli_check(json_string_value(json_object_get(command->own, "file")), &result, error) == 0) {
         status = print_result(command, result, error);
     }
     json_decref(result);
@@ -153,8 +126,14 @@ static enum cli_status run(const struct cli_command *command, int argc, char **a
     case CLI_CALL:
         break;
     }
-    return command->spec->id == METHOD_CAPTURE_START ? cli_capture(command, error)
-                                                     : call(command, error);
+    switch (command->spec->id) {
+    case METHOD_CAPTURE_START:
+        return cli_capture(command, error);
+    case METHOD_CONFIG_CHECK:
+        return check(command, error);
+    default:
+        return call(command, error);
+    }
 }
 
 int main(int argc, char **argv)

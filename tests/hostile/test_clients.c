@@ -187,7 +187,6 @@ static void test_clients_wrong_values_change_nothing(void **state)
         "capture.start\",\"params\":{\"on\":\"uplink:eth0\"}}",
         "capture.start\",\"params\":{\"on\":\"vnic:\"}}",
         "capture.start\",\"params\":{\"on\":\"vnic:b\",\"filter\":\"((((\"}}",
-        "config.check\",\"params\":{\"text\":\"{\"}}",
     };
     struct fixture *f = *state;
     char line[512];
@@ -197,6 +196,21 @@ static void test_clients_wrong_values_change_nothing(void **state)
                        params[i]);
         assert_error_or_closed(&f->lab, line, strlen(line));
     }
+}
+
+/* A file is checked by the client, with the client's rights: the daemon reads none for it. */
+static void test_clients_daemon_checks_no_file(void **state)
+{
+    static const char line[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"config.check\","
+                               "\"params\":{\"file\":\"/etc/shadow\"}}\n";
+    static char reply[REPLY_SIZE];
+    struct fixture *f = *state;
+    const int fd = connect_to(&f->lab);
+
+    assert_int_equal(send_some(fd, line, sizeof(line) - 1), sizeof(line) - 1);
+    assert_true(read_reply(fd, reply) > 0);
+    assert_non_null(strstr(reply, "-32601"));
+    (void)close(fd);
 }
 
 static void test_clients_text_of_100000_characters_is_refused(void **state)
@@ -323,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FIXTURE(test_clients_broken_requests_get_an_error),
         FIXTURE(test_clients_wrong_values_change_nothing),
+        FIXTURE(test_clients_daemon_checks_no_file),
         FIXTURE(test_clients_text_of_100000_characters_is_refused),
         FIXTURE(test_clients_noise_is_survived),
         FIXTURE(test_clients_half_a_request_holds_nobody_up),

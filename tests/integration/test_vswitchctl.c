@@ -229,17 +229,38 @@ static void test_daemon_show_lists_workers(void **state)
     assert_has(f->out, "   1    12.5         210.0       4");
 }
 
-static void test_config_check_sends_the_file(void **state)
+static void test_config_check_reads_the_file_itself_and_asks_no_daemon(void **state)
 {
     struct fixture *f = *state;
 
     assert_int_equal(run(f, "config check /nonexistent"), 1);
     assert_has(f->err, "/nonexistent cannot be read");
-    assert_int_equal(run(f, "--version >conf && \"$ctl\" config check conf --json"), 0);
-    assert_has(f->out, "\"length\": ");
-    assert_int_equal(run(f, "--version; head -c 70000 /dev/zero | tr '\\0' x >conf; "
-                            "\"$ctl\" config check conf"), 1);
-    assert_has(f->err, "longer than 65536 bytes");
+    assert_int_equal(run(f, "config check ."), 1);
+    assert_has(f->err, "it is a directory");
+    assert_int_equal(run(f, "--version >conf && \"$ctl\" config check conf"), 1);
+    assert_has(f->err, "The file would be refused: line 1, column 1");
+    assert_int_equal(run(f, "--version; truncate -s 65M conf; \"$ctl\" config check conf"), 1);
+    assert_has(f->err, "longer than 64 MiB");
+    assert_int_equal(fake_daemon_calls(f->fake), 0);
+}
+
+/* What one request to the daemon holds is no limit of a state file. */
+static void test_config_check_takes_files_longer_than_a_request(void **state)
+{
+    struct fixture *f = *state;
+    json_t *value;
+
+    assert_int_equal(run(f, "--version; { head -c 100000 /dev/zero | tr '\\0' ' '; printf '%%s' "
+                            "'{\"version\": 1, \"mac_pool\": {\"next\": \"00:15:5d:01:02:03\"}, "
+                            "\"switches\": [], \"vnics\": [], \"macs\": []}'; } >conf; "
+                            "\"$ctl\" --run-dir /nonexistent config check conf --json >json"), 0);
+    assert_string_equal(f->err, "");
+    free(f->out);
+    f->out = read_file(f, "json");
+    value = parse_json(f->out);
+    assert_true(json_is_true(json_object_get(value, "valid")));
+    assert_int_equal(json_integer_value(json_object_get(value, "vnics")), 0);
+    json_decref(value);
 }
 
 static void test_watch_prints_a_value_a_line_until_interrupted(void **state)
@@ -378,7 +399,8 @@ int main(void)
         TEST(test_switch_show_has_ports_and_reasons_that_are_not_zero),
         TEST(test_vnic_show_says_why_it_is_broken),
         TEST(test_daemon_show_lists_workers),
-        TEST(test_config_check_sends_the_file),
+        TEST(test_config_check_reads_the_file_itself_and_asks_no_daemon),
+        TEST(test_config_check_takes_files_longer_than_a_request),
         TEST(test_watch_prints_a_value_a_line_until_interrupted),
         TEST(test_watch_shows_rates),
         TEST(test_daemon_stop_returns_when_it_is_gone),

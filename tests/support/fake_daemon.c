@@ -193,17 +193,6 @@ static int capture_result(void *context, struct rpc_call *call, struct error *er
     return 0;
 }
 
-static int config_check(void *context, struct rpc_call *call, struct error *error)
-{
-    struct fake_daemon *fake = context;
-    const json_t *text = json_object_get(call->params, "text");
-
-    (void)error;
-    fake->calls++;
-    call->result = json_pack("{s:I}", "length", (json_int_t)json_string_length(text));
-    return 0;
-}
-
 static int daemon_show(void *context, struct rpc_call *call, struct error *error)
 {
     struct fake_daemon *fake = context;
@@ -243,7 +232,6 @@ static const rpc_handler handlers[METHOD_COUNT] = {
     [METHOD_CAPTURE_START] = capture_start,
     [METHOD_CAPTURE_STOP] = capture_stop,
     [METHOD_CAPTURE_RESULT] = capture_result,
-    [METHOD_CONFIG_CHECK] = config_check,
     [METHOD_DAEMON_SHOW] = daemon_show,
     [METHOD_DAEMON_STOP] = daemon_stop,
 };

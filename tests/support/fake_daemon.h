@@ -14,7 +14,6 @@
  *   capture.start         a stream of FAKE_HEAD; with "frames" it ends there; else capture.stop
  *                         ends it with FAKE_TAIL
  *   capture.result        says it still runs once, then tells its numbers
- *   config.check          answers the length of the text
  *   daemon.show           one worker
  *   daemon.stop           ends the thread after its reply
  */
