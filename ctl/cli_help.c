@@ -83,7 +83,7 @@ void cli_help_method(const struct method_spec *spec, FILE *out)
     (void)fprintf(out, "\nExample:\n  %s\n", spec->example);
     if (count > 0) {
         (void)fprintf(out, "\nNumbers take k, M, G and T (of 1000; of 1024 where they count "
-                      "bytes), times take s, m and h.\n");
+                      "bytes), times take ms, s, m and h.\n");
     }
 }
 

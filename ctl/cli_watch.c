@@ -88,8 +88,9 @@ void cli_watch_print(const json_t *before, const json_t *now, double seconds, FI
 int cli_watch(struct client *client, const struct cli_command *command, FILE *out,
               struct error *error)
 {
+    const json_int_t pause_ms = json_integer_value(json_object_get(command->own, "watch"));
     const struct timespec pause = {
-        .tv_sec = json_integer_value(json_object_get(command->own, "watch")),
+        .tv_sec = pause_ms / 1000, .tv_nsec = pause_ms % 1000 * 1000000,
     };
     json_t *before = NULL;
     double before_s = 0;

@@ -123,6 +123,9 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
     case METHOD_KIND_SECONDS:
         text_append(text, text_size, &used, "a time from %llu to %llu whole seconds", min, max);
         break;
+    case METHOD_KIND_MS:
+        text_append(text, text_size, &used, "a time from %llums to %llus", min, max / 1000);
+        break;
     case METHOD_KIND_ONOFF:
         text_append(text, text_size, &used, "on (true) or off (false)");
         break;
@@ -238,6 +241,7 @@ static bool string_fits(const struct method_key *key, const char *text, size_t l
     case METHOD_KIND_UINT:
     case METHOD_KIND_BYTES:
     case METHOD_KIND_SECONDS:
+    case METHOD_KIND_MS:
     case METHOD_KIND_ONOFF:
     case METHOD_KIND_FLAG:
     case METHOD_KIND_COUNT:
@@ -252,6 +256,7 @@ static bool value_fits(const struct method_key *key, const json_t *value)
     case METHOD_KIND_UINT:
     case METHOD_KIND_BYTES:
     case METHOD_KIND_SECONDS:
+    case METHOD_KIND_MS:
         return json_is_integer(value) && json_integer_value(value) >= 0 &&
                (uint64_t)json_integer_value(value) >= key->min &&
                (uint64_t)json_integer_value(value) <= key->max;
@@ -371,6 +376,9 @@ static json_t *text_to_json(const struct method_key *key, const char *text)
         rc = value_parse_time(text, &number);
         rc = rc == 0 && number % 1000 != 0 ? -EINVAL : rc;
         number /= 1000;
+        break;
+    case METHOD_KIND_MS:
+        rc = value_parse_time(text, &number);
         break;
     case METHOD_KIND_ONOFF:
         return value_parse_onoff(text, &on) == 0 ? json_boolean(on) : NULL;

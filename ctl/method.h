@@ -63,7 +63,8 @@ enum method_kind {
     METHOD_KIND_TEXT,      /* string of printable characters; min and max are its length          */
     METHOD_KIND_UINT,      /* number from min to max                                              */
     METHOD_KIND_BYTES,     /* number from min to max; text takes K, M, G, T (powers of 1024)      */
-    METHOD_KIND_SECONDS,   /* number from min to max; text takes s, m, h                          */
+    METHOD_KIND_SECONDS,   /* number from min to max; text takes ms, s, m, h, if whole seconds    */
+    METHOD_KIND_MS,        /* number of ms from min to max; text takes ms, s, m, h                */
     METHOD_KIND_ONOFF,     /* boolean; text is on or off                                          */
     METHOD_KIND_FLAG,      /* boolean; on the command line the key alone means true               */
     METHOD_KIND_MAC,       /* string aa:bb:cc:dd:ee:ff; decoded to lower case                     */
@@ -139,7 +140,7 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
  * @param params  borrowed; NULL (no params were sent) stands for {}
  * @param out     returned owned: an object with the keys that were given, MAC addresses in lower
  *                case.  A handler may take from it without checking types again: strings for NAME,
- *                TEXT, MAC, ENUM and TARGET, integers for UINT, BYTES and SECONDS,
+ *                TEXT, MAC, ENUM and TARGET, integers for UINT, BYTES, SECONDS and MS,
  *                booleans for ONOFF and FLAG.  A key that was not given is not there.
  * @return 0; -EINVAL with a sentence that names the method, the key and what is accepted; -ENOMEM
  * Thread: any.

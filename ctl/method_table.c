@@ -202,9 +202,9 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .keys = {
             { .name = "name", .kind = METHOD_KIND_NAME, .positional = true,
               .placeholder = "NAME", .preset = "all", .help = "a switch or a vNIC" },
-            { .name = "watch", .kind = METHOD_KIND_SECONDS, .side = METHOD_SIDE_CLIENT,
-              .min = 1, .max = 86400, .placeholder = "S",
-              .help = "show rates, again every so many seconds, until Ctrl-C" },
+            { .name = "watch", .kind = METHOD_KIND_MS, .side = METHOD_SIDE_CLIENT,
+              .min = 100, .max = 86400000, .placeholder = "S",
+              .help = "show rates, again after so long, until Ctrl-C" },
         },
     },
     [METHOD_CAPTURE_START] = {

@@ -277,6 +277,14 @@ static void test_watch_prints_a_value_a_line_until_interrupted(void **state)
     assert_int_equal(fake_daemon_calls(f->fake), 2);
 }
 
+static void test_watch_takes_parts_of_a_second(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(run(f, "stats show --watch 300ms & sleep 0.9; kill -INT $!; wait $!"), 0);
+    assert_true(fake_daemon_calls(f->fake) >= 2);
+}
+
 static void test_watch_shows_rates(void **state)
 {
     struct fixture *f = *state;
@@ -402,6 +410,7 @@ int main(void)
         TEST(test_config_check_reads_the_file_itself_and_asks_no_daemon),
         TEST(test_config_check_takes_files_longer_than_a_request),
         TEST(test_watch_prints_a_value_a_line_until_interrupted),
+        TEST(test_watch_takes_parts_of_a_second),
         TEST(test_watch_shows_rates),
         TEST(test_daemon_stop_returns_when_it_is_gone),
         TEST(test_output_that_cannot_be_written_is_1),

@@ -45,6 +45,16 @@ static void test_rates_are_differences_by_time(void **state)
     free(text);
 }
 
+static void test_rates_are_right_for_parts_of_a_second(void **state)
+{
+    char *text = printed(reading("web0", 1000, 5), reading("web0", 4000, 8), 0.3);
+
+    (void)state;
+    assert_non_null(strstr(text, "attached         10.0 k       120 M       5.00 k    60.0 M"
+                                 "       10\n"));
+    free(text);
+}
+
 static void test_first_reading_has_no_rates(void **state)
 {
     char *text = printed(NULL, reading("web0", 1000, 5), 0);
@@ -79,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rates_are_differences_by_time),
+        cmocka_unit_test(test_rates_are_right_for_parts_of_a_second),
         cmocka_unit_test(test_first_reading_has_no_rates),
         cmocka_unit_test(test_port_that_is_new_or_made_anew_has_no_rates),
         cmocka_unit_test(test_reading_that_is_no_reading_shows_no_ports),

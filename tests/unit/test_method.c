@@ -272,6 +272,9 @@ static void test_encode_makes_the_value_of_its_kind(void **state)
     assert_encoded(METHOD_SWITCH_ADD, "mtu", "2K", "2048");
     assert_encoded(METHOD_SWITCH_ADD, "mac_capacity", "100k", "100000");
     assert_encoded(METHOD_SWITCH_ADD, "mac_ageing", "5m", "300");
+    assert_encoded(METHOD_STATS_SHOW, "watch", "300ms", "300");
+    assert_encoded(METHOD_STATS_SHOW, "watch", "2", "2000");
+    assert_encoded(METHOD_CAPTURE_START, "seconds", "2000ms", "2");
     assert_encoded(METHOD_SWITCH_REMOVE, "force", NULL, "true");
     assert_encoded(METHOD_VNIC_ADD, "mac", "00-15-5D-00-00-01", "\"00:15:5d:00:00:01\"");
     assert_encoded(METHOD_CAPTURE_START, "on", "switch:lan", "\"switch:lan\"");
@@ -282,6 +285,10 @@ static void test_encode_refuses_in_the_words_that_were_typed(void **state)
     (void)state;
     assert_encoded(METHOD_SWITCH_ADD, "mac_ageing", "300ms",
                    "--mac-ageing must be a time from 0 to 1000000 whole seconds, not \"300ms\".");
+    assert_encoded(METHOD_CAPTURE_START, "seconds", "1500ms",
+                   "--seconds must be a time from 1 to 31536000 whole seconds, not \"1500ms\".");
+    assert_encoded(METHOD_STATS_SHOW, "watch", "50ms",
+                   "--watch must be a time from 100ms to 86400s, not \"50ms\".");
     assert_encoded(METHOD_SWITCH_ADD, "mtu", "99999",
                    "--mtu must be a number of bytes from 576 to 9600, not \"99999\".");
     assert_encoded(METHOD_SWITCH_ADD, "name", "a/b", "NAME must be 1 to 63 of A-Z a-z 0-9 . _ -, "
