@@ -160,6 +160,28 @@ static int unknown_verb(const struct cli_words *words, const char *word)
                      value_quote(word, quoted), cli_guess_text(&guess), verbs);
 }
 
+/* Names the options of a command that needs one of them. */
+static int missing_key(const struct cli_words *words)
+{
+    const struct method_spec *spec = words->command->spec;
+    const size_t count = method_key_count(spec);
+    char option[CLI_OPTION_SIZE];
+    char options[METHOD_KEYS_MAX * (CLI_OPTION_SIZE + 4)] = "";
+    size_t used = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *joint = used == 0 ? "" : i + 1 == count ? " or " : ", ";
+
+        if (!spec->keys[i].positional) {
+            used += (size_t)snprintf(options + used, sizeof(options) - used, "%s%s", joint,
+                                     cli_option(&spec->keys[i], option));
+        }
+    }
+    return error_set(words->error, EINVAL, "What is to be changed? `%s %s` needs %s; `vswitchctl "
+                     "%s %s --help` explains them.", spec->noun, spec->verb, options, spec->noun,
+                     spec->verb);
+}
+
 /* ---- options --------------------------------------------------------------------------------- */
 
 /* Sets *value to what stands behind `=`, or to the next word; NULL where neither does. */
@@ -346,7 +368,7 @@ static int read_word(struct cli_words *words)
     return read_positional(words, word);
 }
 
-/* A command that is to be run needs its noun, its verb and its required keys. */
+/* A command that is to be run needs its noun, its verb and the keys it cannot do without. */
 static int check_complete(const struct cli_words *words)
 {
     const struct cli_command *command = words->command;
@@ -373,7 +395,7 @@ static int check_complete(const struct cli_words *words)
                              method_key_expects(key, expects, sizeof(expects)));
         }
     }
-    return 0;
+    return method_has_needed_key(command->spec, command->params) ? 0 : missing_key(words);
 }
 
 int cli_words_parse(int argc, char *const *argv, struct cli_command *command, struct error *error)

@@ -11,6 +11,7 @@
 #include "ctl/value.h"
 
 #define EXPECTS_SIZE 160u
+#define LIST_SIZE    (ERROR_TEXT_SIZE / 2)
 #define SHOWN_SIZE   VALUE_QUOTE_SIZE
 
 const char *method_noun_help(const char *noun)
@@ -62,6 +63,16 @@ const struct method_key *method_key_find(const struct method_spec *spec, const c
 const struct method_key *method_positional(const struct method_spec *spec)
 {
     return method_key_count(spec) > 0 && spec->keys[0].positional ? &spec->keys[0] : NULL;
+}
+
+bool method_has_needed_key(const struct method_spec *spec, const json_t *given)
+{
+    for (size_t i = 0; i < method_key_count(spec); i++) {
+        if (!spec->keys[i].positional && json_object_get(given, spec->keys[i].name) != NULL) {
+            return true;
+        }
+    }
+    return !spec->needs_key;
 }
 
 /* ---- sentences ------------------------------------------------------------------------------- */
@@ -173,24 +184,33 @@ static const char *value_show(const json_t *value, char shown[SHOWN_SIZE])
     return "that";
 }
 
-static int refuse_unknown_key(const struct method_spec *spec, const char *name,
-                              struct error *error)
+/* Writes `"mtu", "mac_capacity" and "mac_ageing"`, the keys that are sent; nothing for none. */
+static void list_keys(const struct method_spec *spec, bool with_positional, char *text,
+                      size_t text_size)
 {
-    char accepted[ERROR_TEXT_SIZE / 2] = "no key at all";
-    char quoted[VALUE_QUOTE_SIZE];
     const char *names[METHOD_KEYS_MAX];
     size_t count = 0;
     size_t used = 0;
 
     for (size_t i = 0; i < method_key_count(spec); i++) {
-        if (spec->keys[i].side != METHOD_SIDE_CLIENT) {
-            names[count++] = spec->keys[i].name;
+        const struct method_key *key = &spec->keys[i];
+
+        if (key->side != METHOD_SIDE_CLIENT && (with_positional || !key->positional)) {
+            names[count++] = key->name;
         }
     }
     for (size_t i = 0; i < count; i++) {
-        text_append(accepted, sizeof(accepted), &used, "%s\"%s\"",
-                    list_joint(i, count, " and "), names[i]);
+        text_append(text, text_size, &used, "%s\"%s\"", list_joint(i, count, " and "), names[i]);
     }
+}
+
+static int refuse_unknown_key(const struct method_spec *spec, const char *name,
+                              struct error *error)
+{
+    char accepted[LIST_SIZE] = "no key at all";
+    char quoted[VALUE_QUOTE_SIZE];
+
+    list_keys(spec, true, accepted, sizeof(accepted));
     return error_set(error, EINVAL, "%s has no key %s; it takes %s.", spec->name,
                      value_quote(name, quoted), accepted);
 }
@@ -311,6 +331,7 @@ static int decode_key(const struct method_spec *spec, const char *name, const js
 static int check_required(const struct method_spec *spec, const json_t *given, struct error *error)
 {
     char expects[EXPECTS_SIZE];
+    char keys[LIST_SIZE] = "";
 
     for (size_t i = 0; i < method_key_count(spec); i++) {
         const struct method_key *key = &spec->keys[i];
@@ -320,6 +341,11 @@ static int check_required(const struct method_spec *spec, const json_t *given, s
             return error_set(error, EINVAL, "%s needs \"%s\": %s.", spec->name, key->name,
                              method_key_expects(key, expects, sizeof(expects)));
         }
+    }
+    if (!method_has_needed_key(spec, given)) {
+        list_keys(spec, false, keys, sizeof(keys));
+        return error_set(error, EINVAL, "%s needs at least one of %s; without, nothing would be "
+                         "changed.", spec->name, keys);
     }
     return 0;
 }

@@ -104,6 +104,8 @@ struct method_spec {
     const char *help;                              /* one line, no full stop                      */
     const char *example;                           /* a whole command line                        */
     bool hidden;                                   /* spoken by the client, not by people         */
+    bool needs_key;                                /* says nothing without one, any of them; the
+                                                      positional is not enough                    */
     struct method_key keys[METHOD_KEYS_MAX];       /* ends at the first without a name            */
 };
 
@@ -124,6 +126,9 @@ const struct method_key *method_key_find(const struct method_spec *spec, const c
 
 /** The positional key, or NULL.  Thread: any. */
 const struct method_key *method_positional(const struct method_spec *spec);
+
+/** Whether @p given, an object, has the key that a method which needs one needs.  Thread: any. */
+bool method_has_needed_key(const struct method_spec *spec, const json_t *given);
 
 /**
  * Says what @p key accepts: "a number from 576 to 9600", "private, internal or external".

@@ -83,6 +83,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         ROW(SWITCH_SET, "switch", "set"),
         .help = "Change a switch while it runs",
         .example = "vswitchctl switch set lan --mac-ageing 2m",
+        .needs_key = true,
         .keys = {
             POSITIONAL_NAME("NAME", "name of the switch"),
             KEY_MTU("as it is"), KEY_MAC_CAPACITY("as it is"), KEY_MAC_AGEING("as it is"),
@@ -129,6 +130,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         ROW(VNIC_SET, "vnic", "set"),
         .help = "Change a vNIC; a guest that is attached sees it when it attaches anew",
         .example = "vswitchctl vnic set web0 --mtu 9000",
+        .needs_key = true,
         .keys = {
             POSITIONAL_NAME("NAME", "name of the vNIC"),
             KEY_MAC(false, "as it is",

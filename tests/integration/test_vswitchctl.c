@@ -149,7 +149,8 @@ static void test_wrong_usage_is_2_and_asks_no_daemon(void **state)
 {
     struct fixture *f = *state;
     static const char *const wrong[] = { "", "swich list", "switch", "switch show a/b",
-                                         "switch list --frobnicate", "vnic add x" };
+                                         "switch list --frobnicate", "vnic add x",
+                                         "switch set lan", "vnic set web0" };
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         assert_int_equal(run(f, "%s", wrong[i]), 2);

@@ -219,6 +219,10 @@ static void test_word_that_is_missing_is_asked_for(void **state)
     assert_usage("vswitchctl switch add lan --type", "--type needs a value");
     assert_usage("vswitchctl switch add lan --type --mtu 1500", "--type needs a value");
     assert_usage("vswitchctl switch list --run-dir", "--run-dir needs a value");
+    assert_usage("vswitchctl switch set lan",
+                 "`switch set` needs --mtu, --mac-capacity or --mac-ageing;");
+    assert_usage("vswitchctl vnic set web0",
+                 "`vnic set` needs --mac, --mtu, --socket-owner or --socket-group;");
 }
 
 static void test_word_that_is_mistyped_is_guessed(void **state)

@@ -173,6 +173,14 @@ static void test_decode_refuses_missing_key(void **state)
     assert_refused(METHOD_SWITCH_SHOW, "{}", "needs \"name\"");
 }
 
+static void test_decode_refuses_change_without_a_key(void **state)
+{
+    (void)state;
+    assert_refused(METHOD_SWITCH_SET, "{\"name\": \"lan\"}",
+                   "at least one of \"mtu\", \"mac_capacity\" and \"mac_ageing\";");
+    assert_refused(METHOD_VNIC_SET, "{\"name\": \"web0\"}", "\"socket_group\"");
+}
+
 static void test_decode_refuses_wrong_types(void **state)
 {
     static const char *const wrong[] = { "1.5", "\"1500\"", "true", "null", "[1500]", "{}", "-1",
@@ -320,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_decode_refuses_unknown_key_and_lists_the_known),
         cmocka_unit_test(test_decode_refuses_the_clients_own_keys),
         cmocka_unit_test(test_decode_refuses_missing_key),
+        cmocka_unit_test(test_decode_refuses_change_without_a_key),
         cmocka_unit_test(test_decode_refuses_wrong_types),
         cmocka_unit_test(test_decode_refuses_params_that_are_no_object),
         cmocka_unit_test(test_decode_refuses_names_with_slashes),
