@@ -120,36 +120,118 @@ static void print_reasons(const json_t *port, bool with_name, FILE *out)
     free(name);
 }
 
-static void print_ports(const json_t *ports, bool with_switch, FILE *out)
+/* Prints "    12  receiver had no free buffers (web0 7, web1 4, removed ports 1)". */
+static void print_total_reason(const json_t *ports, const char *reason, json_int_t total, FILE *out)
 {
-    static const char *const heads[] = { "SWITCH", "PORT", "KIND", "STATE", "VLAN", ">FROM FRAMES",
-                                         ">FROM BYTES", ">TO FRAMES", ">TO BYTES", ">DROPS", NULL };
-    static const char *const keys[] = { "switch", "name", "kind", "state", "vlan", "from_frames",
-                                        "from_bytes", "to_frames", "to_bytes" };
-    const size_t first = with_switch ? 0 : 1;
-    struct cli_table *table = cli_table_create(heads + first);
-    json_int_t all_drops = 0;
+    const char *joint = " (";
+    json_int_t removed = total;
 
+    (void)fprintf(out, "  %12" JSON_INTEGER_FORMAT "  %s", total, reason);
     for (size_t i = 0; i < json_array_size(ports); i++) {
         const json_t *port = json_array_get(ports, i);
-        const json_int_t drops = cli_show_drops(port);
-        json_t *cell = json_integer(drops);
+        const json_int_t own = number_of(json_object_get(port, "drops"), reason);
+        char *name = own == 0 ? NULL : cli_text_of(json_object_get(port, "name"));
 
-        all_drops += drops;
-        for (size_t k = first; k < sizeof(keys) / sizeof(keys[0]); k++) {
-            cli_table_json(table, json_object_get(port, keys[k]));
+        if (own != 0) {
+            (void)fprintf(out, "%s%s %" JSON_INTEGER_FORMAT, joint, name != NULL ? name : "?", own);
+            joint = ", ";
+            removed -= own;
         }
-        cli_table_json(table, cell);
-        json_decref(cell);
+        free(name);
+    }
+    if (removed > 0) {
+        (void)fprintf(out, "%sremoved ports %" JSON_INTEGER_FORMAT, joint, removed);
+    }
+    (void)fprintf(out, ")\n");
+}
+
+/* What a switch lost, by reason, and which of its ports own how much of it. */
+static void print_total_reasons(const json_t *result, FILE *out)
+{
+    const char *reason;
+    json_t *count;
+
+    if (cli_show_drops(result) > 0) {
+        (void)fprintf(out, "\ndropped:\n");
+    }
+    json_object_foreach(json_object_get(result, "drops"), reason, count) {
+        if (json_integer_value(count) > 0) {
+            print_total_reason(cli_show_ports(result), reason, json_integer_value(count), out);
+        }
+    }
+}
+
+/* The columns of a port: what it is, then what it counted, then its drops. */
+static const char *const port_heads[] = { "SWITCH", "PORT", "KIND", "STATE", "VLAN",
+                                          ">FROM FRAMES", ">FROM BYTES", ">TO FRAMES", ">TO BYTES",
+                                          ">DROPS", NULL };
+static const char *const port_keys[] = { "switch", "name", "kind", "state", "vlan" };
+static const char *const port_counts[] = { "from_frames", "from_bytes", "to_frames", "to_bytes" };
+
+/* Appends the cells of what @p counters and the drops of @p owner say. */
+static void count_cells(struct cli_table *table, const json_t *counters, const json_t *owner)
+{
+    json_t *drops = json_integer(cli_show_drops(owner));
+
+    for (size_t i = 0; i < sizeof(port_counts) / sizeof(port_counts[0]); i++) {
+        cli_table_json(table, json_object_get(counters, port_counts[i]));
+    }
+    cli_table_json(table, drops);
+    json_decref(drops);
+}
+
+static void port_row(struct cli_table *table, const json_t *port, bool with_switch)
+{
+    for (size_t i = with_switch ? 0 : 1; i < sizeof(port_keys) / sizeof(port_keys[0]); i++) {
+        cli_table_json(table, json_object_get(port, port_keys[i]));
+    }
+    count_cells(table, port, port);
+}
+
+/* Prints the ports of many switches, and below what each dropped. */
+static void print_ports(const json_t *ports, FILE *out)
+{
+    struct cli_table *table = cli_table_create(port_heads);
+    json_int_t drops = 0;
+
+    for (size_t i = 0; i < json_array_size(ports); i++) {
+        port_row(table, json_array_get(ports, i), true);
+        drops += cli_show_drops(json_array_get(ports, i));
     }
     cli_table_print(table, "no ports", out);
     cli_table_destroy(table);
-    if (all_drops > 0) {
+    if (drops > 0) {
         (void)fprintf(out, "\ndropped:\n");
     }
     for (size_t i = 0; i < json_array_size(ports); i++) {
         print_reasons(json_array_get(ports, i), true, out);
     }
+}
+
+/*
+ * Prints the ports of one switch and its totals, which have in them what ports counted that are
+ * gone.  No port can be called "(all)".
+ */
+static void print_switch_ports(const json_t *result, FILE *out)
+{
+    const json_t *ports = cli_show_ports(result);
+    const json_t *counters = json_object_get(result, "counters");
+    struct cli_table *table = cli_table_create(port_heads + 1);
+
+    for (size_t i = 0; i < json_array_size(ports); i++) {
+        port_row(table, json_array_get(ports, i), false);
+    }
+    if (json_array_size(ports) > 0 || number_of(counters, "from_frames") > 0 ||
+        cli_show_drops(result) > 0) {
+        cli_table_text(table, "(all)");
+        for (size_t i = 2; i < sizeof(port_keys) / sizeof(port_keys[0]); i++) {
+            cli_table_text(table, "");
+        }
+        count_cells(table, counters, result);
+    }
+    cli_table_print(table, "no ports", out);
+    cli_table_destroy(table);
+    print_total_reasons(result, out);
 }
 
 /* ---- one renderer for each result ------------------------------------------------------------ */
@@ -175,6 +257,18 @@ static void print_ageing(const json_t *result, FILE *out)
     }
 }
 
+/* A guest at its quota of addresses shows here; mostly nothing does. */
+static void print_shortage(const json_t *result, const char *label, const char *key,
+                           const char *meaning, FILE *out)
+{
+    const json_int_t count = number_of(result, key);
+
+    if (count > 0) {
+        print_label(label, out);
+        (void)fprintf(out, "%" JSON_INTEGER_FORMAT " times %s\n", count, meaning);
+    }
+}
+
 static void show_switch(const json_t *result, FILE *out)
 {
     char *entries = cli_text_of(json_object_get(result, "mac_entries"));
@@ -190,8 +284,12 @@ static void show_switch(const json_t *result, FILE *out)
                   capacity != NULL ? capacity : "?");
     print_ageing(result, out);
     print_field_if_set(result, "moves", "mac_moves", "", out);
+    print_shortage(result, "refused", "mac_refused",
+                   "an address was not learned, as its port had its share of them", out);
+    print_shortage(result, "evicted", "mac_evictions",
+                   "an address was forgotten early, to make room for another", out);
     (void)fprintf(out, "\n");
-    print_ports(cli_show_ports(result), false, out);
+    print_switch_ports(result, out);
     free(entries);
     free(capacity);
 }
@@ -271,7 +369,7 @@ static void show_macs(const json_t *result, FILE *out)
 
 static void show_stats(const json_t *result, FILE *out)
 {
-    print_ports(cli_show_ports(result), true, out);
+    print_ports(cli_show_ports(result), out);
 }
 
 static void show_captures(const json_t *result, FILE *out)

@@ -13,17 +13,16 @@
 static int add_switch(const struct control *control, const struct vswitch_switch *of,
                       json_t *switches, json_t *ports)
 {
-    json_t *totals = report_totals(control, of);
-    json_t *own_ports = report_ports(control, of);
+    json_t *traffic = report_traffic(control, of);
     int rc = -ENOMEM;
 
-    if (totals != NULL && own_ports != NULL &&
-        json_object_set_new(totals, "name", json_string(of->name)) == 0 &&
-        json_array_append(switches, totals) == 0 && json_array_extend(ports, own_ports) == 0) {
+    if (traffic != NULL && json_array_extend(ports, json_object_get(traffic, "ports")) == 0 &&
+        json_object_del(traffic, "ports") == 0 &&
+        json_object_set_new(traffic, "name", json_string(of->name)) == 0 &&
+        json_array_append(switches, traffic) == 0) {
         rc = 0;
     }
-    json_decref(totals);
-    json_decref(own_ports);
+    json_decref(traffic);
     return rc;
 }
 

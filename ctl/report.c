@@ -79,51 +79,50 @@ static void vnic_status(const struct control *control, const struct vswitch_vnic
     vhost_control_status(control->resources.endpoint[vnic->port], status);
 }
 
-json_t *report_port(const struct control *control, const struct vswitch_vnic *vnic)
+static json_t *port_json(const struct control *control, const struct vswitch_vnic *vnic,
+                         const struct port_counters *counters)
 {
-    struct port_counters counters;
     struct vhost_status status;
 
     vnic_status(control, vnic, &status);
-    dataplane_counters(control->config.dataplane, vnic->port, &counters);
     return join(join(json_pack("{s:s, s:s, s:s, s:s, s:s}",
                                "switch", vswitch_by_id(control->model, vnic->switch_id)->name,
                                "name", vnic->name, "kind", "vnic",
                                "state", state_word(status.state), "vlan", "none"),
-                     report_counters(&counters)),
-                json_pack("{s:o}", "drops", report_drops(&counters)));
+                     report_counters(counters)),
+                json_pack("{s:o}", "drops", report_drops(counters)));
 }
 
-json_t *report_ports(const struct control *control, const struct vswitch_switch *of)
+json_t *report_port(const struct control *control, const struct vswitch_vnic *vnic)
 {
-    json_t *ports = json_array();
+    struct port_counters counters;
 
-    for (size_t i = 0; i < control->model->vnic_count; i++) {
-        const struct vswitch_vnic *vnic = &control->model->vnics[i];
-
-        if (vnic->switch_id == of->id &&
-            json_array_append_new(ports, report_port(control, vnic)) != 0) {
-            json_decref(ports);
-            return NULL;
-        }
-    }
-    return ports;
+    dataplane_counters(control->config.dataplane, vnic->port, &counters);
+    return port_json(control, vnic, &counters);
 }
 
-json_t *report_totals(const struct control *control, const struct vswitch_switch *of)
+/* The totals are of the very reading that the ports show, so what is left is of removed ports. */
+json_t *report_traffic(const struct control *control, const struct vswitch_switch *of)
 {
     struct port_counters sum = control->removed[of->id];
+    json_t *ports = json_array();
 
     for (size_t i = 0; i < control->model->vnic_count; i++) {
         const struct vswitch_vnic *vnic = &control->model->vnics[i];
         struct port_counters counters;
 
-        if (vnic->switch_id == of->id) {
-            dataplane_counters(control->config.dataplane, vnic->port, &counters);
-            port_counters_add(&sum, &counters);
+        if (vnic->switch_id != of->id) {
+            continue;
+        }
+        dataplane_counters(control->config.dataplane, vnic->port, &counters);
+        port_counters_add(&sum, &counters);
+        if (json_array_append_new(ports, port_json(control, vnic, &counters)) != 0) {
+            json_decref(ports);
+            return NULL;
         }
     }
-    return json_pack("{s:o, s:o}", "counters", report_counters(&sum), "drops", report_drops(&sum));
+    return json_pack("{s:o, s:o, s:o}", "ports", ports, "counters", report_counters(&sum),
+                     "drops", report_drops(&sum));
 }
 
 /* ---- switches -------------------------------------------------------------------------------- */
@@ -150,9 +149,7 @@ json_t *report_switch(const struct control *control, const struct vswitch_switch
 
 json_t *report_switch_whole(const struct control *control, const struct vswitch_switch *of)
 {
-    return join(join(report_switch(control, of),
-                     json_pack("{s:o}", "ports", report_ports(control, of))),
-                report_totals(control, of));
+    return join(report_switch(control, of), report_traffic(control, of));
 }
 
 /* ---- vNICs ----------------------------------------------------------------------------------- */

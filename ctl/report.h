@@ -22,14 +22,15 @@ json_t *report_drops(const struct port_counters *counters);
 
 /** A port of a switch: {switch, name, kind, state, vlan, the counters, drops}. */
 json_t *report_port(const struct control *control, const struct vswitch_vnic *vnic);
-/** The ports of a switch. */
-json_t *report_ports(const struct control *control, const struct vswitch_switch *of);
-/** What the ports of a switch counted, removed ones too: {counters, drops}, which add up. */
-json_t *report_totals(const struct control *control, const struct vswitch_switch *of);
+/**
+ * The traffic of a switch: {ports, counters, drops}, the last two of all that its ports counted,
+ * removed ones too; from one reading, so that ports and totals can be subtracted.
+ */
+json_t *report_traffic(const struct control *control, const struct vswitch_switch *of);
 
 /** What `switch list` says of a switch. */
 json_t *report_switch(const struct control *control, const struct vswitch_switch *of);
-/** What `switch show` says: that, with ports and totals. */
+/** What `switch show` says: that, with its traffic. */
 json_t *report_switch_whole(const struct control *control, const struct vswitch_switch *of);
 
 /** What `vnic list` says of a vNIC. */

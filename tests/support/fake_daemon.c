@@ -71,10 +71,14 @@ static int switch_show(void *context, struct rpc_call *call, struct error *error
     if (strcmp(name, "lan") != 0) {
         return error_set(error, ENOENT, "There is no switch %s; `switch list` lists them.", name);
     }
-    call->result = json_pack("{s:s s:s s:i s:n s:n s:i s:i s:i s:[o o]}", "name", name,
+    call->result = json_pack("{s:s s:s s:i s:n s:n s:i s:i s:i s:[o o] s:{s:i s:i} s:{s:i s:i}}",
+                             "name", name,
                              "type", "private", "mtu", 1500, "uplink", "host_vnic",
                              "mac_entries", 2, "mac_capacity", 8192, "mac_ageing_s", 300,
-                             "ports", port_json("web0", 10), port_json("web1", 20));
+                             "ports", port_json("web0", 10), port_json("web1", 20),
+                             "counters", "from_frames", 35, "to_frames", 30,
+                             "drops", "receiver had no free buffers", 15,
+                             "source address is zero", 0);
     return 0;
 }
 

@@ -6,7 +6,8 @@
  * vswitchd; the answers are made up:
  *
  *   switch.list           two switches: lan and dmz
- *   switch.show NAME      "lan" with two ports; any other name is refused with ENOENT
+ *   switch.show NAME      "lan" with two ports, and a drop of one that was removed; any other
+ *                         name is refused with ENOENT
  *   vnic.list             web0 and web1
  *   vnic.show NAME        "web0", attached
  *   mac.show NAME         FAKE_MACS addresses, about FAKE_MACS * 90 bytes

@@ -92,6 +92,46 @@ static void test_drops_are_summed_and_named(void **state)
     free(text);
 }
 
+static void test_switch_has_totals_that_include_removed_ports(void **state)
+{
+    char *text = shown(METHOD_SWITCH_SHOW,
+                       "{\"name\": \"lan\", \"mac_refused\": 12, \"mac_evictions\": 0,"
+                       " \"ports\": ["
+                       "{\"name\": \"web0\", \"kind\": \"vnic\", \"state\": \"attached\","
+                       " \"vlan\": \"none\", \"from_frames\": 10, \"from_bytes\": 600,"
+                       " \"to_frames\": 4, \"to_bytes\": 240, \"drops\": {\"a\": 3, \"b\": 0}},"
+                       "{\"name\": \"web1\", \"kind\": \"vnic\", \"state\": \"waiting\","
+                       " \"vlan\": \"none\", \"from_frames\": 0, \"from_bytes\": 0,"
+                       " \"to_frames\": 5, \"to_bytes\": 300, \"drops\": {\"a\": 4, \"b\": 0}}],"
+                       "\"counters\": {\"from_frames\": 30, \"from_bytes\": 1800,"
+                       " \"to_frames\": 20, \"to_bytes\": 1200},"
+                       "\"drops\": {\"a\": 9, \"b\": 1, \"c\": 0}}");
+
+    (void)state;
+    assert_non_null(strstr(text,
+        "PORT   KIND  STATE     VLAN  FROM FRAMES  FROM BYTES  TO FRAMES  TO BYTES  DROPS\n"
+        "web0   vnic  attached  none           10         600          4       240      3\n"
+        "web1   vnic  waiting   none            0           0          5       300      4\n"
+        "(all)                                 30        1800         20      1200     10\n"
+        "\ndropped:\n"
+        "             9  a (web0 3, web1 4, removed ports 2)\n"
+        "             1  b (removed ports 1)\n"));
+    assert_non_null(strstr(text, "refused      12 times an address was not learned"));
+    assert_null(strstr(text, "evicted"));
+    free(text);
+}
+
+static void test_switch_without_ports_and_traffic_says_so(void **state)
+{
+    char *text = shown(METHOD_SWITCH_SHOW, "{\"name\": \"lan\", \"ports\": [], \"counters\": "
+                       "{\"from_frames\": 0}, \"drops\": {\"a\": 0}}");
+
+    (void)state;
+    assert_non_null(strstr(text, "\n\nno ports\n"));
+    assert_null(strstr(text, "(all)"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +140,8 @@ int main(void)
         cmocka_unit_test(test_list_of_nothing_says_what_to_do),
         cmocka_unit_test(test_control_characters_are_not_printed),
         cmocka_unit_test(test_drops_are_summed_and_named),
+        cmocka_unit_test(test_switch_has_totals_that_include_removed_ports),
+        cmocka_unit_test(test_switch_without_ports_and_traffic_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
