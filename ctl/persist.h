@@ -48,7 +48,8 @@ json_t *persist_to_json(const struct vswitch_model *model);
  * @param text   @p len_bytes of anything
  * @param model  returned owned
  * @return 0; -EINVAL with a sentence, not ended, that begins with the place; -ENOMEM; or what a
- * rule answered Thread: any.
+ *         rule answered
+ * Thread: any.
  */
 int persist_from_text(const char *text, size_t len_bytes, struct vswitch_model **model,
                       struct error *error);

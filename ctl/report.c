@@ -32,7 +32,8 @@ static json_int_t unicast(uint64_t all, uint64_t multicast, uint64_t broadcast)
     return (json_int_t)(all > multicast + broadcast ? all - multicast - broadcast : 0);
 }
 
-json_t *report_counters(const struct port_counters *c)
+/* {from_frames, from_bytes, ...} */
+static json_t *report_counters(const struct port_counters *c)
 {
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "from_frames", (json_int_t)c->from_frames,
@@ -48,7 +49,8 @@ json_t *report_counters(const struct port_counters *c)
                      "flood_copies", (json_int_t)c->flood_copies);
 }
 
-json_t *report_drops(const struct port_counters *counters)
+/* {"receiver had no free buffers": 0, ...} */
+static json_t *report_drops(const struct port_counters *counters)
 {
     json_t *drops = json_object();
 

@@ -15,11 +15,6 @@
 
 /* All return owned, or NULL when memory is short; json_pack("o") passes such a NULL on. */
 
-/** {from_frames, from_bytes, ...} */
-json_t *report_counters(const struct port_counters *counters);
-/** {"receiver had no free buffers": 0, ...} */
-json_t *report_drops(const struct port_counters *counters);
-
 /** A port of a switch: {switch, name, kind, state, vlan, the counters, drops}. */
 json_t *report_port(const struct control *control, const struct vswitch_vnic *vnic);
 /**

@@ -179,16 +179,14 @@ static int change_owner(const struct control *control, struct vnic *endpoint,
 
 /* ---- vNICs ----------------------------------------------------------------------------------- */
 
-static int make_vnic(struct control *control, const struct vswitch_model *model,
-                     const struct vswitch_vnic *wanted, struct control_resources *made,
-                     struct error *error)
+static int make_vnic(struct control *control, const struct vswitch_vnic *wanted,
+                     struct control_resources *made, struct error *error)
 {
     char path[SOCKET_PATH_SIZE];
     struct vhost_control_config config = {
         .path = path,
         .port = wanted->port,
         .pairs = wanted->queues,
-        .mtu_bytes = vswitch_vnic_mtu(model, wanted),
         .shared = dataplane_worker_count(control->config.dataplane) > 1,
     };
     int rc = control_socket_path(control, wanted->name, path, sizeof(path), error);
@@ -227,7 +225,7 @@ int resources_make(struct control *control, const struct vswitch_model *wanted,
         const struct vswitch_vnic *vnic = &wanted->vnics[i];
         const struct vswitch_vnic *is = vswitch_vnic_by_port(control->model, vnic->port);
 
-        rc = is == NULL ? make_vnic(control, wanted, vnic, made, error)
+        rc = is == NULL ? make_vnic(control, vnic, made, error)
                         : keep_vnic(control, is, vnic, made, error);
     }
     return rc != 0 ? rc : add_pins(made, wanted, error);

@@ -401,9 +401,3 @@ void dataplane_worker_status(const struct dataplane *dataplane, uint16_t worker,
         status->queues = (uint16_t)(status->queues + (fabric->queues[i].worker == worker));
     }
 }
-
-uint64_t dataplane_tsc_hz(const struct dataplane *dataplane)
-{
-    (void)dataplane;
-    return rte_get_tsc_hz();
-}

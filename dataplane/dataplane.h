@@ -92,7 +92,5 @@ struct dataplane_worker_status {
 
 void dataplane_worker_status(const struct dataplane *dataplane, uint16_t worker,
                              struct dataplane_worker_status *status);
-/** Ticks a second of the counter that *_tsc fields count. */
-uint64_t dataplane_tsc_hz(const struct dataplane *dataplane);
 
 #endif

@@ -46,7 +46,6 @@ struct vhost_control_config {
     const char *path;              /* of the socket, below 108 characters */
     uint16_t port;
     uint16_t pairs;                /* queue pairs offered, 1 to VNIC_PAIRS_MAX */
-    uint32_t mtu_bytes;
     bool shared;                   /* several workers deliver to this vNIC */
     uid_t owner;                   /* (uid_t)-1: leave */
     gid_t group;                   /* (gid_t)-1: leave */

@@ -173,7 +173,6 @@ int vhost_lab_add(struct vhost_lab *lab, unsigned index, uint16_t pairs)
         .path = lab->path[index],
         .port = (uint16_t)index,
         .pairs = pairs,
-        .mtu_bytes = 1500,
         .owner = (uid_t)-1,
         .group = (gid_t)-1,
     };
