@@ -16,13 +16,3 @@ void port_counters_add(struct port_counters *sum, const struct port_counters *on
         sum->drops[reason] += counter_read(&one->drops[reason]);
     }
 }
-
-uint64_t port_counters_drops(const struct port_counters *counters)
-{
-    uint64_t sum = 0;
-
-    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
-        sum += counters->drops[reason];
-    }
-    return sum;
-}

@@ -51,7 +51,4 @@ static inline uint64_t counter_read(const uint64_t *counter)
 /** Adds @p one to @p sum, field by field.  Any thread; a value being written is old or new. */
 void port_counters_add(struct port_counters *sum, const struct port_counters *one);
 
-/** The sum of all drops. */
-uint64_t port_counters_drops(const struct port_counters *counters);
-
 #endif

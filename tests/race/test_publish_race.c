@@ -319,6 +319,16 @@ static int teardown(void **state)
     return 0;
 }
 
+static uint64_t all_drops(const struct port_counters *counters)
+{
+    uint64_t sum = 0;
+
+    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
+        sum += counters->drops[reason];
+    }
+    return sum;
+}
+
 /* With all devices retired and nothing published: counters against rings. */
 static void assert_counters_agree(const struct lab *lab)
 {
@@ -331,7 +341,7 @@ static void assert_counters_agree(const struct lab *lab)
         assert_int_equal(sum.from_frames, lab->station[i].taken);
         assert_int_equal(sum.to_frames, lab->station[i].delivered);
         in += sum.from_frames + sum.flood_copies;
-        out += sum.to_frames + port_counters_drops(&sum);
+        out += sum.to_frames + all_drops(&sum);
     }
     assert_int_equal(in, out);
     assert_true(in > 0);
