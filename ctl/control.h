@@ -41,7 +41,7 @@ struct control_config {
 /* What exists at run time for what a model names; NULL where it names nothing. */
 struct control_resources {
     struct mac_table *table[FABRIC_MAX_SWITCHES];   /* by switch id */
-    void *endpoint[FABRIC_MAX_PORTS];               /* by port: its struct vnic */
+    struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];   /* by port: its vNIC, its interface */
 };
 
 struct control {

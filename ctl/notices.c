@@ -120,7 +120,7 @@ static void tell_state(struct notices *notices, const struct vswitch_vnic *vnic,
     if (told->at_s == now_s) {
         return;
     }
-    vhost_control_status(notices->control->resources.endpoint[vnic->port], &status);
+    vhost_control_status(notices->control->resources.endpoint[vnic->port].at, &status);
     if (status.state == told->state && status.attaches == told->attaches &&
         status.refusals == told->refusals) {
         return;
@@ -144,7 +144,7 @@ static void learn_announced(struct notices *notices, const struct vswitch_vnic *
     struct control *control = notices->control;
     struct vhost_status status;
 
-    vhost_control_status(control->resources.endpoint[vnic->port], &status);
+    vhost_control_status(control->resources.endpoint[vnic->port].at, &status);
     if (status.state != VHOST_WAITING && mac_is_station(status.announce_mac)) {
         (void)mac_table_learn(control->resources.table[vnic->switch_id], status.announce_mac, 0,
                               vnic->port, now_s);

@@ -78,7 +78,7 @@ static const char *state_word(enum vhost_state state)
 static void vnic_status(const struct control *control, const struct vswitch_vnic *vnic,
                         struct vhost_status *status)
 {
-    vhost_control_status(control->resources.endpoint[vnic->port], status);
+    vhost_control_status(control->resources.endpoint[vnic->port].at, status);
 }
 
 static json_t *port_json(const struct control *control, const struct vswitch_vnic *vnic,

@@ -195,8 +195,12 @@ static int make_vnic(struct control *control, const struct vswitch_vnic *wanted,
         rc = find_owner(control, wanted, &config.owner, &config.group, error);
     }
     if (rc == 0) {
-        made->endpoint[wanted->port] = vhost_control_add(&config, error);
-        rc = made->endpoint[wanted->port] == NULL ? -(error->code != 0 ? error->code : EIO) : 0;
+        made->endpoint[wanted->port] = (struct fabric_endpoint){
+            .at = vhost_control_add(&config, error),
+            .kind = FABRIC_PORT_VNIC,
+            .queues = wanted->queues,
+        };
+        rc = made->endpoint[wanted->port].at == NULL ? -(error->code != 0 ? error->code : EIO) : 0;
     }
     return rc;
 }
@@ -209,7 +213,7 @@ static int keep_vnic(struct control *control, const struct vswitch_vnic *is,
     if (same_owner(is, wanted)) {
         return 0;
     }
-    return change_owner(control, made->endpoint[wanted->port], wanted, error);
+    return change_owner(control, made->endpoint[wanted->port].at, wanted, error);
 }
 
 int resources_make(struct control *control, const struct vswitch_model *wanted,
@@ -254,9 +258,9 @@ static void drop_others(struct control *control, const struct control_resources 
 {
     for (size_t i = 0; i < model->vnic_count; i++) {
         const struct vswitch_vnic *vnic = &model->vnics[i];
-        struct vnic *endpoint = drop->endpoint[vnic->port];
+        struct vnic *endpoint = drop->endpoint[vnic->port].at;
 
-        if (endpoint != NULL && endpoint != stay->endpoint[vnic->port]) {
+        if (endpoint != NULL && endpoint != stay->endpoint[vnic->port].at) {
             drop_vnic(control, endpoint, vnic, stay->table[vnic->switch_id]);
         }
     }
@@ -285,7 +289,7 @@ void resources_undo(struct control *control, const struct vswitch_model *wanted,
         const struct vswitch_vnic *vnic = vswitch_vnic_by_port(wanted, is->port);
 
         if (vnic != NULL && !same_owner(is, vnic)) {
-            (void)change_owner(control, control->resources.endpoint[is->port], is, &ignored);
+            (void)change_owner(control, control->resources.endpoint[is->port].at, is, &ignored);
         }
     }
 }

@@ -202,7 +202,7 @@ static void flood_batch(struct worker *worker, uint32_t flood)
     const uint32_t frames = (uint32_t)__builtin_popcount(flood);
 
     for (uint32_t i = 0; i < in->member_count; i++) {
-        const uint16_t port = in->member[i];
+        const uint16_t port = in->flood->member[i];
         struct group group;
 
         if (port == port_in) {

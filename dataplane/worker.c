@@ -37,7 +37,7 @@ bool worker_load_fabric(struct worker *worker)
 static void count_from(struct worker *worker, const struct forward_classes *classes)
 {
     const struct frame_batch *batch = &worker->batch;
-    const struct vnic_refused *refused = &worker->refused;
+    const struct drop_tally *refused = &worker->refused;
     struct port_counters *counters = &worker->counters[batch->port_in];
     uint64_t bytes = 0;
 

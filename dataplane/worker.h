@@ -52,7 +52,7 @@ struct worker {
     const struct fabric_queue *queue;   /* its slice of fabric->queues */
     uint32_t queue_count;
     struct forward_notes notes;
-    struct vnic_refused refused;
+    struct drop_tally refused;
     struct frame_batch batch;
     uint32_t unicast_mask[FABRIC_MAX_PORTS];   /* see egress.c; zero between batches */
     struct pollfd *sleeping;       /* see idle.c */

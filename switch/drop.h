@@ -10,6 +10,8 @@
 #ifndef SWITCH_DROP_H
 #define SWITCH_DROP_H
 
+#include <stdint.h>
+
 #define DROP_REASONS(X)                                                                         \
     /* owned by the port the frame came from */                                                 \
     X(BAD_DESCRIPTOR,     "malformed descriptor chain")                                         \
@@ -19,18 +21,37 @@
     X(SOURCE_ZERO,        "source address is zero")                                             \
     X(BACK_TO_SENDER,     "destination is on the port it came from")                            \
     X(NO_OTHER_PORT,      "no other port on the switch")                                        \
+    X(TAGGED,             "tagged, on a port that sends untagged frames only")                  \
+    X(DOUBLE_TAGGED,      "tagged twice (QinQ)")                                                \
+    X(VLAN_NOT_ALLOWED,   "VLAN not allowed on the port it came from")                          \
+    X(VLAN_KEPT_APART,    "destination does not receive the frame's VLAN")                      \
+    X(SPOOFED_SOURCE,     "source address is not one the port may use")                         \
+    X(SOURCE_ELSEWHERE,   "source address belongs to another port")                             \
+    X(UNKNOWN_UNICAST,    "destination is unknown and no port takes such frames")               \
+    X(RESERVED_GROUP,     "destination is reserved for the link, never forwarded")              \
+    X(BAD_OFFLOAD,        "checksum or segmentation request that the frame belies")             \
+    X(RECEIVE_OVERRUN,    "interface's receive ring was full")                                  \
     /* owned by the port the frame was to leave by */                                           \
     X(OVER_MTU,           "longer than the MTU of the receiving port")                          \
     X(NOT_ATTACHED,       "receiver is not attached")                                           \
     X(QUEUE_BROKEN,       "receiver's queue is broken")                                         \
     X(GUEST_RING_FULL,    "receiver had no free buffers")                                       \
-    X(GUEST_BUFFER_SMALL, "receiver's buffers are too small for the frame")
+    X(GUEST_BUFFER_SMALL, "receiver's buffers are too small for the frame")                     \
+    X(LINK_DOWN,          "interface is gone or has no carrier")                                \
+    X(DEVICE_BUSY,        "interface had no room to send")                                      \
+    X(DEVICE_ERROR,       "interface refused the frame")
 
 enum drop_reason {
 #define X(name, text) DROP_##name,
     DROP_REASONS(X)
 #undef X
     DROP_REASON_COUNT
+};
+
+/* Frames that a port took and refused before they were frames of a batch. */
+struct drop_tally {
+    uint32_t count;                        /* the sum of drops[]; when 0, those are not read */
+    uint32_t drops[DROP_REASON_COUNT];     /* all 0 again when they have been counted */
 };
 
 /** The operator's text for @p reason; never NULL.  Any thread. */

@@ -52,7 +52,7 @@ static void compile_port(struct fabric *fabric, const struct vswitch_model *mode
                          uint16_t switch_index)
 {
     fabric->port[vnic->port] = (struct fabric_port){
-        .endpoint = binding->endpoint != NULL ? binding->endpoint[vnic->port] : NULL,
+        .endpoint = binding->endpoint != NULL ? binding->endpoint[vnic->port].at : NULL,
         .max_frame_bytes = vswitch_vnic_mtu(model, vnic) + FABRIC_FRAME_OVERHEAD_BYTES,
         .switch_index = switch_index,
         .kind = FABRIC_PORT_VNIC,
@@ -63,20 +63,22 @@ static void compile_port(struct fabric *fabric, const struct vswitch_model *mode
 static void compile_members(struct fabric *fabric, uint16_t switch_index, uint16_t *member)
 {
     struct fabric_switch *into = &fabric->switches[switch_index];
+    struct fabric_flood *flood = &fabric->floods[switch_index];
 
-    into->member = member;
     for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
         if (fabric->port[port].kind != FABRIC_PORT_UNUSED &&
             fabric->port[port].switch_index == switch_index) {
             member[into->member_count++] = port;
         }
     }
+    *flood = (struct fabric_flood){ member, into->member_count, into->member_count };
+    into->flood = flood;
 }
 
 static void compile_switches(struct fabric *fabric, const struct vswitch_model *model,
                              const struct fabric_binding *binding)
 {
-    uint16_t *member = fabric->member;
+    uint16_t *member = fabric->members;
 
     for (uint16_t i = 0; i < model->switch_count; i++) {
         const uint16_t id = model->switches[i].id;
@@ -109,8 +111,10 @@ struct fabric *fabric_compile(const struct vswitch_model *model,
     /* One more than needed, because what calloc() says to a count of zero is not defined. */
     fabric->switches = calloc(model->switch_count + 1, sizeof(*fabric->switches));
     fabric->queues = calloc(queues + 1, sizeof(*fabric->queues));
-    fabric->member = calloc(model->vnic_count + 1, sizeof(*fabric->member));
-    if (fabric->switches == NULL || fabric->queues == NULL || fabric->member == NULL) {
+    fabric->members = calloc(model->vnic_count + 1, sizeof(*fabric->members));
+    fabric->floods = calloc(model->switch_count + 1, sizeof(*fabric->floods));
+    if (fabric->switches == NULL || fabric->queues == NULL || fabric->members == NULL ||
+        fabric->floods == NULL) {
         fabric_destroy(fabric);
         return NULL;
     }
@@ -128,6 +132,7 @@ void fabric_destroy(struct fabric *fabric)
     }
     free(fabric->switches);
     free(fabric->queues);
-    free(fabric->member);
+    free(fabric->members);
+    free(fabric->floods);
     free(fabric);
 }

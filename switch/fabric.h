@@ -7,14 +7,19 @@
  * nothing in here needs a lock.  Ports are numbered across all switches; a number is used again
  * only after a grace period and after its table entries are gone.
  *
- * The endpoint of a port (its vNIC, later a NIC or a team) is an opaque pointer to this layer.
+ * The endpoint of a port (its vNIC, its interface) is an opaque pointer to this layer.
+ *
+ * Whom a flood reaches is compiled for every VLAN, so that a frame's cost depends on the ports that
+ * get it and on nothing else.
  */
 #ifndef SWITCH_FABRIC_H
 #define SWITCH_FABRIC_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "switch/mac_table.h"
+#include "switch/vlan.h"
 
 #define FABRIC_MAX_PORTS     1280u     /* vNICs, 32 uplinks, host vNICs, and room to spare */
 #define FABRIC_MAX_SWITCHES  256u
@@ -22,21 +27,66 @@
 /* What an untagged frame has beyond the MTU; a tag comes on top, and egress sees which have one. */
 #define FABRIC_FRAME_OVERHEAD_BYTES 14u
 
-enum fabric_port_kind { FABRIC_PORT_UNUSED, FABRIC_PORT_VNIC };
+/* By what code a port is served.  ABSENT: its interface is gone or has no carrier. */
+enum fabric_port_kind {
+    FABRIC_PORT_UNUSED,
+    FABRIC_PORT_ABSENT,
+    FABRIC_PORT_VNIC,              /* struct vnic: a guest */
+    FABRIC_PORT_HOST,              /* struct host_port: the host's adapter, a tap device */
+    FABRIC_PORT_PACKET,            /* struct packet_port: a kernel interface */
+    FABRIC_PORT_NIC                /* struct nic: an ethdev of DPDK's */
+};
+
+/* Flags of a port. */
+#define FABRIC_PORT_TAGS    0x01u  /* frames of its other VLANs carry a tag, both ways */
+#define FABRIC_PORT_LOCKED  0x02u  /* sends from its own addresses only, takes no unknown unicast */
+#define FABRIC_PORT_TRUSTED 0x04u  /* the priority of its frames is kept */
+#define FABRIC_PORT_OUTSIDE 0x08u  /* an uplink: reserved group addresses stop here */
 
 struct fabric_port {
     void *endpoint;                /* what delivers: borrowed, lives until after the grace period */
+    const struct vlan_set *others; /* VLANs it receives besides vlan_out; NULL: none */
+    const uint64_t *allowed_mac;   /* addresses besides mac that a locked port may send from */
+    uint64_t mac;                  /* its own; 0 for an uplink */
     uint32_t max_frame_bytes;      /* the longest untagged frame that leaves by it */
     uint16_t switch_index;
-    uint16_t kind;                 /* enum fabric_port_kind */
+    uint16_t vlan_in;              /* of what it sends untagged: see vlan.h */
+    uint16_t vlan_out;             /* received, without a tag */
+    uint16_t fid_in;               /* filtering id of vlan_in */
+    uint8_t kind;                  /* enum fabric_port_kind */
+    uint8_t flags;
+    uint8_t allowed_mac_count;
+    uint8_t reserved;
+};
+
+/** Whether @p port receives frames of @p vid. */
+static inline bool fabric_port_receives(const struct fabric_port *port, uint16_t vid)
+{
+    return vid == port->vlan_out || (port->others != NULL && vlan_set_has(port->others, vid));
+}
+
+/* Who receives a flooded frame of a VLAN, the sender among them when it receives its own VLAN. */
+struct fabric_flood {
+    const uint16_t *member;        /* ports that take unknown unicast first, then the locked ones */
+    uint32_t unknown_count;        /* how many take unknown unicast */
+    uint32_t count;                /* all: for group addresses */
 };
 
 struct fabric_switch {
     struct mac_table *table;       /* borrowed; shared by successive fabrics */
-    const uint16_t *member;        /* its ports, the flood list, into fabric->member[] */
-    uint32_t member_count;
+    const struct fabric_flood *flood;
+    const uint16_t *flood_of;      /* by VID, into flood[]; NULL: all are in flood[0] */
+    const uint16_t *fid;           /* by VID; NULL: a VLAN is its own filtering id */
     uint32_t id;                   /* the model's */
+    uint16_t member_count;         /* its ports */
+    bool outside;                  /* it has an uplink */
+    bool wildcard;                 /* its table has addresses of MAC_TABLE_ANY_VLAN */
 };
+
+static inline const struct fabric_flood *fabric_flood(const struct fabric_switch *on, uint16_t vid)
+{
+    return &on->flood[on->flood_of == NULL ? 0 : on->flood_of[vid]];
+}
 
 /* Which worker polls a queue pair.  A queue has one worker or none. */
 struct fabric_queue {
@@ -52,18 +102,31 @@ struct fabric {
     uint32_t queue_count;
     struct fabric_switch *switches;
     struct fabric_queue *queues;   /* ordered by worker */
-    uint16_t *member;
+    struct fabric_flood *floods;   /* what the switches point into, as are the next four */
+    uint16_t *members;
+    uint16_t *vid_maps;
+    struct vlan_set *vlan_sets;
+    uint64_t *allowed_macs;
     void *watch;                   /* captures, opaque here and borrowed; NULL: nobody looks */
     struct fabric_port port[FABRIC_MAX_PORTS];   /* by port number */
 };
 
 struct vswitch_model;
 
-/* What exists at run time for what the model names; entries not needed may be NULL. */
+/* What stands behind a port at run time. */
+struct fabric_endpoint {
+    void *at;
+    enum fabric_port_kind kind;
+    uint16_t queues;               /* that workers poll */
+};
+
+/* What exists at run time for what the model names; NULL pointers are for tests. */
 struct fabric_binding {
-    struct mac_table *const *table;    /* by switch id, FABRIC_MAX_SWITCHES */
-    void *const *endpoint;             /* by port number, FABRIC_MAX_PORTS */
-    uint32_t worker_count;             /* at least 1 */
+    struct mac_table *const *table;              /* by switch id, FABRIC_MAX_SWITCHES */
+    const struct fabric_endpoint *endpoint;      /* by port number, FABRIC_MAX_PORTS; when NULL:
+                                                    as many queues as the model says, and kinds
+                                                    VNIC, HOST and PACKET without anything behind */
+    uint32_t worker_count;                       /* at least 1 */
 };
 
 /**

@@ -220,6 +220,6 @@ void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint3
     struct train train[FRAME_BURST + 1];
 
     notes->count = 0;
-    *classes = (struct forward_classes){ 0, 0 };
+    *classes = (struct forward_classes){ 0 };
     decide(&context, batch, train, cut_trains(&context, batch, train), classes);
 }

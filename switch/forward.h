@@ -8,7 +8,9 @@
  * acted on, frames to it flood.  Notes are bounded: when there is no room, the next frame of that
  * source brings another chance.
  *
- * Standard: IEEE 802.1Q-2022, 8.6 (forwarding process), 8.7 (learning process).
+ * Policy of the port is applied here as well: its VLANs (vlan.h) and the lock on its addresses.
+ *
+ * Standard: IEEE 802.1Q-2022, 8.6 (forwarding process), 8.6.3 (reserved addresses), 8.7 (learning).
  */
 #ifndef SWITCH_FORWARD_H
 #define SWITCH_FORWARD_H
@@ -21,7 +23,7 @@
 /* A source that the table does not know behind this port. */
 struct forward_note {
     uint64_t mac;
-    uint16_t vlan;
+    uint16_t vlan;                 /* the filtering id */
     uint16_t port;
     uint32_t switch_index;
     uint32_t generation;           /* of the fabric it was seen in; a stale note is ignored */
@@ -33,15 +35,18 @@ struct forward_notes {
     struct forward_note note[FRAME_BURST];
 };
 
-/* What a batch held by class of destination, counted while the address is at hand anyway. */
+/* What a batch held, counted while the header is at hand anyway. */
 struct forward_classes {
     uint32_t broadcast_frames;
     uint32_t multicast_frames;     /* group addresses but broadcast */
+    uint32_t untagged_bytes;       /* taken out of frames as tags, which len_bytes no longer counts */
+    uint64_t spoofed_mac;          /* the last source that a locked port tried; 0: none */
 };
 
 /**
  * Decides for every frame of @p batch: fills port_out, drop_reason, vlan_tci, and flood_count of
- * the batch.
+ * the batch.  A frame that goes somewhere is untagged afterwards, whatever it came as; one that is
+ * dropped is left as it came.
  *
  * @param fabric   the worker's fabric of this turn
  * @param batch    frames of one port of that fabric; its port is a used one

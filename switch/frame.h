@@ -26,6 +26,16 @@
 #define PORT_NONE   0xffffu        /* the frame ends here: drop_reason says why */
 #define PORT_FLOOD  0xfffeu        /* to every port of the switch but the one it came from */
 
+/* What is left to do about a checksum, as a sender asked for it.  Standard: virtio 1.2, 5.1.6. */
+enum frame_csum {
+    FRAME_CSUM_AS_IT_IS,           /* nothing: the bytes are to be taken as they stand */
+    FRAME_CSUM_PARTIAL,            /* sum from csum_start on, store at csum_start + csum_offset */
+    FRAME_CSUM_CHECKED             /* as it is, and somebody who is trusted found it right */
+};
+
+/* A frame longer than its receiver's MTU that is to be cut into segments of gso_size bytes. */
+enum frame_gso { FRAME_GSO_NONE, FRAME_GSO_TCP4, FRAME_GSO_TCP6, FRAME_GSO_UDP };
+
 /* A piece of payload: range-checked when it was listed, copied from, never believed. */
 struct frame_run {
     const uint8_t *data;
@@ -43,17 +53,21 @@ struct frame {
     uint16_t port_in;
     /* ---- written by forward ---- */
     uint16_t port_out;             /* a port, PORT_FLOOD or PORT_NONE */
-    uint16_t vlan_tci;             /* 0: no tag */
+    uint16_t vlan_tci;             /* in flight: its VLAN and priority; 0: none */
     /* ---- offload facts, verified before they get here ---- */
     uint16_t gso_size_bytes;
     uint16_t csum_start_bytes;
     uint16_t csum_offset_bytes;
-    uint8_t  gso_type;
-    uint8_t  csum_state;
+    uint8_t  gso_type;             /* enum frame_gso */
+    uint8_t  csum_state;           /* enum frame_csum */
     uint16_t l3_off_bytes;
     uint16_t l4_off_bytes;
     uint32_t flow_hash;            /* equal for the frames of one flow; 0 without a flow */
     uint8_t  drop_reason;          /* enum drop_reason, when port_out is PORT_NONE */
+    /* ---- the tag: see frame_tag.h ---- */
+    uint8_t  tagged;               /* hdr has the tag in it now */
+    uint8_t  came_tagged;
+    uint16_t tci_in;               /* as it came, when it came tagged */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
 
@@ -63,6 +77,7 @@ struct frame_batch {
     uint16_t run_count;            /* runs used */
     uint16_t port_in;              /* all frames of a batch come from one port */
     uint16_t flood_count;          /* frames with PORT_FLOOD, counted by forward */
+    uint16_t offload_count;        /* frames with a partial checksum or gso, counted by the source */
     struct frame frame[FRAME_BURST] __attribute__((aligned(64)));
     uint8_t hdr[FRAME_BURST][FRAME_HDR_BYTES] __attribute__((aligned(64)));
     struct frame_run run[FRAME_RUNS];

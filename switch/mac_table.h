@@ -27,6 +27,9 @@
 #define MAC_TABLE_MAX_ENTRIES     1000000u
 #define MAC_TABLE_DEFAULT_AGEING_S 300u
 #define MAC_TABLE_MISS            0xffffu        /* what a lookup says of an unknown address */
+#define MAC_TABLE_ANY_VLAN        4095u          /* a static entry of a port in many VLANs: who does
+                                                    not find a VLAN's own entry looks for this, and
+                                                    no other port can learn the address */
 
 struct mac_table;                                /* opaque; its layout is in mac_table_lookup.h */
 

@@ -19,6 +19,7 @@
 
 #include "switch/error.h"
 #include "switch/fabric.h"
+#include "switch/vlan.h"
 
 #define VSWITCH_NAME_SIZE         64u      /* 63 characters and the terminator */
 #define VSWITCH_MTU_MIN_BYTES     576u
@@ -26,6 +27,12 @@
 #define VSWITCH_MTU_DEFAULT_BYTES 1500u
 #define VSWITCH_QUEUES_MAX        16u      /* queue pairs of a vNIC */
 #define VSWITCH_OWNER_SIZE        33u
+#define VSWITCH_UPLINK_SIZE       256u     /* a WHERE and its terminator */
+#define VSWITCH_HOST_NAME_SIZE    16u      /* IFNAMSIZ */
+#define VSWITCH_ALLOWED_MACS_MAX  32u
+#define VSWITCH_HOST_ADDRESSES_MAX 16u
+#define VSWITCH_ADDRESS_SIZE      50u      /* an IPv6 address, "/128" and the terminator */
+#define VSWITCH_NO_PORT           0xffffu
 #define VSWITCH_MAX_VNICS         511u     /* librte_vhost polls 1,024 descriptors, two a vNIC */
 
 enum vswitch_type { VSWITCH_PRIVATE, VSWITCH_INTERNAL, VSWITCH_EXTERNAL };
@@ -37,6 +44,19 @@ struct vswitch_switch {
     uint32_t mtu_bytes;            /* of the payload of a frame, as `ip link` says it */
     uint32_t mac_capacity_entries;
     uint32_t mac_ageing_s;
+    /* ---- the uplink, of an external switch ---- */
+    char uplink[VSWITCH_UPLINK_SIZE];   /* WHERE as given; "": none */
+    uint16_t uplink_port;               /* VSWITCH_NO_PORT: none */
+    bool force;                         /* even when it carries the host's default route */
+    /* ---- the host's adapter, of an internal switch and of an external one on request ---- */
+    bool host_vnic;
+    bool move_addresses;                /* the uplink's addresses and routes are carried over */
+    uint16_t host_port;                 /* VSWITCH_NO_PORT: none */
+    char host_name[VSWITCH_HOST_NAME_SIZE];   /* of the tap device, made of the switch's name */
+    uint64_t host_mac;                  /* from the pool, or as wanted */
+    struct vlan_policy host_vlan;       /* none or access */
+    char host_address[VSWITCH_HOST_ADDRESSES_MAX][VSWITCH_ADDRESS_SIZE];   /* "192.0.2.1/24" */
+    uint16_t host_address_count;
 };
 
 struct vswitch_vnic {
@@ -48,6 +68,11 @@ struct vswitch_vnic {
     uint32_t mtu_bytes;            /* 0: the switch's */
     char socket_owner[VSWITCH_OWNER_SIZE];   /* "": the daemon's user */
     char socket_group[VSWITCH_OWNER_SIZE];   /* "": the daemon's --group */
+    struct vlan_policy vlan;
+    bool priority_trust;           /* 802.1p bits of its frames are kept, not reset */
+    bool spoof_guard;              /* it sends from mac and allowed_mac only; on by default */
+    uint64_t allowed_mac[VSWITCH_ALLOWED_MACS_MAX];
+    uint16_t allowed_mac_count;
 };
 
 struct vswitch_static_mac {
@@ -69,6 +94,64 @@ struct vswitch_model {
     uint16_t pool_octets;          /* the two octets after 00:15:5D, from the host's address */
     uint8_t pool_next;             /* last octet of the pool, wrapping */
 };
+
+/* ---- ports of all kinds, seen alike ---------------------------------------------------------- */
+
+enum vswitch_port_kind { VSWITCH_PORT_VNIC, VSWITCH_PORT_HOST, VSWITCH_PORT_UPLINK };
+
+/* A view of a port; its pointers are into the model, valid until that changes. */
+struct vswitch_port {
+    enum vswitch_port_kind kind;
+    uint16_t number;
+    uint16_t switch_id;
+    const char *name;              /* the vNIC's; the host adapter's interface; the uplink's WHERE */
+    const struct vlan_policy *vlan;
+    uint32_t mtu_bytes;            /* in force */
+    uint64_t mac;                  /* 0 for an uplink */
+    bool locked;                   /* sends from mac and allowed_mac only */
+    bool priority_trust;
+    const uint64_t *allowed_mac;
+    uint16_t allowed_mac_count;
+    uint16_t queues;               /* of a vNIC; else 1 */
+    const struct vswitch_vnic *vnic;   /* NULL when it is none */
+};
+
+/** "vnic", "host", "uplink". */
+const char *vswitch_port_kind_word(enum vswitch_port_kind kind);
+/** Port @p number.  @return whether there is one */
+bool vswitch_port_at(const struct vswitch_model *model, uint16_t number,
+                     struct vswitch_port *port);
+/**
+ * The ports of switch @p id, or of all with @p id FABRIC_MAX_SWITCHES: its uplink, the host's
+ * adapter, then vNICs as they were added.
+ * @param cursor  starts as 0
+ * @return whether there was another
+ */
+bool vswitch_port_next(const struct vswitch_model *model, uint16_t id, size_t *cursor,
+                       struct vswitch_port *port);
+/** The port of switch @p id that people call @p name: a vNIC's name first. */
+bool vswitch_port_named(const struct vswitch_model *model, uint16_t id, const char *name,
+                        struct vswitch_port *port);
+
+/* An address that the table of a switch has a static entry for. */
+struct vswitch_pin {
+    uint64_t mac;
+    uint16_t switch_id;
+    uint16_t fid;                  /* or MAC_TABLE_ANY_VLAN */
+    uint16_t port;
+};
+
+/**
+ * Every address that is pinned: those of static_mac, and the own ones of locked ports and of the
+ * host's adapters: in the filtering id of what they send untagged, and for a trunk in
+ * MAC_TABLE_ANY_VLAN as well.
+ * @param pins   @p size of them are filled; NULL with 0 to count
+ * @return how many there are
+ */
+size_t vswitch_pins(const struct vswitch_model *model, struct vswitch_pin *pins, size_t size);
+
+/** The filtering id of @p vid on switch @p id: the primary of a private VLAN, else itself. */
+uint16_t vswitch_fid(const struct vswitch_model *model, uint16_t id, uint16_t vid);
 
 /** An empty model; @p pool_octets are the two octets after 00:15:5D.  @return owned or NULL. */
 struct vswitch_model *vswitch_model_create(uint16_t pool_octets);
@@ -99,7 +182,10 @@ int vswitch_check_name(const char *what, const char *name, struct error *error);
  */
 int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted,
                 struct error *error);
-/** Changes mtu, mac_capacity and mac_ageing to those of @p wanted, found by its name. */
+/**
+ * Changes everything but the name to what @p wanted has, found by its name.  Another uplink or type
+ * gives new port numbers where ports come, and keeps those that stay.
+ */
 int vswitch_set(struct vswitch_model *model, const struct vswitch_switch *wanted,
                 struct error *error);
 /** Removes a switch; one that has vNICs only with @p force, and them with it. */
@@ -109,12 +195,12 @@ int vswitch_remove(struct vswitch_model *model, const char *name, bool force,
 /** Adds a vNIC; a mac of 0 is replaced by the next free one of the pool. */
 int vswitch_add_vnic(struct vswitch_model *model, const char *switch_name,
                      const struct vswitch_vnic *wanted, struct error *error);
-/** Changes mtu, mac (when not 0), socket_owner and socket_group; the rest must be as it is. */
+/** Changes everything but name, switch and queues; a mac of 0 stays as it is. */
 int vswitch_set_vnic(struct vswitch_model *model, const struct vswitch_vnic *wanted,
                      struct error *error);
 int vswitch_remove_vnic(struct vswitch_model *model, const char *name, struct error *error);
 
-/** Pins @p mac of @p vlan to the port of vNIC @p port_name of that switch. */
+/** Pins @p mac of @p vlan to port @p port_name of that switch: a vNIC, its uplink, its host's. */
 int vswitch_add_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,
                     uint16_t vlan, const char *port_name, struct error *error);
 int vswitch_remove_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,

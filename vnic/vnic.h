@@ -51,12 +51,6 @@ struct vnic {
     atomic_flag claim[VNIC_PAIRS_MAX] __attribute__((aligned(64)));
 };
 
-/* What vnic_from_guest() took that is not a frame of the batch. */
-struct vnic_refused {
-    uint32_t drops[DROP_REASON_COUNT];   /* BAD_DESCRIPTOR and FRAME_TOO_LONG only */
-    uint32_t count;                      /* their sum */
-};
-
 /**
  * Takes the next chains a guest made available as frames.
  *
@@ -74,7 +68,7 @@ struct vnic_refused {
  * Standard: virtio 1.2, 2.7.13 (available buffers), 5.1.6 (net header), 5.1.6.2 (transmission).
  */
 uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
-                         struct frame_batch *batch, struct vnic_refused *refused);
+                         struct frame_batch *batch, struct drop_tally *refused);
 
 /** Gives the descriptors of the last batch back to the guest that sent it.  Thread: as above. */
 void vnic_return(struct vnic_live *live, uint16_t pair);

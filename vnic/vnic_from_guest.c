@@ -23,7 +23,7 @@ struct taking {
     struct vnic_live *live;
     struct virtqueue *queue;
     struct frame_batch *batch;
-    struct vnic_refused *refused;
+    struct drop_tally *refused;
     uint32_t refused_runs;         /* walked for chains that were too long: work, as frames are */
 };
 
@@ -167,7 +167,7 @@ static inline void copy_header(struct frame_batch *batch, struct frame *frame)
 }
 
 uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
-                         struct frame_batch *batch, struct vnic_refused *refused)
+                         struct frame_batch *batch, struct drop_tally *refused)
 {
     struct virtqueue *queue = &live->from_guest[pair];
     struct taking t = { .live = live, .queue = queue, .batch = batch, .refused = refused };

@@ -112,7 +112,7 @@ static void check(const struct fake_guest *guest, const struct frame_batch *batc
 static void run_turn(struct fake_guest *sender, struct fake_guest *receiver)
 {
     static struct frame_batch batch;
-    struct vnic_refused refused;
+    struct drop_tally refused;
     uint8_t index[FRAME_BURST];
     uint8_t verdict[FRAME_BURST];
     const uint16_t count = vnic_from_guest(&sender->vnic, sender->live, 0, &batch, &refused);

@@ -84,7 +84,7 @@ static uint16_t deliver(void)
 
 static void test_frames_too_long_end_the_batch_when_they_have_cost_as_much_as_one(void **state)
 {
-    struct vnic_refused refused;
+    struct drop_tally refused;
     unsigned calls = 0;
     uint32_t gone = 0;
 

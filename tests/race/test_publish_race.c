@@ -217,7 +217,7 @@ static void *play_librte_vhost(void *context)
 static void publish(struct lab *lab, const struct vswitch_model *model)
 {
     struct mac_table *table[FABRIC_MAX_SWITCHES] = { NULL };
-    void *endpoint[FABRIC_MAX_PORTS] = { NULL };
+    struct fabric_endpoint endpoint[FABRIC_MAX_PORTS] = { { 0 } };
     const struct fabric_binding binding = { table, endpoint, WORKERS };
     struct fabric *fabric;
 
@@ -225,7 +225,9 @@ static void publish(struct lab *lab, const struct vswitch_model *model)
         table[model->switches[i].id] = lab->table;
     }
     for (unsigned i = 0; i < STATIONS; i++) {
-        endpoint[lab->station[i].port] = lab->station[i].vnic;
+        endpoint[lab->station[i].port] = (struct fabric_endpoint){
+            .at = lab->station[i].vnic, .kind = FABRIC_PORT_VNIC, .queues = 1,
+        };
     }
     fabric = fabric_compile(model, &binding, ++lab->generation);
     assert_non_null(fabric);

@@ -60,7 +60,7 @@ static bool worker_turn(struct frame_batch *batch)
                                                                      memory_order_acquire);
 
         for (uint16_t pair = 0; live != NULL && pair < live->pair_count; pair++) {
-            struct vnic_refused refused;
+            struct drop_tally refused;
 
             if (vnic_from_guest(vnic, live, pair, batch, &refused) != 0) {
                 pass_batch(peer, batch);

@@ -18,7 +18,7 @@ struct lab {
     struct vswitch_model *model;
     struct fabric *fabric;
     struct mac_table *table[FABRIC_MAX_SWITCHES];
-    void *endpoint[FABRIC_MAX_PORTS];
+    struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];
 };
 
 static int lab_setup(void **state)
@@ -104,12 +104,12 @@ static void test_fabric_members_are_the_ports_of_their_switch(void **state)
     assert_int_equal(fabric->switches[0].id, red);
     assert_ptr_equal(fabric->switches[0].table, &tables[0]);
     assert_int_equal(fabric->switches[0].member_count, 2);
-    assert_int_equal(fabric->switches[0].member[0], a);
-    assert_int_equal(fabric->switches[0].member[1], c);
+    assert_int_equal(fabric->switches[0].flood->member[0], a);
+    assert_int_equal(fabric->switches[0].flood->member[1], c);
     assert_int_equal(fabric->switches[1].id, blue);
     assert_ptr_equal(fabric->switches[1].table, &tables[1]);
     assert_int_equal(fabric->switches[1].member_count, 1);
-    assert_int_equal(fabric->switches[1].member[0], b);
+    assert_int_equal(fabric->switches[1].flood->member[0], b);
     assert_int_equal(fabric->port[b].switch_index, 1);
 }
 
@@ -123,7 +123,7 @@ static void test_fabric_port_has_endpoint_and_the_mtu_in_force(void **state)
     lab_switch(lab, "red", 9000);
     own = lab_vnic(lab, "red", "own", 1, 1500);
     inherited = lab_vnic(lab, "red", "inherited", 1, 0);
-    lab->endpoint[own] = &endpoint;
+    lab->endpoint[own] = (struct fabric_endpoint){ &endpoint, FABRIC_PORT_VNIC, 1 };
     fabric = lab_compile(lab, 1);
 
     assert_int_equal(fabric->port[own].kind, FABRIC_PORT_VNIC);

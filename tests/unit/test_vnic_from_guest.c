@@ -26,7 +26,7 @@
 static struct fake_guest *guest;
 static struct fake_ring *ring;
 static struct frame_batch batch;
-static struct vnic_refused refused;
+static struct drop_tally refused;
 static uint8_t bytes[FRAME_MAX_BYTES + 1];
 
 static int setup(void **state)

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The uplink of an external switch: from what the operator named to something that carries frames,
+ * and back.
+ *
+ * WHERE is a kernel interface ("eth1"), a PCI address ("0000:01:00.0"), or a device of DPDK's
+ * ("vdev:net_tap0,iface=x").  For a kernel interface the best driver that works is chosen: AF_XDP
+ * where hardware stands behind it and the MTU fits its chunks, else packet sockets.  AF_XDP is no
+ * choice where frames can come from a local stack (veth, bridge, ...): they have partial checksums,
+ * and an XDP program is not told of them.
+ *
+ * A kernel interface is borrowed.  What is changed of it (MTU, up, offloads) is first written to
+ * STATE/loans.json as it was, and given back when the switch lets go of it, or, after a crash, at
+ * the next start.  What can be had in a way that ends with the process (promiscuous mode, keeping
+ * the host's own stack off it) is had that way.
+ *
+ * An interface may go and come back, or lose its carrier: the uplink lives on, its port is
+ * FABRIC_PORT_ABSENT meanwhile, and what an interface needs is done again when it is back.
+ *
+ * Thread: control, for everything here.
+ */
+#ifndef CTL_UPLINK_H
+#define CTL_UPLINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "switch/error.h"
+#include "switch/fabric.h"
+#include "switch/vswitch.h"
+
+struct control;
+struct uplink;
+
+/* What `switch show` tells of it. */
+struct uplink_status {
+    char driver[32];               /* "af_xdp", "af_packet", or DPDK's name of a driver; "" absent */
+    char device[64];               /* the interface, or DPDK's name of the device */
+    char note[160];                /* why not a better driver, or what is wrong; "": nothing */
+    bool present;                  /* the interface exists */
+    bool carrier;
+    uint32_t speed_mbps;           /* 0: unknown */
+    uint64_t mac;                  /* 0: unknown */
+    uint32_t mtu_bytes;            /* of the interface now; another program may have changed it */
+    uint32_t max_mtu_bytes;        /* 0: unknown */
+    uint32_t carrier_losses;       /* since the uplink was opened */
+    uint64_t overruns;             /* frames lost before the switch could take them */
+    bool exclusive;                /* the host's own stack sees none of its frames */
+};
+
+/**
+ * Opens the uplink of @p of.
+ *
+ * @param endpoint  filled with what is to be compiled into the fabric
+ * @return owned, for uplink_close(); NULL with a sentence: missing, already in use (by another
+ *         switch, a bridge, a bond), carries the default route without `force`, an MTU it cannot
+ *         take and which it can; nothing has been changed then
+ */
+struct uplink *uplink_open(struct control *control, const struct vswitch_switch *of,
+                           struct fabric_endpoint *endpoint, struct error *error);
+
+/** Gives everything back; no worker uses it.  NULL is fine. */
+void uplink_close(struct uplink *uplink);
+
+/** Changes the MTU while frames flow.  @return 0, or a negative errno, a sentence, no change */
+int uplink_set_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *error);
+
+/** How it stands.  Asks the kernel. */
+void uplink_status(struct uplink *uplink, struct uplink_status *status);
+
+/** What is to be compiled now: as uplink_open() said, or ABSENT. */
+void uplink_endpoint(const struct uplink *uplink, struct fabric_endpoint *endpoint);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The host's own adapter on a switch: a tap device, multiqueue, with virtio-net headers.
+ *
+ * The kernel has no call that moves several frames through a tap device, so a batch is up to
+ * FRAME_BURST single calls; what is saved elsewhere is the copy: frames are read into memory of the
+ * queue and listed there, and are written from the pieces they are in, a guest's included (the
+ * kernel copies, and answers an address that is gone with an error instead of a signal).
+ *
+ * The device lives as long as its descriptors: whatever ends the daemon removes it.
+ */
+#ifndef DATAPLANE_HOST_PORT_H
+#define DATAPLANE_HOST_PORT_H
+
+#include <stdint.h>
+
+#include "switch/drop.h"
+#include "switch/error.h"
+#include "switch/frame.h"
+
+struct host_port;
+
+struct host_port_config {
+    const char *name;              /* of the device; at most 15 characters */
+    uint16_t port;                 /* the switch's number of it */
+    uint16_t queues;               /* 1 to 16: at most one a worker is of use */
+    uint32_t mtu_bytes;            /* frames up to 18 bytes more are read */
+};
+
+/**
+ * Makes the device, which must not exist yet; it is down and has a random address.
+ * @return owned, for host_port_destroy(); NULL with a sentence that names the device
+ * Thread: control.
+ */
+struct host_port *host_port_create(const struct host_port_config *config, struct error *error);
+/** Removes the device; no worker uses it.  NULL is fine.  Thread: control. */
+void host_port_destroy(struct host_port *port);
+
+/**
+ * Reads what the host sent through @p queue: at most FRAME_BURST frames.
+ *
+ * The frames lie in memory of the queue until the next call for it.
+ *
+ * @param batch    filled; what it held is lost
+ * @param refused  emptied, then counts what was read and is no frame: BAD_OFFLOAD, FRAME_TOO_LONG
+ * Thread: the worker that polls the queue.  Does not block, allocate or log.
+ */
+uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct frame_batch *batch,
+                             struct drop_tally *refused);
+
+/**
+ * Gives frames to the host's stack.
+ *
+ * @param queue    any of its queues; a flow should keep to one
+ * @param verdict  filled for each: VNIC_DELIVERED or the reason it was not
+ * @return how many were delivered
+ * Thread: any worker; several at once on one queue are fine.  Does not block, allocate or log.
+ */
+uint16_t host_port_to_host(struct host_port *port, uint16_t queue, const struct frame_batch *batch,
+                           const uint8_t *index, uint16_t count, uint8_t *verdict);
+
+uint16_t host_port_queues(const struct host_port *port);
+/** Readable when @p queue has something: what a worker sleeps on.  Borrowed. */
+int host_port_fd(const struct host_port *port, uint16_t queue);
+
+#endif

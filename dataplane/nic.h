@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * An uplink on an ethdev of DPDK's: a PCI device, a vdev, or a kernel interface by AF_XDP.
+ *
+ * From the wire, frames lie in mbufs until the batch is returned.  To the wire they are copied into
+ * mbufs of the NIC's own pool, whatever they come from: a guest's memory cannot be lent to a device,
+ * because the guest could change a frame after it was checked.
+ *
+ * An ethdev's queue is one thread's.  With as many transmit queues as workers each has its own;
+ * where the device has fewer, workers share by a claim for the length of one batch.
+ */
+#ifndef DATAPLANE_NIC_H
+#define DATAPLANE_NIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "switch/drop.h"
+#include "switch/error.h"
+#include "switch/frame.h"
+
+struct nic;
+
+struct nic_config {
+    const char *where;             /* "0000:01:00.0", or a vdev as DPDK writes it, without "vdev:":
+                                      "net_tap0,iface=x", "net_af_xdp3,iface=eth1" */
+    uint16_t port;                 /* the switch's number of it */
+    uint16_t queues;               /* wanted; it may get fewer */
+    uint16_t workers;
+    uint32_t mtu_bytes;
+};
+
+/* What the device is and how its link stands. */
+struct nic_status {
+    char driver[32];               /* "net_af_xdp" */
+    char name[64];                 /* DPDK's name of the device */
+    bool carrier;
+    uint32_t speed_mbps;           /* 0: unknown */
+    uint64_t mac;
+    uint32_t mtu_bytes;            /* as set */
+    uint32_t max_mtu_bytes;
+};
+
+/**
+ * Attaches, configures and starts a device.
+ *
+ * @return owned, for nic_destroy(); NULL with a sentence: no such device, not bound to a driver of
+ *         DPDK's, in use, an MTU it cannot take and which it can
+ * Thread: control.
+ */
+struct nic *nic_create(const struct nic_config *config, struct error *error);
+/** Stops and detaches the device; no worker uses it.  NULL is fine.  Thread: control. */
+void nic_destroy(struct nic *nic);
+
+/** @return 0, or a negative errno and a sentence that says what it can.  Thread: control. */
+int nic_set_mtu(struct nic *nic, uint32_t mtu_bytes, struct error *error);
+void nic_status(const struct nic *nic, struct nic_status *status);
+/** Frames the device lost since it was made because its rings were full.  Thread: control. */
+uint64_t nic_overruns(const struct nic *nic);
+
+/** As packet_port_from_wire(). */
+uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batch,
+                       struct drop_tally *refused);
+/** Frees the mbufs of the last batch. */
+void nic_return(struct nic *nic, uint16_t queue);
+/**
+ * Sends frames; @p worker says whose transmit queue.
+ * Thread: that worker; two on one queue exclude each other for a batch.
+ */
+uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch *batch,
+                     const uint8_t *index, uint16_t count, uint8_t *verdict);
+
+uint16_t nic_queues(const struct nic *nic);
+/**
+ * Readable when @p queue has something, when the device can say so; -1: it cannot, and whoever
+ * sleeps has to look at it now and then.  Arm it by nic_arm() before sleeping.
+ */
+int nic_fd(const struct nic *nic, uint16_t queue);
+/** Asks for an interrupt, or no more.  Thread: the worker that polls the queue. */
+void nic_arm(struct nic *nic, uint16_t queue, bool on);
+/** Whether the device has something for @p queue now; false when it cannot say. */
+bool nic_has_more(struct nic *nic, uint16_t queue);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The virtio-net header, which guests, tap devices and packet sockets put before every frame.
+ *
+ * What it says of checksum and segmentation is a sender's claim.  It is checked here against the
+ * frame, once, where the frame enters; what comes out are facts in struct frame, and nothing behind
+ * this line looks at a header again.
+ *
+ * Standard: virtio 1.2, 5.1.6 (the header), 5.1.6.2 (what a sender may ask for);
+ * linux/virtio_net.h, which tap(4) and PACKET_VNET_HDR share.
+ */
+#ifndef VNIC_NET_HEADER_H
+#define VNIC_NET_HEADER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "switch/frame.h"
+
+#define NET_HEADER_BYTES      12u  /* with num_buffers; the fields before it are 10 */
+#define NET_HEADER_BASE_BYTES 10u
+
+/**
+ * Believes what @p header says of @p frame, if it is true of it, and fills csum_state, gso_type,
+ * their fields, and l3/l4 offsets; for a header that asks for nothing, nothing.
+ *
+ * True is: a checksum field within the trusted header, of TCP or UDP as the parsed frame has it,
+ * at the offset the protocol has it; a segmentation of that protocol with a checksum asked for, a
+ * gso_size that is not 0 and a frame that is longer.  IPv4 and IPv6, tags before them allowed.
+ *
+ * @param header  NET_HEADER_BASE_BYTES of private memory
+ * @param frame   its hdr, hdr_len_bytes and len_bytes are filled
+ * @return whether it is true; if not, the frame is to be dropped as DROP_BAD_OFFLOAD
+ * Thread: any worker.  Reads trusted bytes only.
+ */
+bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame);
+
+#endif
