@@ -15,6 +15,7 @@
 #include "ctl/log.h"
 #include "ctl/notices.h"
 #include "ctl/persist.h"
+#include "ctl/rates.h"
 #include "ctl/resources.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
@@ -281,7 +282,8 @@ int control_start(const struct control_config *config, struct control **out, str
     control->config = *config;
     control->started_s = control_now_s();
     control->model = vswitch_model_create(0);
-    if (control->model == NULL) {
+    control->rates = rates_create();
+    if (control->model == NULL || control->rates == NULL) {
         (void)error_set(error, ENOMEM, "There is no memory left to start.");
     } else {
         control->captures = captures_create(control, error);
@@ -316,6 +318,7 @@ void control_stop(struct control *control)
     }
     captures_destroy(control->captures);
     notices_destroy(control->notices);
+    rates_destroy(control->rates);
     vswitch_model_destroy(control->model);
     free(control);
 }

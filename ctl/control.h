@@ -27,7 +27,10 @@
 
 struct captures;
 struct event_base;
+struct host_vnic;
 struct notices;
+struct rates;
+struct uplink;
 
 struct control_config {
     struct event_base *base;       /* all pointers are borrowed, and outlive the control */
@@ -42,6 +45,8 @@ struct control_config {
 struct control_resources {
     struct mac_table *table[FABRIC_MAX_SWITCHES];   /* by switch id */
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];   /* by port: its vNIC, its interface */
+    struct uplink *uplink[FABRIC_MAX_SWITCHES];     /* by switch id */
+    struct host_vnic *host[FABRIC_MAX_SWITCHES];    /* by switch id */
 };
 
 struct control {
@@ -53,6 +58,7 @@ struct control {
                                                             switch id: its totals go on adding up */
     struct captures *captures;
     struct notices *notices;
+    struct rates *rates;
     uint32_t started_s;
     bool restoring;                        /* the state file is being put in force: what the host
                                               lacks since is a warning, not a refusal */

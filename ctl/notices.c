@@ -16,6 +16,7 @@
 #include "ctl/captures.h"
 #include "ctl/control.h"
 #include "ctl/log.h"
+#include "ctl/rates.h"
 #include "switch/mac.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
@@ -233,6 +234,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         tell_state(notices, &model->vnics[i], now_s);
     }
     sample_workers(notices);
+    rates_tick(control->rates, control->config.dataplane, model);
     captures_tick(control->captures);
 }
 
