@@ -207,6 +207,8 @@ int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted
     added = &switches[model->switch_count];
     *added = *wanted;
     added->id = free_id(model);
+    added->uplink_port = VSWITCH_NO_PORT;
+    added->host_port = VSWITCH_NO_PORT;
     model->next_switch_id = (uint16_t)((added->id + 1) % FABRIC_MAX_SWITCHES);
     model->switch_count++;
     return 0;

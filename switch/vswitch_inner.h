@@ -53,4 +53,9 @@ bool vswitch_is_word(const char *text, size_t size);
 void vswitch_drop_vnic(struct vswitch_model *model, size_t at);
 size_t vswitch_count_macs(const struct vswitch_model *model, uint16_t switch_id);
 
+/* ---- of vswitch_port.c, for the others ---- */
+
+/** Whether @p vid is a secondary VLAN of @p policy. */
+bool vswitch_has_secondary(const struct vlan_policy *policy, uint16_t vid);
+
 #endif
