@@ -20,7 +20,9 @@ wire_enter() {
         [ "$(id -u)" -eq 0 ] || return 1
         WIRE_INSIDE=1 exec unshare --net --mount --propagation private -- "$@"
     fi
-    mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up &&
+    # What /sys/class/net shows is of the namespace that mounted it.
+    mount -t sysfs none /sys && mkdir -p /run/netns && mount -t tmpfs none /run/netns &&
+        ip link set lo up &&
         ip netns add outside && outside ip link set lo up
 }
 
