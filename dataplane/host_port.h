@@ -24,11 +24,11 @@ struct host_port_config {
     const char *name;              /* of the device; at most 15 characters */
     uint16_t port;                 /* the switch's number of it */
     uint16_t queues;               /* 1 to 16: at most one a worker is of use */
-    uint32_t mtu_bytes;            /* frames up to 18 bytes more are read */
 };
 
 /**
- * Makes the device, which must not exist yet; it is down and has a random address.
+ * Makes the device, which must not exist yet; it is down and has a random address.  Its MTU may be
+ * set to anything the kernel takes, at any time: there is room for the longest frame.
  * @return owned, for host_port_destroy(); NULL with a sentence that names the device
  * Thread: control.
  */
