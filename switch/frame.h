@@ -17,7 +17,9 @@
 #include <stdint.h>
 
 #define FRAME_BURST       32u      /* frames in a batch, at most */
-#define FRAME_HDR_BYTES   128u     /* trusted bytes of a frame, at most */
+#define FRAME_HDR_BYTES   124u     /* trusted bytes of a frame, at most, as it comes in */
+#define FRAME_HDR_SLOT_BYTES 128u  /* with the room that a tag needs in front of the next header */
+#define FRAME_HEADROOM_BYTES 64u   /* in front of the first header: 4, aligned as slots are */
 #define FRAME_RUNS        1088u    /* runs in a batch: a chain as long as a ring may be, and more */
 #define FRAME_MAX_BYTES   65562u   /* 65,535 bytes of payload, an Ethernet header, a tag or two */
 #define FRAME_MIN_BYTES   14u      /* an Ethernet header; what is shorter has no destination */
@@ -64,14 +66,20 @@ struct frame {
     uint16_t l4_off_bytes;
     uint32_t flow_hash;            /* equal for the frames of one flow; 0 without a flow */
     uint8_t  drop_reason;          /* enum drop_reason, when port_out is PORT_NONE */
-    /* ---- the tag: see frame_tag.h ---- */
+    /* ---- the tag: see frame_tag.h; all 0 where a frame enters ---- */
     uint8_t  tagged;               /* hdr has the tag in it now */
     uint8_t  came_tagged;
     uint16_t tci_in;               /* as it came, when it came tagged */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct frame) == 64, "a frame is one cache line");
 
-/* What one queue gave in one turn.  About 23 KiB, private to a worker, in its cache. */
+/*
+ * What one queue gave in one turn.  About 23 KiB, private to a worker, in its cache.
+ *
+ * A tag is put in front of a header in place, into the end of the slot before, which no header
+ * reaches.  So whoever fills hdr[] leaves the last 4 bytes of a slot alone, and who points hdr
+ * elsewhere sees to it that 4 bytes before it are writable.
+ */
 struct frame_batch {
     uint16_t count;                /* frames */
     uint16_t run_count;            /* runs used */
@@ -79,7 +87,8 @@ struct frame_batch {
     uint16_t flood_count;          /* frames with PORT_FLOOD, counted by forward */
     uint16_t offload_count;        /* frames with a partial checksum or gso, counted by the source */
     struct frame frame[FRAME_BURST] __attribute__((aligned(64)));
-    uint8_t hdr[FRAME_BURST][FRAME_HDR_BYTES] __attribute__((aligned(64)));
+    uint8_t headroom[FRAME_HEADROOM_BYTES] __attribute__((aligned(64)));   /* of hdr[0] */
+    uint8_t hdr[FRAME_BURST][FRAME_HDR_SLOT_BYTES];
     struct frame_run run[FRAME_RUNS];
 };
 

@@ -178,6 +178,7 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
     batch->count = 0;
     batch->run_count = 0;
     batch->flood_count = 0;
+    batch->offload_count = 0;
     batch->port_in = vnic->port;
     refused->count = 0;
     refused->drops[DROP_BAD_DESCRIPTOR] = 0;

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "switch/frame_tag.h"
 #include "switch/gather.h"
 #include "tests/support/fake_guest.h"
 #include "tests/support/random.h"
@@ -105,6 +106,7 @@ static void assert_frame(uint16_t index, uint32_t seed, uint32_t len_bytes)
     assert_int_equal(frame->len_bytes, len_bytes);
     assert_int_equal(frame->hdr_len_bytes, hdr_bytes);
     assert_ptr_equal(frame->hdr, batch.hdr[index]);
+    assert_int_equal(frame->tagged | frame->came_tagged | frame->tci_in, 0);
     for (uint16_t i = 0; i < frame->seg_count; i++) {
         const struct frame_run *run = &batch.run[frame->seg_first + i];
 
@@ -135,8 +137,8 @@ static void assert_fault(enum virtqueue_fault fault)
 
 static void test_vnic_from_guest_every_length_in_one_buffer(void **state)
 {
-    static const uint32_t edges[] = { 1, 13, 14, 59, 60, 64, 127, 128, 129, 1514, 4096, 9018,
-                                      FRAME_MAX_BYTES - 1, FRAME_MAX_BYTES };
+    static const uint32_t edges[] = { 1, 13, 14, 59, 60, 64, 123, 124, 125, 128, 129, 1514, 4096,
+                                      9018, FRAME_MAX_BYTES - 1, FRAME_MAX_BYTES };
 
     (void)state;
     for (uint32_t len = 1; len < 300; len++) {
@@ -157,7 +159,7 @@ static void test_vnic_from_guest_every_length_in_one_buffer(void **state)
 /* Cut once at every offset, which splits the virtio header, the trusted header and the payload. */
 static void test_vnic_from_guest_split_at_every_offset(void **state)
 {
-    static const uint32_t lens[] = { 1, 14, 60, 127, 128, 129, 200, 300 };
+    static const uint32_t lens[] = { 1, 14, 60, 123, 124, 125, 129, 200, 300 };
 
     (void)state;
     for (size_t n = 0; n < sizeof(lens) / sizeof(lens[0]); n++) {
@@ -290,11 +292,12 @@ static void test_vnic_from_guest_long_chains_fill_batches_without_loss(void **st
 
     (void)state;
     for (uint32_t i = 0; i < pieces - 1; i++) {
-        cuts[i] = HDR + 128 + i + 1;
+        cuts[i] = HDR + FRAME_HDR_BYTES + i + 1;
     }
-    write_frame(BUFFERS, HDR, 6, 128 + pieces);
+    write_frame(BUFFERS, HDR, 6, FRAME_HDR_BYTES + pieces);
     for (uint16_t n = 0; n < 12; n++) {
-        write_chain((uint16_t)(n * pieces), BUFFERS, HDR + 128 + pieces, cuts, pieces - 1);
+        write_chain((uint16_t)(n * pieces), BUFFERS, HDR + FRAME_HDR_BYTES + pieces, cuts,
+                    pieces - 1);
         fake_ring_offer(ring, (uint16_t)(n * pieces));
     }
     for (int turn = 0; turn < 12 && got < 12; turn++) {
@@ -302,12 +305,37 @@ static void test_vnic_from_guest_long_chains_fill_batches_without_loss(void **st
 
         assert_in_range(count, 1, FRAME_RUNS / pieces);
         for (uint16_t i = 0; i < count; i++) {
-            assert_frame(i, 6, 128 + pieces);
+            assert_frame(i, 6, FRAME_HDR_BYTES + pieces);
         }
         got += count;
     }
     assert_int_equal(got, 12);
     assert_int_equal(refused.count, 0);
+}
+
+/* A tag that is put before a header lies in the slot before, and must not be over its frame. */
+static void test_vnic_from_guest_leaves_room_for_a_tag_before_each_header(void **state)
+{
+    (void)state;
+    write_frame(BUFFERS, HDR, 6, 200);
+    for (uint16_t i = 0; i < FRAME_BURST; i++) {
+        fake_ring_offer_buffer(ring, i, BUFFERS, HDR + 200, 0);
+    }
+    assert_int_equal(take(), FRAME_BURST);
+
+    for (uint16_t i = 0; i < FRAME_BURST; i++) {
+        frame_tag_push(&batch.frame[i], 0x6005);
+    }
+    for (uint16_t i = 0; i < FRAME_BURST; i++) {
+        const uint8_t tag[FRAME_TAG_BYTES] = { 0x81, 0x00, 0x60, 0x05 };
+
+        assert_int_equal(batch.frame[i].len_bytes, 200 + FRAME_TAG_BYTES);
+        assert_memory_equal(batch.frame[i].hdr + 12, tag, sizeof(tag));
+        assert_int_equal(frame_tag_pop(&batch.frame[i]), 0x6005);
+    }
+    for (uint16_t i = 0; i < FRAME_BURST; i++) {
+        assert_frame(i, 6, 200);
+    }
 }
 
 static void test_vnic_from_guest_nothing_from_a_ring_that_is_off(void **state)
@@ -523,6 +551,7 @@ int main(void)
         TEST(test_vnic_from_guest_takes_bursts_in_order_round_the_ring),
         TEST(test_vnic_from_guest_gives_back_at_return_only),
         TEST_WITH(test_vnic_from_guest_long_chains_fill_batches_without_loss, setup_large_ring),
+        TEST(test_vnic_from_guest_leaves_room_for_a_tag_before_each_header),
         TEST(test_vnic_from_guest_nothing_from_a_ring_that_is_off),
         TEST(test_vnic_from_guest_too_long_is_refused_and_returned),
         TEST(test_vnic_from_guest_shorter_than_the_header),
