@@ -2,8 +2,12 @@
 /*
  * Internet checksums over frames whose bytes are in pieces.
  *
- * Standard: RFC 1071, RFC 1624 (incremental update), RFC 768 (a UDP sum of 0 is sent as 0xffff),
- * RFC 8200, 8.1 (pseudo-header of IPv6).
+ * A sum is a plain number: 16-bit words in network order, added up and not yet folded to 16 bits.
+ * So numbers of a pseudo-header are added to it by `+`, and pieces by the functions below, in any
+ * order.  It holds more than 2^40 pieces of any length before it could overflow.
+ *
+ * Standard: RFC 1071, RFC 768 (a UDP sum of 0 is sent as 0xffff), RFC 8200, 8.1 (pseudo-header of
+ * IPv6).
  */
 #ifndef SWITCH_CHECKSUM_H
 #define SWITCH_CHECKSUM_H
@@ -15,11 +19,16 @@
 #include "switch/frame.h"
 
 /**
- * Adds @p len_bytes to a sum of 16-bit words in network order.
+ * Adds @p len_bytes to a sum.
  * @param odd  whether the bytes start at an odd place of what is summed
  * @return the sum, not folded to the end
+ * Thread: any.  Reads each byte once.
  */
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t len_bytes, bool odd);
+
+/** Adds what @p frame has from @p start_bytes on, which is no more than hdr_len_bytes. */
+uint64_t checksum_add_frame(uint64_t sum, const struct frame_batch *batch,
+                            const struct frame *frame, uint16_t start_bytes);
 
 /** Folds @p sum and inverts it: as it is stored, in host order. */
 uint16_t checksum_finish(uint64_t sum);
@@ -27,7 +36,10 @@ uint16_t checksum_finish(uint64_t sum);
 /**
  * Completes the partial checksum of a frame (FRAME_CSUM_PARTIAL): what is at the field is the
  * pseudo-header's sum; the result is stored in the trusted header and the state set to
- * FRAME_CSUM_CHECKED.  A frame without one is left as it is.
+ * FRAME_CSUM_CHECKED.  A frame without one is left as it is, and so is one whose field is not in
+ * its trusted header.
+ *
+ * A result of 0 is stored as 0xffff, which UDP asks for and which is the same number to TCP.
  *
  * Thread: any worker.  Reads the payload, which its owner may be changing: then the sum is wrong
  * for what the receiver gets, as the owner's own doing.

@@ -3,13 +3,16 @@
  * Software segmentation: one frame longer than its receiver takes becomes several that fit.
  *
  * The segments share the payload of the long frame: each owns a header and lists slices of the same
- * runs, so that nothing is copied before delivery.  Segments come in batches of at most FRAME_BURST,
- * to be delivered one after the other.
+ * runs, so that nothing is copied before delivery but what the long frame had in its header bytes.
+ * Segments come in batches of at most FRAME_BURST, to be delivered one after the other.
  *
- * Standard: TCP: RFC 9293, 3.1, flags per RFC 3168, 6.1.2 (CWR on the first segment only), FIN and
- * PSH on the last; IPv4: RFC 6864 (identification goes up by one each), total length and header
- * checksum anew, also when the sender left it 0; IPv6: payload length; UDP: RFC 768, one datagram
- * each.
+ * Checksums are made from nothing, of each segment's own bytes and pseudo-header: what the sender
+ * left in the fields has no say, and need not even be there.
+ *
+ * Standard: TCP: RFC 9293, 3.1 (sequence numbers, the urgent pointer is relative to them), flags
+ * per RFC 3168, 6.1.2 (CWR on the first segment only), FIN and PSH on the last; IPv4: RFC 6864
+ * (identification goes up by one each), total length and header checksum anew, also when the sender
+ * left it 0; IPv6: payload length, RFC 8200, 8.1; UDP: RFC 768, one datagram each.
  */
 #ifndef SWITCH_SEGMENT_H
 #define SWITCH_SEGMENT_H
@@ -19,22 +22,38 @@
 
 #include "switch/frame.h"
 
+/*
+ * Segments of one frame, at most.  The least MTU a port may have, 576 bytes, needs a quarter; without
+ * a bound a guest could ask for 65,000 frames of a byte by sending one, at the cost of the worker.
+ */
+#define SEGMENT_MAX_FRAMES 512u
+
 /* Where a segmentation stands. */
 struct segmenter {
     const struct frame_batch *from;
     const struct frame *frame;
-    uint32_t header_bytes;         /* all before the payload */
-    uint32_t done_bytes;           /* of the payload */
-    uint32_t run;                  /* the slice that comes next */
-    uint32_t run_offset_bytes;
-    uint32_t index;                /* of the next segment */
+    uint32_t payload_bytes;        /* of the long frame */
+    uint32_t done_bytes;           /* of that */
+    uint32_t run_offset_bytes;     /* into the run that comes next */
+    uint16_t run;                  /* its number in the batch */
+    uint16_t index;                /* of the next segment */
+    uint16_t header_bytes;         /* all before the payload */
+    uint16_t l3_off_bytes;
+    uint16_t l4_off_bytes;
+    uint8_t ip_version;            /* 4 or 6 */
+    uint8_t protocol;              /* TCP or UDP */
 };
 
 /**
  * Starts to segment @p frame, which has a gso_type that was checked (see net_header.h).
  *
- * @param from   its batch; both are borrowed until the last segment is delivered
- * @return whether it can be: its headers are all trusted bytes
+ * @param from   its batch; both are borrowed, and stay as they are, until the last segment is made
+ *               and delivered
+ * @return whether it can be.  If not, it is to be dropped as DROP_BAD_OFFLOAD: its headers are not
+ *         all trusted bytes or are not what gso_type says, it is a fragment, it has an IPv6 routing
+ *         header with segments left (another destination than the header's is in the checksum), a
+ *         segment would be longer than IP can say, or there would be too many
+ * Thread: any worker.  Reads trusted bytes only.
  */
 bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,
                    const struct frame *frame);
@@ -42,8 +61,9 @@ bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,
 /**
  * Makes the next segments, complete with checksums.
  *
- * @param into  overwritten: frames with the tci, tag and ports of the long one
+ * @param into  overwritten: frames with the tci, tag and ports of the long one; not its batch
  * @return how many, 0 at the end
+ * Thread: any worker.  Reads the payload, as checksum_complete() does.
  */
 uint16_t segment_next(struct segmenter *segmenter, struct frame_batch *into);
 

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Cutting frames.  Starting finds the headers, by the parser that forward uses and from the bytes
+ * alone, and refuses what could not be cut right; after that nothing can go wrong.  A segment is
+ * then three steps: copy the headers, list the slices, write what differs into the headers.
+ */
+#include "switch/segment.h"
+
+#include <string.h>
+
+#include "switch/checksum.h"
+#include "switch/ether.h"
+#include "switch/frame_tag.h"
+
+#define IP_MAX_BYTES        65535u
+
+#define IPV4_LENGTH_OFF     2u     /* RFC 791, 3.1 */
+#define IPV4_ID_OFF         4u
+#define IPV4_CHECKSUM_OFF   10u
+#define IPV4_SOURCE_OFF     12u
+#define IPV4_ADDRESSES_BYTES 8u
+
+#define IPV6_HEADER_BYTES   40u    /* RFC 8200, 3 */
+#define IPV6_LENGTH_OFF     4u
+#define IPV6_NEXT_OFF       6u
+#define IPV6_SOURCE_OFF     8u
+#define IPV6_ADDRESSES_BYTES 32u
+#define IPV6_ROUTING        43u    /* extension headers: RFC 8200, 4; AH: RFC 4302, 2.2 */
+#define IPV6_FRAGMENT       44u
+#define IPV6_AH             51u
+#define ROUTING_LEFT_OFF    3u     /* segments left: RFC 8200, 4.4 */
+
+#define TCP_HEADER_BYTES    20u    /* RFC 9293, 3.1 */
+#define TCP_SEQUENCE_OFF    4u
+#define TCP_LENGTH_OFF      12u
+#define TCP_FLAGS_OFF       13u
+#define TCP_CHECKSUM_OFF    16u
+#define TCP_URGENT_OFF      18u
+#define TCP_FIN             0x01u
+#define TCP_PSH             0x08u
+#define TCP_URG             0x20u
+#define TCP_CWR             0x80u
+
+#define UDP_HEADER_BYTES    8u     /* RFC 768 */
+#define UDP_LENGTH_OFF      4u
+#define UDP_CHECKSUM_OFF    6u
+
+static uint16_t get_2(const uint8_t *at)
+{
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static void put_2(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+static uint32_t get_4(const uint8_t *at)
+{
+    return (uint32_t)get_2(at) << 16 | get_2(at + 2);
+}
+
+static void put_4(uint8_t *at, uint32_t value)
+{
+    put_2(at, value >> 16);
+    put_2(at + 2, value);
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- may it be cut? -------------------------------------------------------------------------- */
+
+static bool is_of_type(const struct ether_info *info, enum frame_gso type)
+{
+    switch (type) {
+    case FRAME_GSO_TCP4:
+        return info->l4_protocol == IP_PROTOCOL_TCP && info->ip_version == 4;
+    case FRAME_GSO_TCP6:
+        return info->l4_protocol == IP_PROTOCOL_TCP && info->ip_version == 6;
+    case FRAME_GSO_UDP:
+        return info->l4_protocol == IP_PROTOCOL_UDP;
+    case FRAME_GSO_NONE:
+        break;
+    }
+    return false;
+}
+
+/* Whether one of the IPv6 extension headers, which all end at l4_off, routes to elsewhere. */
+static bool is_source_routed(const uint8_t *hdr, const struct ether_info *info)
+{
+    uint32_t off = info->l3_off_bytes + IPV6_HEADER_BYTES;
+    uint8_t type = hdr[info->l3_off_bytes + IPV6_NEXT_OFF];
+
+    while (off < info->l4_off_bytes) {
+        const uint8_t *at = &hdr[off];
+
+        if (type == IPV6_ROUTING && at[ROUTING_LEFT_OFF] != 0) {
+            return true;
+        }
+        if (type == IPV6_FRAGMENT) {
+            off += 8;
+        } else if (type == IPV6_AH) {
+            off += (at[1] + 2u) * 4;
+        } else {
+            off += (at[1] + 1u) * 8;
+        }
+        type = at[0];
+    }
+    return false;
+}
+
+/* The bytes before the payload; 0 when they are not all there, or are not what they should be. */
+static uint16_t header_bytes(const struct frame *frame, const struct ether_info *info)
+{
+    const uint32_t left_bytes = (uint32_t)frame->hdr_len_bytes - info->l4_off_bytes;
+    uint32_t l4_bytes = UDP_HEADER_BYTES;
+
+    if (info->l4_protocol == IP_PROTOCOL_TCP) {
+        if (left_bytes < TCP_HEADER_BYTES) {
+            return 0;
+        }
+        l4_bytes = (frame->hdr[info->l4_off_bytes + TCP_LENGTH_OFF] >> 4) * 4u;
+        if (l4_bytes < TCP_HEADER_BYTES) {
+            return 0;
+        }
+    }
+    return l4_bytes <= left_bytes ? (uint16_t)(info->l4_off_bytes + l4_bytes) : 0;
+}
+
+bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,
+                   const struct frame *frame)
+{
+    const uint32_t tag_bytes = frame->tagged ? FRAME_TAG_BYTES : 0;
+    struct ether_info info;
+    uint16_t headers;
+    uint32_t payload_bytes;
+    uint32_t ip_bytes;
+
+    if (frame->gso_size_bytes == 0 || frame->hdr_len_bytes > FRAME_HDR_BYTES + tag_bytes ||
+        !ether_parse(frame->hdr, frame->hdr_len_bytes, &info) || info.l4_off_bytes == 0 ||
+        info.is_fragment || !is_of_type(&info, frame->gso_type) ||
+        (info.ip_version == 6 && is_source_routed(frame->hdr, &info))) {
+        return false;
+    }
+    headers = header_bytes(frame, &info);
+    if (headers == 0) {
+        return false;
+    }
+    payload_bytes = frame->len_bytes - headers;
+    ip_bytes = (uint32_t)headers - info.l3_off_bytes + least(frame->gso_size_bytes, payload_bytes);
+    if (ip_bytes > IP_MAX_BYTES ||
+        payload_bytes > (uint32_t)frame->gso_size_bytes * SEGMENT_MAX_FRAMES) {
+        return false;
+    }
+    *segmenter = (struct segmenter){
+        .from = from,
+        .frame = frame,
+        .payload_bytes = payload_bytes,
+        .run = frame->seg_first,
+        .header_bytes = headers,
+        .l3_off_bytes = info.l3_off_bytes,
+        .l4_off_bytes = info.l4_off_bytes,
+        .ip_version = info.ip_version,
+        .protocol = info.l4_protocol,
+    };
+    return true;
+}
+
+/* ---- the bytes of a segment ------------------------------------------------------------------ */
+
+/*
+ * Lists the next @p len_bytes of the runs as those of @p segment.
+ * Returns false when @p into has no room for them; nothing is taken then.
+ */
+static bool slice_runs(struct segmenter *s, struct frame_batch *into, struct frame *segment,
+                       uint32_t len_bytes)
+{
+    uint32_t offset = s->run_offset_bytes;
+    uint16_t run = s->run;
+    uint16_t count = into->run_count;
+
+    while (len_bytes > 0) {
+        const struct frame_run *from = &s->from->run[run];
+        const uint32_t part_bytes = least(len_bytes, from->len_bytes - offset);
+
+        if (count == FRAME_RUNS) {
+            return false;
+        }
+        if (part_bytes > 0) {
+            into->run[count++] = (struct frame_run){ .data = from->data + offset,
+                                                     .len_bytes = part_bytes };
+        }
+        len_bytes -= part_bytes;
+        offset += part_bytes;
+        if (offset == from->len_bytes) {
+            offset = 0;
+            run++;
+        }
+    }
+    segment->seg_first = into->run_count;
+    segment->seg_count = (uint16_t)(count - into->run_count);
+    into->run_count = count;
+    s->run = run;
+    s->run_offset_bytes = offset;
+    return true;
+}
+
+/* ---- its headers ----------------------------------------------------------------------------- */
+
+/* Returns the sum of the addresses, the pseudo-header's first part. */
+static uint64_t finish_ip(const struct segmenter *s, uint8_t *ip, uint32_t ip_bytes)
+{
+    const uint32_t ip_header_bytes = (uint32_t)s->l4_off_bytes - s->l3_off_bytes;
+
+    if (s->ip_version == 6) {
+        put_2(ip + IPV6_LENGTH_OFF, ip_bytes - IPV6_HEADER_BYTES);
+        return checksum_add(0, ip + IPV6_SOURCE_OFF, IPV6_ADDRESSES_BYTES, false);
+    }
+    put_2(ip + IPV4_LENGTH_OFF, ip_bytes);
+    put_2(ip + IPV4_ID_OFF, (uint32_t)get_2(ip + IPV4_ID_OFF) + s->index);
+    put_2(ip + IPV4_CHECKSUM_OFF, 0);
+    put_2(ip + IPV4_CHECKSUM_OFF, checksum_finish(checksum_add(0, ip, ip_header_bytes, false)));
+    return checksum_add(0, ip + IPV4_SOURCE_OFF, IPV4_ADDRESSES_BYTES, false);
+}
+
+static void finish_tcp(const struct segmenter *s, uint8_t *tcp, bool last)
+{
+    const uint16_t urgent = get_2(tcp + TCP_URGENT_OFF);
+    uint32_t flags = tcp[TCP_FLAGS_OFF];
+
+    if (s->index > 0) {
+        flags &= ~TCP_CWR;
+        if ((flags & TCP_URG) != 0 && urgent > s->done_bytes) {
+            put_2(tcp + TCP_URGENT_OFF, urgent - s->done_bytes);
+        } else {
+            flags &= ~TCP_URG;
+        }
+    }
+    if (!last) {
+        flags &= ~(TCP_FIN | TCP_PSH);
+    }
+    tcp[TCP_FLAGS_OFF] = (uint8_t)flags;
+    put_4(tcp + TCP_SEQUENCE_OFF, get_4(tcp + TCP_SEQUENCE_OFF) + s->done_bytes);
+}
+
+/* Writes into the headers of @p segment what is its own; its payload is @p part_bytes long. */
+static void finish_headers(const struct segmenter *s, const struct frame_batch *into,
+                           struct frame *segment, uint32_t part_bytes)
+{
+    uint8_t *l4 = segment->hdr + s->l4_off_bytes;
+    uint8_t *checksum = l4 + TCP_CHECKSUM_OFF;
+    const uint32_t l4_bytes = segment->len_bytes - s->l4_off_bytes;
+    uint64_t sum = finish_ip(s, segment->hdr + s->l3_off_bytes,
+                             segment->len_bytes - s->l3_off_bytes);
+    uint16_t result;
+
+    if (s->protocol == IP_PROTOCOL_TCP) {
+        finish_tcp(s, l4, s->done_bytes + part_bytes == s->payload_bytes);
+    } else {
+        checksum = l4 + UDP_CHECKSUM_OFF;
+        put_2(l4 + UDP_LENGTH_OFF, l4_bytes);
+    }
+    put_2(checksum, 0);
+    sum += s->protocol + l4_bytes;
+    result = checksum_finish(checksum_add_frame(sum, into, segment, s->l4_off_bytes));
+    put_2(checksum, result == 0 && s->protocol == IP_PROTOCOL_UDP ? 0xffff : result);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+/* Adds the next segment to @p into; returns false when that has no room for its runs. */
+static bool add_segment(struct segmenter *s, struct frame_batch *into)
+{
+    const struct frame *frame = s->frame;
+    const uint32_t part_bytes = least(frame->gso_size_bytes, s->payload_bytes - s->done_bytes);
+    const uint32_t at_hdr = least(s->header_bytes + s->done_bytes, frame->hdr_len_bytes);
+    const uint32_t copied_bytes = least(part_bytes, frame->hdr_len_bytes - at_hdr);
+    struct frame *segment = &into->frame[into->count];
+
+    *segment = *frame;
+    segment->hdr = into->hdr[into->count] - (frame->tagged ? FRAME_TAG_BYTES : 0);
+    segment->len_bytes = s->header_bytes + part_bytes;
+    segment->hdr_len_bytes = (uint16_t)(s->header_bytes + copied_bytes);
+    segment->gso_type = FRAME_GSO_NONE;
+    segment->gso_size_bytes = 0;
+    segment->csum_state = FRAME_CSUM_CHECKED;
+    if (!slice_runs(s, into, segment, part_bytes - copied_bytes)) {
+        return false;
+    }
+    memcpy(segment->hdr, frame->hdr, s->header_bytes);
+    memcpy(segment->hdr + s->header_bytes, frame->hdr + at_hdr, copied_bytes);
+    finish_headers(s, into, segment, part_bytes);
+    into->count++;
+    s->done_bytes += part_bytes;
+    s->index++;
+    return true;
+}
+
+uint16_t segment_next(struct segmenter *segmenter, struct frame_batch *into)
+{
+    into->count = 0;
+    into->run_count = 0;
+    into->port_in = segmenter->from->port_in;
+    into->offload_count = 0;
+    while (into->count < FRAME_BURST &&
+           (segmenter->done_bytes < segmenter->payload_bytes || segmenter->index == 0) &&
+           add_segment(segmenter, into)) {
+    }
+    into->flood_count = segmenter->frame->port_out == PORT_FLOOD ? into->count : 0;
+    return into->count;
+}
