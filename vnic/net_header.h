@@ -24,12 +24,17 @@
  * Believes what @p header says of @p frame, if it is true of it, and fills csum_state, gso_type,
  * their fields, and l3/l4 offsets; for a header that asks for nothing, nothing.
  *
- * True is: a checksum field within the trusted header, of TCP or UDP as the parsed frame has it,
- * at the offset the protocol has it; a segmentation of that protocol with a checksum asked for, a
- * gso_size that is not 0 and a frame that is longer.  IPv4 and IPv6, tags before them allowed.
+ * True is a partial checksum whose field lies within the trusted header: of TCP or UDP where the
+ * parsed frame has it, or one inside of a tunnel, behind the headers that decisions are made from
+ * (VXLAN, GRE, IP in IP; a link that leaves all checksums to the receiver leaves those as well).
+ * True is a segmentation of the frame's own TCP or UDP, with its checksum asked for, all headers
+ * trusted bytes, and a gso_size that is not 0; if it all fits one segment, there is none to be made
+ * and the checksum is all that is left.  Tags before the headers are allowed.
+ *
+ * Never true are CRCs (SCTP: the field is not a sum) and segmentation inside of tunnels.
  *
  * @param header  NET_HEADER_BASE_BYTES of private memory
- * @param frame   its hdr, hdr_len_bytes and len_bytes are filled
+ * @param frame   its hdr, hdr_len_bytes and len_bytes are filled, the facts are 0
  * @return whether it is true; if not, the frame is to be dropped as DROP_BAD_OFFLOAD
  * Thread: any worker.  Reads trusted bytes only.
  */

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The virtio-net header, fed anything about any frame: 10 bytes of it, 2 that say how much longer
+ * the frame is than its trusted bytes, then those.  They are handed over in an allocation of just
+ * their size, so that a read past them is seen; what is believed must be safe to act on.
+ *
+ * fuzz-sources: vnic/net_header.c switch/ether.c switch/mac.c
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vnic/net_header.h"
+
+#define PREFIX_BYTES (NET_HEADER_BASE_BYTES + 2)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(int truth)
+{
+    if (!truth) {
+        abort();
+    }
+}
+
+static void check_facts(const uint8_t *header, const struct frame *frame)
+{
+    const uint32_t field = (uint32_t)frame->csum_start_bytes + frame->csum_offset_bytes;
+
+    if (frame->csum_state == FRAME_CSUM_AS_IT_IS) {
+        check((header[0] & 1) == 0 && frame->gso_type == FRAME_GSO_NONE);
+        return;
+    }
+    check(frame->csum_state == FRAME_CSUM_PARTIAL && (header[0] & 1) != 0);
+    check(field + 2 <= frame->hdr_len_bytes);
+    check(field >= 34);                    /* neither the addresses nor an IPv4 header's fields */
+    check(frame->l3_off_bytes >= 14 && frame->csum_start_bytes >= frame->l3_off_bytes + 20u);
+    check(frame->l4_off_bytes == 0 || field >= frame->l4_off_bytes + 6u);
+    if (frame->gso_type == FRAME_GSO_NONE) {
+        check(frame->gso_size_bytes == 0);
+        return;
+    }
+    check(frame->gso_type <= FRAME_GSO_UDP && frame->gso_size_bytes > 0);
+    check(frame->csum_start_bytes == frame->l4_off_bytes);
+    check(frame->len_bytes > frame->l4_off_bytes + 8u + frame->gso_size_bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct frame frame = { 0 };
+    struct frame before;
+    uint8_t *bytes;
+
+    if (size < PREFIX_BYTES) {
+        return 0;
+    }
+    size -= PREFIX_BYTES;
+    frame.hdr_len_bytes = (uint16_t)(size < FRAME_HDR_BYTES ? size : FRAME_HDR_BYTES);
+    frame.len_bytes = frame.hdr_len_bytes;
+    if (frame.hdr_len_bytes == FRAME_HDR_BYTES) {
+        frame.len_bytes += (uint32_t)(data[10] | data[11] << 8);
+    }
+    bytes = malloc(frame.hdr_len_bytes + 1u);
+    if (bytes == NULL) {
+        return 0;
+    }
+    frame.hdr = bytes + 1;                 /* at its end, and not aligned */
+    memcpy(frame.hdr, data + PREFIX_BYTES, frame.hdr_len_bytes);
+    before = frame;
+    if (net_header_read(data, &frame)) {
+        check_facts(data, &frame);
+    } else {
+        check(memcmp(&frame, &before, offsetof(struct frame, gso_size_bytes)) == 0);
+        check(frame.csum_state == FRAME_CSUM_AS_IT_IS);
+    }
+    free(bytes);
+    return 0;
+}

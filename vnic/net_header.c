@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "vnic/net_header.h"
+
+#include <stddef.h>
+
+#include "switch/ether.h"
+
+#define FLAG_NEEDS_CSUM     1u     /* the other flags are for a receiver, and a sender's are ignored */
+#define GSO_NONE            0u
+#define GSO_ECN             0x80u
+
+#define TCP_DATA_OFFSET     12u    /* RFC 9293, 3.1 */
+#define TCP_CSUM_OFFSET     16u
+#define TCP_HEADER_BYTES    20u
+#define UDP_CSUM_OFFSET     6u     /* RFC 768 */
+#define UDP_HEADER_BYTES    8u
+#define TUNNEL_HEADER_BYTES 20u    /* the least there is between a transport and the one inside */
+
+/* The header's fields that are used; hdr_len is a hint that nobody needs. */
+struct claim {
+    uint8_t gso;
+    uint16_t gso_size_bytes;
+    uint16_t csum_start_bytes;
+    uint16_t csum_offset_bytes;
+};
+
+/* What may be segmented.  UDP fragmentation (3) is none: it is not offered. */
+static const struct gso_kind {
+    uint8_t gso;                   /* as the header has it */
+    uint8_t protocol;
+    uint8_t ip_version;            /* 0: either */
+    uint8_t type;                  /* enum frame_gso */
+} gso_kinds[] = {
+    { 1, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
+    { 1 | GSO_ECN, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
+    { 4, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
+    { 4 | GSO_ECN, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
+    { 5, IP_PROTOCOL_UDP, 0, FRAME_GSO_UDP },
+};
+
+static uint16_t read_le16(const uint8_t *at)
+{
+    return (uint16_t)(at[0] | at[1] << 8);
+}
+
+/* The checksum is the one of the frame's own transport. */
+static bool is_own_csum(const struct claim *claim, const struct ether_info *info)
+{
+    if (info->l4_off_bytes == 0 || info->is_fragment ||
+        claim->csum_start_bytes != info->l4_off_bytes) {
+        return false;
+    }
+    return (info->l4_protocol == IP_PROTOCOL_TCP &&
+            claim->csum_offset_bytes == TCP_CSUM_OFFSET) ||
+           (info->l4_protocol == IP_PROTOCOL_UDP && claim->csum_offset_bytes == UDP_CSUM_OFFSET);
+}
+
+/*
+ * The checksum is one inside of a tunnel, behind all that anything is decided by.  Of the tunnel
+ * nothing need be believed: a sum of payload, stored into payload, is nothing that the sender could
+ * not have sent in the first place.
+ */
+static bool is_inner_csum(const struct claim *claim, const struct ether_info *info)
+{
+    const uint32_t outer = info->ip_version != 0 ? info->l4_off_bytes : info->l3_off_bytes;
+
+    return outer != 0 && info->l4_protocol != IP_PROTOCOL_TCP &&
+           claim->csum_start_bytes >= outer + TUNNEL_HEADER_BYTES;
+}
+
+/* The kind that is claimed, when the frame is of it. */
+static const struct gso_kind *find_gso(const struct claim *claim, const struct ether_info *info)
+{
+    for (size_t i = 0; i < sizeof(gso_kinds) / sizeof(gso_kinds[0]); i++) {
+        const struct gso_kind *kind = &gso_kinds[i];
+
+        if (kind->gso == claim->gso && kind->protocol == info->l4_protocol &&
+            (kind->ip_version == 0 || kind->ip_version == info->ip_version)) {
+            return kind;
+        }
+    }
+    return NULL;
+}
+
+/* Takes the claim to segment over for a frame whose own checksum is asked for, if it is true. */
+static bool read_gso(const struct claim *claim, const struct ether_info *info,
+                     struct frame *frame)
+{
+    const struct gso_kind *kind = find_gso(claim, info);
+    uint32_t l4_bytes = UDP_HEADER_BYTES;
+    uint32_t headers_bytes;
+
+    if (kind == NULL || claim->gso_size_bytes == 0) {
+        return false;
+    }
+    if (kind->protocol == IP_PROTOCOL_TCP) {       /* whose checksum, behind this byte, is there */
+        l4_bytes = (frame->hdr[info->l4_off_bytes + TCP_DATA_OFFSET] >> 4) * 4u;
+        if (l4_bytes < TCP_HEADER_BYTES) {
+            return false;
+        }
+    }
+    headers_bytes = info->l4_off_bytes + l4_bytes;
+    if (headers_bytes > frame->hdr_len_bytes) {
+        return false;
+    }
+    if (frame->len_bytes - headers_bytes > claim->gso_size_bytes) {
+        frame->gso_type = kind->type;
+        frame->gso_size_bytes = claim->gso_size_bytes;
+    }
+    return true;
+}
+
+bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame)
+{
+    const struct claim claim = { .gso = header[1], .gso_size_bytes = read_le16(&header[4]),
+                                 .csum_start_bytes = read_le16(&header[6]),
+                                 .csum_offset_bytes = read_le16(&header[8]) };
+    struct ether_info info;
+    bool is_true;
+
+    if ((header[0] & FLAG_NEEDS_CSUM) == 0) {
+        return claim.gso == GSO_NONE;              /* segments need checksums of their own */
+    }
+    if ((uint32_t)claim.csum_start_bytes + claim.csum_offset_bytes + 2 > frame->hdr_len_bytes ||
+        !ether_parse(frame->hdr, frame->hdr_len_bytes, &info)) {
+        return false;
+    }
+    if (claim.gso == GSO_NONE) {
+        is_true = is_own_csum(&claim, &info) || is_inner_csum(&claim, &info);
+    } else {
+        is_true = is_own_csum(&claim, &info) && read_gso(&claim, &info, frame);
+    }
+    if (!is_true) {
+        return false;
+    }
+    frame->csum_state = FRAME_CSUM_PARTIAL;
+    frame->csum_start_bytes = claim.csum_start_bytes;
+    frame->csum_offset_bytes = claim.csum_offset_bytes;
+    frame->l3_off_bytes = info.l3_off_bytes;
+    frame->l4_off_bytes = info.l4_off_bytes;
+    return true;
+}
