@@ -32,8 +32,9 @@ ask      = $(if $(asked_$(1)),,$(eval asked_$(1) := $(shell pkg-config $(2)) ))$
 # DPDK's headers are the system's: our warnings are for our own code.
 DPDK_CF  = $(patsubst -I%,-isystem %,$(call ask,dpdk_cf,--cflags libdpdk)) -DALLOW_EXPERIMENTAL_API
 DPDK_LD  = $(call ask,dpdk_ld,--libs libdpdk)
-CTL_CF   = $(call ask,ctl_cf,--cflags jansson libevent libsystemd)
+CTL_CF   = $(call ask,ctl_cf,--cflags jansson libevent libsystemd libnl-3.0)
 CTL_LD   = $(call ask,ctl_ld,--libs jansson libevent libsystemd)
+NL_LD    = $(call ask,nl_ld,--libs libnl-3.0)
 ARCH    := -march=x86-64-v2
 
 # The bottom is pure: no DPDK on its include path, and none when its tests are linked.
@@ -61,7 +62,7 @@ LD_switch    =
 LD_teaming   =
 LD_vnic      = $(DPDK_LD)
 LD_dataplane = $(DPDK_LD) -lpcap
-LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD)
+LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD) $(NL_LD)
 
 BIN := $(O)/vswitchd $(O)/vswitchctl
 
@@ -174,7 +175,7 @@ demo: deps-demo
 
 # ---- packages, Debian's only ---------------------------------------------------------------------
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
-             libevent-dev libsystemd-dev
+             libevent-dev libsystemd-dev libnl-3-dev
 PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump
 PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \
              iproute2 iputils-ping iperf3 python3 python3-scapy

@@ -30,10 +30,12 @@ struct link {
     char kind[16];                 /* "veth", "bridge", "tun"; "" for hardware */
     char driver[32];               /* as ethtool says; "" when it does not */
     char master[LINK_NAME_SIZE];   /* of what it is a port: a bridge, a bond; "" none */
-    bool hardware;                 /* a device stands behind it: /sys/class/net/NAME/device */
+    bool hardware;                 /* a device of a bus stands behind it */
     bool up;                       /* IFF_UP: wanted */
     bool carrier;                  /* IFF_LOWER_UP: there */
     bool loopback;
+    bool promiscuous;              /* IFF_PROMISC as somebody set it; not by memberships */
+    uint32_t carrier_losses;       /* since the interface was made */
     uint32_t mtu_bytes;
     uint32_t min_mtu_bytes;
     uint32_t max_mtu_bytes;        /* 0: the driver does not say */
@@ -53,12 +55,14 @@ int link_find_index(struct links *links, int ifindex, struct link *link, struct 
 
 int link_set_mtu(struct links *links, const char *name, uint32_t mtu_bytes, struct error *error);
 int link_set_up(struct links *links, const char *name, bool up, struct error *error);
+int link_set_promiscuous(struct links *links, const char *name, bool on, struct error *error);
 int link_set_mac(struct links *links, const char *name, uint64_t mac, struct error *error);
 
 /* Settings of ethtool's that an uplink may need otherwise than they are. */
 enum link_offload { LINK_LRO, LINK_RX_VLAN, LINK_OFFLOAD_COUNT };
 
-/** @return 0 with @p on filled; -EOPNOTSUPP without a sentence when the interface has no such */
+/** @return 0 with @p on filled, false where the interface cannot; -EOPNOTSUPP, without a sentence,
+ *          when it cannot be asked */
 int link_get_offload(struct links *links, const char *name, enum link_offload which, bool *on);
 int link_set_offload(struct links *links, const char *name, enum link_offload which, bool on,
                      struct error *error);
@@ -67,7 +71,10 @@ int link_set_offload(struct links *links, const char *name, enum link_offload wh
 
 struct link_address {
     char text[50];                 /* "192.0.2.1/24", "2001:db8::1/64" */
+    char broadcast[16];            /* of an IPv4 address; "": none */
     uint8_t scope;                 /* RT_SCOPE_ */
+    uint32_t flags;                /* IFA_F_: those that say how it is used, as NOPREFIXROUTE */
+    uint32_t metric;               /* of the route it brings; 0: the kernel's choice */
     uint32_t valid_s, preferred_s; /* UINT32_MAX: for ever */
 };
 
@@ -81,7 +88,7 @@ int link_add_address(struct links *links, const char *name, const struct link_ad
 /** @return 0, also when it is not there */
 int link_remove_address(struct links *links, const char *name, const struct link_address *address,
                         struct error *error);
-/** Reads "192.0.2.1/24".  @return 0 or -EINVAL with a sentence */
+/** Reads "192.0.2.1/24": of global scope and for ever.  @return 0 or -EINVAL with a sentence */
 int link_parse_address(const char *text, struct link_address *address, struct error *error);
 
 /** The interface of the host's default route (v4, then v6; the lowest metric); "" without one. */
