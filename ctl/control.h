@@ -43,7 +43,9 @@ struct control_config {
 
 /* What exists at run time for what a model names; NULL where it names nothing. */
 struct control_resources {
-    struct mac_table *table[FABRIC_MAX_SWITCHES];   /* by switch id */
+    struct mac_table *table[FABRIC_MAX_SWITCHES];   /* by switch id, as the next two */
+    struct uplink *uplink[FABRIC_MAX_SWITCHES];
+    struct host_vnic *host[FABRIC_MAX_SWITCHES];
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];   /* by port: its vNIC, its interface */
     struct uplink *uplink[FABRIC_MAX_SWITCHES];     /* by switch id */
     struct host_vnic *host[FABRIC_MAX_SWITCHES];    /* by switch id */
@@ -52,10 +54,13 @@ struct control_resources {
 struct control {
     struct control_config config;
     struct vswitch_model *model;           /* in force; never NULL */
-    struct control_resources resources;    /* its tables and vNICs */
+    struct control_resources resources;    /* its tables and endpoints */
     const struct fabric *fabric;           /* published; the dataplane's, NULL before the first */
     struct port_counters removed[FABRIC_MAX_SWITCHES];   /* what ports that went had counted, by
                                                             switch id: its totals go on adding up */
+    struct links *links;                   /* to ask the kernel about interfaces */
+    struct loans *loans;                   /* what of them is to be given back */
+    struct follow *follow;                 /* their coming and going */
     struct captures *captures;
     struct notices *notices;
     struct rates *rates;

@@ -67,7 +67,7 @@ int link_get_offload(struct links *links, const char *name, enum link_offload wh
 int link_set_offload(struct links *links, const char *name, enum link_offload which, bool on,
                      struct error *error);
 
-/* ---- addresses, and the route out --------------------------------------------------------------- */
+/* ---- addresses, and the route out ------------------------------------------------------------ */
 
 struct link_address {
     char text[50];                 /* "192.0.2.1/24", "2001:db8::1/64" */

@@ -21,7 +21,7 @@
 #define FLAGS_OF_USE (IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | \
                       IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN)
 
-/* ---- an address as text and as bytes ---------------------------------------------------------- */
+/* ---- an address as text and as bytes -------------------------------------------------------- */
 
 struct parsed {
     int family;
@@ -72,7 +72,7 @@ int link_parse_address(const char *text, struct link_address *address, struct er
     return 0;
 }
 
-/* ---- those an interface has ------------------------------------------------------------------- */
+/* ---- those an interface has ----------------------------------------------------------------- */
 
 struct address_list {
     int ifindex;
@@ -163,7 +163,7 @@ int link_addresses(struct links *links, const char *name, struct link_address **
     return 0;
 }
 
-/* ---- adding and removing ----------------------------------------------------------------------- */
+/* ---- adding and removing --------------------------------------------------------------------- */
 
 /* A request about @p address of interface @p name.  @return owned or NULL */
 static struct nl_msg *address_message(int type, unsigned ifindex, const struct parsed *parsed,
@@ -236,7 +236,7 @@ int link_remove_address(struct links *links, const char *name, const struct link
                                                              "cannot be removed", address->text);
 }
 
-/* ---- the route out ----------------------------------------------------------------------------- */
+/* ---- the route out --------------------------------------------------------------------------- */
 
 struct best_route {
     uint32_t metric;

@@ -34,7 +34,7 @@ struct nl_msg *link_message(int type, int flags, const void *head, size_t size_b
  */
 int link_ask(struct links *links, struct nl_msg *message, link_read_fn *read, void *arg);
 
-/** Says that @p what (as printf's) ("its MTU cannot be set to 9000") failed for @p rc.  @return @p rc */
+/** Says that @p what, printf's ("its MTU cannot be set to %u"), failed for @p rc.  @return @p rc */
 __attribute__((format(printf, 4, 5)))
 int link_refuse(struct error *error, int rc, const char *name, const char *what, ...);
 
