@@ -27,7 +27,10 @@
 
 struct captures;
 struct event_base;
+struct follow;
 struct host_vnic;
+struct links;
+struct loans;
 struct notices;
 struct rates;
 struct uplink;
@@ -47,8 +50,6 @@ struct control_resources {
     struct uplink *uplink[FABRIC_MAX_SWITCHES];
     struct host_vnic *host[FABRIC_MAX_SWITCHES];
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];   /* by port: its vNIC, its interface */
-    struct uplink *uplink[FABRIC_MAX_SWITCHES];     /* by switch id */
-    struct host_vnic *host[FABRIC_MAX_SWITCHES];    /* by switch id */
 };
 
 struct control {
