@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 #include "ctl/persist_record.h"
+#include "ctl/state_file.h"
 #include "ctl/value.h"
 #include "switch/mac.h"
 
 #define POOL_PREFIX     UINT64_C(0x00155d000000)
 #define POOL_PREFIX_OF  UINT64_C(0xffffff000000)
-#define NEW_FILE_NAME   PERSIST_FILE_NAME ".new"
 
 /* ---- from a model ---------------------------------------------------------------------------- */
 
@@ -335,61 +335,16 @@ int persist_load(const char *dir, struct vswitch_model **model, struct error *er
     return 0;
 }
 
-static int write_all(int fd, const char *text, size_t len_bytes)
-{
-    while (len_bytes > 0) {
-        const ssize_t n = write(fd, text, len_bytes);
-
-        if (n < 0 && errno != EINTR) {
-            return -errno;
-        }
-        text += n > 0 ? n : 0;
-        len_bytes -= n > 0 ? (size_t)n : 0;
-    }
-    return fsync(fd) == 0 ? 0 : -errno;
-}
-
-/* Puts @p text in the place of the state file.  @return 0 or a negative errno */
-static int replace_file(int dir_fd, const char *text)
-{
-    const int fd = openat(dir_fd, NEW_FILE_NAME,
-                          O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int rc;
-
-    if (fd < 0) {
-        return -errno;
-    }
-    rc = write_all(fd, text, strlen(text));
-    if (close(fd) != 0 && rc == 0) {
-        rc = -errno;
-    }
-    if (rc == 0 && renameat(dir_fd, NEW_FILE_NAME, dir_fd, PERSIST_FILE_NAME) != 0) {
-        rc = -errno;
-    }
-    if (rc != 0) {
-        (void)unlinkat(dir_fd, NEW_FILE_NAME, 0);
-        return rc;
-    }
-    return fsync(dir_fd) == 0 ? 0 : -errno;
-}
-
 int persist_save(const char *dir, const struct vswitch_model *model, struct error *error)
 {
     json_t *root = persist_to_json(model);
     char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2));
-    const int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = dir_fd < 0 ? -errno : text == NULL ? -ENOMEM : 0;
+    const int rc = text == NULL ? -ENOMEM : state_file_write(dir, PERSIST_FILE_NAME, text);
 
-    if (rc == 0) {
-        rc = replace_file(dir_fd, text);
-    }
     if (rc != 0) {
         (void)error_set(error, -rc, "The change cannot be kept in %s/%s (%s), so nothing was "
                         "changed: see to that directory and try again.", dir, PERSIST_FILE_NAME,
                         strerror(-rc));
-    }
-    if (dir_fd >= 0) {
-        (void)close(dir_fd);
     }
     free(text);
     json_decref(root);
