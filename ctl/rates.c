@@ -58,15 +58,17 @@ void rates_note(struct rates *rates, uint16_t port, const struct port_counters *
 void rates_tick(struct rates *rates, const struct dataplane *dataplane,
                 const struct vswitch_model *model)
 {
+    struct vswitch_port port;
     struct timespec now;
+    size_t cursor = 0;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     rates_begin(rates, (uint64_t)now.tv_sec * US_PER_S + (uint64_t)now.tv_nsec / 1000u);
-    for (size_t i = 0; i < model->vnic_count; i++) {
+    while (vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
         struct port_counters counters;
 
-        dataplane_counters(dataplane, model->vnics[i].port, &counters);
-        rates_note(rates, model->vnics[i].port, &counters);
+        dataplane_counters(dataplane, port.number, &counters);
+        rates_note(rates, port.number, &counters);
     }
 }
 
