@@ -42,7 +42,8 @@ void host_port_destroy(struct host_port *port);
  * The frames lie in memory of the queue until the next call for it.
  *
  * @param batch    filled; what it held is lost
- * @param refused  emptied, then counts what was read and is no frame: BAD_OFFLOAD, FRAME_TOO_LONG
+ * @param refused  emptied, then counts what was read and is no frame: BAD_OFFLOAD, FRAME_TOO_LONG,
+ *                 FRAME_TOO_SHORT
  * Thread: the worker that polls the queue.  Does not block, allocate or log.
  */
 uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct frame_batch *batch,

@@ -35,7 +35,11 @@ struct packet_port_config {
     uint16_t queues;               /* 1 to 16; more than one share by PACKET_FANOUT_HASH */
 };
 
-/** @return owned, for packet_port_destroy(); NULL with a sentence.  Thread: control. */
+/**
+ * Opens the sockets; the interface is up, which several queues need to share it.
+ * @return owned, for packet_port_destroy(); NULL with a sentence
+ * Thread: control.
+ */
 struct packet_port *packet_port_create(const struct packet_port_config *config,
                                        struct error *error);
 /** No worker uses it.  NULL is fine.  Thread: control. */
@@ -45,7 +49,8 @@ void packet_port_destroy(struct packet_port *port);
  * Takes what came in on @p queue: at most FRAME_BURST frames, which lie in the ring until
  * packet_port_return().
  *
- * @param refused  emptied, then counts what came and is no frame: BAD_OFFLOAD, FRAME_TOO_LONG
+ * @param refused  emptied, then counts what came and is no frame: BAD_OFFLOAD, FRAME_TOO_LONG,
+ *                 FRAME_TOO_SHORT
  * Thread: the worker that polls the queue.  Does not block, allocate or log.
  */
 uint16_t packet_port_from_wire(struct packet_port *port, uint16_t queue, struct frame_batch *batch,
@@ -64,7 +69,12 @@ uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
                              uint8_t *verdict);
 
 uint16_t packet_port_queues(const struct packet_port *port);
-/** Readable when @p queue has something: what a worker sleeps on.  Borrowed. */
+/**
+ * Readable when @p queue has something: what a worker sleeps on.  Borrowed.
+ *
+ * Ask for it before each sleep: that takes a past error off the socket (the interface was down for
+ * a moment), which would otherwise end every sleep at once.
+ */
 int packet_port_fd(const struct packet_port *port, uint16_t queue);
 /** Frames the kernel lost since the port was made because the rings were full.  Thread: control. */
 uint64_t packet_port_overruns(struct packet_port *port);

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/host_port.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <net/if.h>
+#include <linux/if_tun.h>
+
+#include "dataplane/kernel_frame.h"
+#include "vnic/vnic.h"
+
+#define QUEUES_MAX     16u
+#define HEADROOM_BYTES 64u         /* its end has the virtio-net header, and then room for tags */
+#define SLOT_BYTES     (HEADROOM_BYTES + 65600u)   /* a multiple of a cache line, and not of a page */
+#define READ_BYTES     (NET_HEADER_BASE_BYTES + FRAME_MAX_BYTES + 1)   /* more is seen to be more */
+static_assert(SLOT_BYTES % 64 == 0 &&
+              HEADROOM_BYTES - NET_HEADER_BASE_BYTES + READ_BYTES <= SLOT_BYTES, "a frame fits");
+
+struct host_queue {
+    int fd;
+    uint8_t *slots;                /* FRAME_BURST of them; pages no frame has touched cost nothing */
+};
+
+struct host_port {
+    uint16_t port;
+    uint16_t queue_count;          /* open ones */
+    struct host_queue queue[QUEUES_MAX];
+};
+
+/* ---- making it ------------------------------------------------------------------------------- */
+
+static int refuse_device(const char *name, int code, struct error *error)
+{
+    switch (code) {
+    case EBUSY:
+        return error_set(error, code, "The host has an interface named \"%s\" already: remove it, "
+                         "or give the switch another name.", name);
+    case EPERM:
+        return error_set(error, code, "The daemon may not make the host's adapter \"%s\": it needs "
+                         "CAP_NET_ADMIN.", name);
+    case EINVAL:
+        return error_set(error, code, "The kernel takes \"%s\" for no name of an interface: give "
+                         "the switch another name.", name);
+    default:
+        return error_set(error, code, "The host's adapter \"%s\" could not be made: %s.", name,
+                         strerror(code));
+    }
+}
+
+/* Opens queue @p n, the first of which makes the device. */
+static int open_queue(struct host_queue *queue, unsigned n, const struct host_port_config *config,
+                      struct error *error)
+{
+    struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+    queue->slots = aligned_alloc(64, (size_t)SLOT_BYTES * FRAME_BURST);
+    queue->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (queue->slots == NULL) {
+        return error_set(error, ENOMEM, "There is no memory left for the host's adapter \"%s\".",
+                         config->name);
+    }
+    if (queue->fd < 0) {
+        return error_set(error, errno, "The host's adapter \"%s\" could not be made, because "
+                         "/dev/net/tun could not be opened (%s): load the kernel's module tun.",
+                         config->name, strerror(errno));
+    }
+    memcpy(request.ifr_name, config->name, strlen(config->name));
+    request.ifr_flags = (short)(request.ifr_flags | (n == 0 ? IFF_TUN_EXCL : 0) |
+                                (config->queues > 1 ? IFF_MULTI_QUEUE : 0));
+    if (ioctl(queue->fd, TUNSETIFF, &request) != 0 || ioctl(queue->fd, TUNSETOFFLOAD, 0) != 0) {
+        return refuse_device(config->name, errno, error);
+    }
+    return 0;
+}
+
+struct host_port *host_port_create(const struct host_port_config *config, struct error *error)
+{
+    struct host_port *port;
+
+    /* A '%' would have the kernel choose a name. */
+    if (strlen(config->name) >= IFNAMSIZ || strchr(config->name, '%') != NULL) {
+        (void)refuse_device(config->name, EINVAL, error);
+        return NULL;
+    }
+    if (config->queues == 0 || config->queues > QUEUES_MAX) {
+        (void)error_set(error, EINVAL, "The host's adapter \"%s\" can have 1 to %u queues, not %u.",
+                        config->name, QUEUES_MAX, config->queues);
+        return NULL;
+    }
+    port = calloc(1, sizeof(*port));
+    if (port == NULL) {
+        (void)error_set(error, ENOMEM, "There is no memory left for the host's adapter \"%s\".",
+                        config->name);
+        return NULL;
+    }
+    port->port = config->port;
+    while (port->queue_count < config->queues) {
+        const unsigned n = port->queue_count++;
+
+        if (open_queue(&port->queue[n], n, config, error) != 0) {
+            host_port_destroy(port);
+            return NULL;
+        }
+    }
+    return port;
+}
+
+void host_port_destroy(struct host_port *port)
+{
+    if (port == NULL) {
+        return;
+    }
+    for (unsigned n = 0; n < port->queue_count; n++) {
+        if (port->queue[n].fd >= 0) {
+            (void)close(port->queue[n].fd);
+        }
+        free(port->queue[n].slots);
+    }
+    free(port);
+}
+
+/* ---- frames ---------------------------------------------------------------------------------- */
+
+uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct frame_batch *batch,
+                             struct drop_tally *refused)
+{
+    const struct host_queue *from = &port->queue[queue];
+    uint8_t *at = from->slots + HEADROOM_BYTES;
+
+    kernel_frame_start(batch, port->port, refused);
+    for (unsigned reads = 0; reads < FRAME_BURST; reads++) {
+        const ssize_t got = read(from->fd, at - NET_HEADER_BASE_BYTES, READ_BYTES);
+
+        if (got < (ssize_t)NET_HEADER_BASE_BYTES) {
+            break;                 /* nothing is there, or no device is any more */
+        }
+        if (kernel_frame_add(batch, refused, at, (uint32_t)got - NET_HEADER_BASE_BYTES, 0) !=
+            NULL) {
+            at += SLOT_BYTES;
+        }
+    }
+    return batch->count;
+}
+
+static uint8_t write_frame(int fd, const struct frame_batch *batch, const struct frame *frame)
+{
+    struct iovec iov[IOV_MAX];
+    const uint32_t pieces = kernel_frame_iov(batch, frame, iov);
+
+    if (pieces == 0) {
+        return DROP_DEVICE_ERROR;
+    }
+    return writev(fd, iov, (int)pieces) >= 0 ? VNIC_DELIVERED : kernel_frame_refusal(errno);
+}
+
+uint16_t host_port_to_host(struct host_port *port, uint16_t queue, const struct frame_batch *batch,
+                           const uint8_t *index, uint16_t count, uint8_t *verdict)
+{
+    uint16_t delivered = 0;
+
+    for (uint16_t i = 0; i < count; i++) {
+        verdict[i] = write_frame(port->queue[queue].fd, batch, &batch->frame[index[i]]);
+        delivered = (uint16_t)(delivered + (verdict[i] == VNIC_DELIVERED));
+    }
+    return delivered;
+}
+
+uint16_t host_port_queues(const struct host_port *port)
+{
+    return port->queue_count;
+}
+
+int host_port_fd(const struct host_port *port, uint16_t queue)
+{
+    return port->queue[queue].fd;
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ring is read in order and its slots are given back in order: two counts say it all.
+ *
+ * A slot holds the longest frame there is, because what a local stack sends is not cut to the MTU.
+ * Most frames touch one or two of a slot's seventeen pages, so a ring of 32 MiB is about 130 KiB of
+ * cache at 64 bytes a frame.
+ */
+#include "dataplane/packet_port.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include "dataplane/kernel_frame.h"
+#include "switch/frame_tag.h"
+#include "vnic/vnic.h"
+
+#define QUEUES_MAX       16u
+#define BLOCK_BYTES      (4u << 20)
+#define BLOCK_SLOTS      63u
+#define SLOT_BYTES       66576u
+#define RING_BLOCKS      8u        /* 504 slots in 32 MiB for a queue */
+#define RING_BLOCKS_MANY 2u        /* 126 slots in 8 MiB for each of several, who share bursts */
+#define SEND_BYTES       (4 << 20) /* under way to an interface's own queue, for each queue */
+#define AHEAD_SLOTS      2u        /* to have in the cache what another core has written */
+
+/* Before a frame in a slot are the slot's header and the virtio-net header. */
+#define FRAME_OFF_MIN    (TPACKET2_HDRLEN + NET_HEADER_BASE_BYTES)
+#define FRAME_OFF_MAX    128u
+static_assert(SLOT_BYTES % TPACKET_ALIGNMENT == 0 && SLOT_BYTES * BLOCK_SLOTS <= BLOCK_BYTES &&
+              FRAME_OFF_MAX + FRAME_MAX_BYTES <= SLOT_BYTES, "a slot holds the longest frame");
+
+struct packet_queue {
+    /* ---- written once ---- */
+    int fd;
+    uint32_t slot_count;
+    uint8_t *ring;
+    /* ---- the worker's that polls it ---- */
+    uint32_t next;                 /* the slot to be looked at */
+    uint32_t held;                 /* how many before it are not given back */
+} __attribute__((aligned(64)));
+
+struct packet_port {
+    uint16_t port;
+    uint16_t queue_count;          /* made, perhaps not all the way */
+    uint64_t overruns;             /* control's, as read so far */
+    struct packet_queue queue[QUEUES_MAX];
+};
+
+/* ---- making it ------------------------------------------------------------------------------- */
+
+static int refuse_socket(const struct packet_port_config *config, const char *what,
+                         struct error *error)
+{
+    const int code = errno;
+
+    if (code == EPERM || code == EACCES) {
+        return error_set(error, code, "The daemon may not open packet sockets on \"%s\": it needs "
+                         "CAP_NET_RAW and CAP_NET_ADMIN.", config->name);
+    }
+    if (code == ENODEV || code == ENXIO) {
+        return error_set(error, code, "The interface \"%s\" is gone.", config->name);
+    }
+    return error_set(error, code, "The kernel has no %s for packet sockets on \"%s\": %s.", what,
+                     config->name, strerror(code));
+}
+
+static bool set_option(int fd, int option, int value)
+{
+    return setsockopt(fd, SOL_PACKET, option, &value, sizeof(value)) == 0;
+}
+
+static int make_ring(struct packet_queue *queue, const struct packet_port_config *config,
+                     struct error *error)
+{
+    const uint32_t blocks = config->queues > 1 ? RING_BLOCKS_MANY : RING_BLOCKS;
+    const struct tpacket_req request = { .tp_block_size = BLOCK_BYTES, .tp_block_nr = blocks,
+                                         .tp_frame_size = SLOT_BYTES,
+                                         .tp_frame_nr = blocks * BLOCK_SLOTS };
+    void *ring;
+
+    if (setsockopt(queue->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request)) != 0) {
+        return refuse_socket(config, "receive ring of this size", error);
+    }
+    ring = mmap(NULL, (size_t)blocks * BLOCK_BYTES, PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_POPULATE, queue->fd, 0);
+    if (ring == MAP_FAILED) {
+        return refuse_socket(config, "receive ring of this size", error);
+    }
+    queue->ring = ring;
+    queue->slot_count = request.tp_frame_nr;
+    return 0;
+}
+
+/*
+ * What a socket takes in: at first nothing, so that no frame comes twice while several are being
+ * bound; then all but what the host itself sends by the interface, for which PACKET_IGNORE_OUTGOING
+ * is no use to sockets that share (Linux before 6.2).
+ */
+static bool take_in(int fd, bool anything)
+{
+    static struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
+    static struct sock_filter incoming[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    const struct sock_fprog program = anything ? (struct sock_fprog){ 4, incoming }
+                                               : (struct sock_fprog){ 1, nothing };
+
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+}
+
+static int open_queue(struct packet_queue *queue, const struct packet_port_config *config,
+                      struct error *error)
+{
+    const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = config->ifindex,
+                                         .sll_protocol = htons(ETH_P_ALL) };
+    const int send_bytes = SEND_BYTES;
+
+    queue->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (queue->fd < 0) {
+        return refuse_socket(config, "support", error);
+    }
+    if (!set_option(queue->fd, PACKET_VERSION, TPACKET_V2) ||
+        !set_option(queue->fd, PACKET_VNET_HDR, 1) ||
+        !set_option(queue->fd, PACKET_QDISC_BYPASS, 1)) {
+        return refuse_socket(config, "offloads", error);
+    }
+    /* More than the default of 208 KiB: a burst of jumbo frames.  A smaller one works as well. */
+    (void)setsockopt(queue->fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof(send_bytes));
+    if (make_ring(queue, config, error) != 0) {
+        return -1;
+    }
+    if (!take_in(queue->fd, false) ||
+        bind(queue->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        return refuse_socket(config, "access", error);
+    }
+    return 0;
+}
+
+/* Lets the queues share what comes in, a flow keeping to one. */
+static int share(const struct packet_port *port, const struct packet_port_config *config,
+                 struct error *error)
+{
+    int group = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+    socklen_t size = sizeof(group);
+
+    if (port->queue_count == 1) {
+        return 0;
+    }
+    for (unsigned n = 0; n < port->queue_count; n++) {
+        if (!set_option(port->queue[n].fd, PACKET_FANOUT, group)) {
+            return refuse_socket(config, "way to share", error);
+        }
+        if (n == 0) {              /* the kernel has chosen the number of the group */
+            if (getsockopt(port->queue[0].fd, SOL_PACKET, PACKET_FANOUT, &group, &size) != 0) {
+                return refuse_socket(config, "way to share", error);
+            }
+            group = (group & 0xffff) | PACKET_FANOUT_HASH << 16;
+        }
+    }
+    return 0;
+}
+
+static int start(const struct packet_port *port, const struct packet_port_config *config,
+                 struct error *error)
+{
+    const struct packet_mreq all = { .mr_ifindex = config->ifindex, .mr_type = PACKET_MR_PROMISC };
+
+    if (setsockopt(port->queue[0].fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0) {
+        return refuse_socket(config, "promiscuous mode", error);
+    }
+    for (unsigned n = 0; n < port->queue_count; n++) {
+        if (!take_in(port->queue[n].fd, true)) {
+            return refuse_socket(config, "filters", error);
+        }
+    }
+    return 0;
+}
+
+struct packet_port *packet_port_create(const struct packet_port_config *config,
+                                       struct error *error)
+{
+    struct packet_port *port;
+
+    if (config->queues == 0 || config->queues > QUEUES_MAX) {
+        (void)error_set(error, EINVAL, "The interface \"%s\" can have 1 to %u queues, not %u.",
+                        config->name, QUEUES_MAX, config->queues);
+        return NULL;
+    }
+    port = aligned_alloc(64, sizeof(*port));
+    if (port == NULL) {
+        (void)error_set(error, ENOMEM, "There is no memory left for the uplink \"%s\".",
+                        config->name);
+        return NULL;
+    }
+    *port = (struct packet_port){ .port = config->port };
+    while (port->queue_count < config->queues) {
+        if (open_queue(&port->queue[port->queue_count++], config, error) != 0) {
+            goto failed;
+        }
+    }
+    if (share(port, config, error) != 0 || start(port, config, error) != 0) {
+        goto failed;
+    }
+    return port;
+failed:
+    packet_port_destroy(port);
+    return NULL;
+}
+
+void packet_port_destroy(struct packet_port *port)
+{
+    if (port == NULL) {
+        return;
+    }
+    for (unsigned n = 0; n < port->queue_count; n++) {
+        const struct packet_queue *queue = &port->queue[n];
+
+        if (queue->ring != NULL) {
+            (void)munmap(queue->ring, (size_t)queue->slot_count / BLOCK_SLOTS * BLOCK_BYTES);
+        }
+        if (queue->fd >= 0) {
+            (void)close(queue->fd);
+        }
+    }
+    free(port);
+}
+
+/* ---- from the wire --------------------------------------------------------------------------- */
+
+static inline uint8_t *slot_at(const struct packet_queue *queue, uint32_t number)
+{
+    return queue->ring + (size_t)(number / BLOCK_SLOTS) * BLOCK_BYTES +
+           number % BLOCK_SLOTS * SLOT_BYTES;
+}
+
+static inline uint32_t slot_after(const struct packet_queue *queue, uint32_t number, uint32_t by)
+{
+    number += by;
+    return number < queue->slot_count ? number : number - queue->slot_count;
+}
+
+/* Puts the tag that the kernel has taken out where it was; forward finds it in the bytes. */
+static inline void put_tag_back(struct frame *frame, uint16_t tpid, uint16_t tci)
+{
+    frame_tag_push(frame, tci);
+    frame->hdr[12] = (uint8_t)(tpid >> 8);
+    frame->hdr[13] = (uint8_t)tpid;
+    frame->tagged = 0;
+}
+
+/* Makes what is in a slot a frame, if it is one. */
+static inline void take_slot(struct frame_batch *batch, struct drop_tally *refused, uint8_t *slot,
+                             uint32_t status)
+{
+    const struct tpacket2_hdr *header = (const struct tpacket2_hdr *)slot;
+    const uint32_t off = header->tp_mac;
+    const uint32_t len_bytes = header->tp_snaplen;
+    const bool tagged = (status & TP_STATUS_VLAN_VALID) != 0;
+    struct frame *frame;
+
+    if (off < FRAME_OFF_MIN || off > FRAME_OFF_MAX || len_bytes > SLOT_BYTES - off ||
+        len_bytes != header->tp_len) {
+        (void)kernel_frame_refuse(refused, DROP_FRAME_TOO_LONG);
+        return;
+    }
+    frame = kernel_frame_add(batch, refused, slot + off, len_bytes, tagged ? FRAME_TAG_BYTES : 0);
+    if (frame != NULL && tagged) {
+        put_tag_back(frame, (status & TP_STATUS_VLAN_TPID_VALID) != 0 ? header->tp_vlan_tpid
+                                                                      : FRAME_TPID,
+                     header->tp_vlan_tci);
+    }
+}
+
+uint16_t packet_port_from_wire(struct packet_port *port, uint16_t queue, struct frame_batch *batch,
+                               struct drop_tally *refused)
+{
+    struct packet_queue *from = &port->queue[queue];
+
+    kernel_frame_start(batch, port->port, refused);
+    for (unsigned taken = 0; taken < FRAME_BURST; taken++) {
+        uint8_t *slot = slot_at(from, from->next);
+        const uint8_t *ahead = slot_at(from, slot_after(from, from->next, AHEAD_SLOTS));
+        /* Pairs with the kernel's barrier before it hands the slot over: it is complete. */
+        const uint32_t status = __atomic_load_n(&((struct tpacket2_hdr *)slot)->tp_status,
+                                                __ATOMIC_ACQUIRE);
+
+        if ((status & TP_STATUS_USER) == 0 || from->held == from->slot_count) {
+            break;
+        }
+        __builtin_prefetch(ahead);
+        __builtin_prefetch(ahead + 64);
+        take_slot(batch, refused, slot, status);
+        from->next = slot_after(from, from->next, 1);
+        from->held++;
+    }
+    return batch->count;
+}
+
+void packet_port_return(struct packet_port *port, uint16_t queue)
+{
+    struct packet_queue *from = &port->queue[queue];
+    uint32_t number = slot_after(from, from->next, from->slot_count - from->held);
+
+    for (; from->held > 0; from->held--) {
+        struct tpacket2_hdr *header = (struct tpacket2_hdr *)slot_at(from, number);
+
+        /* Nothing of the frame is read or written after this. */
+        __atomic_store_n(&header->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+        number = slot_after(from, number, 1);
+    }
+}
+
+/* ---- to the wire ----------------------------------------------------------------------------- */
+
+/* Frames as messages of one call. */
+struct sending {
+    uint16_t count;
+    uint8_t verdict_of[FRAME_BURST];       /* where a message's verdict goes */
+    struct mmsghdr message[FRAME_BURST];
+    struct iovec iov[FRAME_RUNS + KERNEL_FRAME_IOVECS * FRAME_BURST];
+};
+
+static void prepare(struct sending *sending, const struct frame_batch *batch, const uint8_t *index,
+                    uint16_t count, uint8_t *verdict)
+{
+    struct iovec *iov = sending->iov;
+
+    sending->count = 0;
+    for (uint16_t i = 0; i < count; i++) {
+        const uint32_t pieces = kernel_frame_iov(batch, &batch->frame[index[i]], iov);
+
+        if (pieces == 0) {
+            verdict[i] = DROP_DEVICE_ERROR;
+            continue;
+        }
+        sending->message[sending->count] =
+            (struct mmsghdr){ .msg_hdr = { .msg_iov = iov, .msg_iovlen = pieces } };
+        sending->verdict_of[sending->count++] = (uint8_t)i;
+        iov += pieces;
+    }
+}
+
+/* The call ends before a frame that is refused, and says why only when that is its first. */
+static uint16_t send_all(int fd, struct sending *sending, uint8_t *verdict)
+{
+    uint16_t delivered = 0;
+    uint16_t done = 0;
+
+    while (done < sending->count) {
+        const int sent = sendmmsg(fd, &sending->message[done], sending->count - done, 0);
+
+        if (sent <= 0) {
+            verdict[sending->verdict_of[done++]] = (uint8_t)kernel_frame_refusal(errno);
+            continue;
+        }
+        for (int i = 0; i < sent; i++) {
+            verdict[sending->verdict_of[done++]] = VNIC_DELIVERED;
+        }
+        delivered = (uint16_t)(delivered + sent);
+    }
+    return delivered;
+}
+
+uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
+                             const struct frame_batch *batch, const uint8_t *index, uint16_t count,
+                             uint8_t *verdict)
+{
+    struct sending sending;
+
+    prepare(&sending, batch, index, count, verdict);
+    return send_all(port->queue[queue].fd, &sending, verdict);
+}
+
+uint16_t packet_port_queues(const struct packet_port *port)
+{
+    return port->queue_count;
+}
+
+int packet_port_fd(const struct packet_port *port, uint16_t queue)
+{
+    const int fd = port->queue[queue].fd;
+    int error;
+    socklen_t size = sizeof(error);
+
+    (void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return fd;
+}
+
+uint64_t packet_port_overruns(struct packet_port *port)
+{
+    for (unsigned n = 0; n < port->queue_count; n++) {
+        struct tpacket_stats stats;        /* counted anew since the last call */
+        socklen_t size = sizeof(stats);
+
+        if (getsockopt(port->queue[n].fd, SOL_PACKET, PACKET_STATISTICS, &stats, &size) == 0) {
+            port->overruns += stats.tp_drops;
+        }
+    }
+    return port->overruns;
+}
