@@ -13,10 +13,6 @@
 #include "ctl/persist_record.h"
 #include "ctl/state_file.h"
 #include "ctl/value.h"
-#include "switch/mac.h"
-
-#define POOL_PREFIX     UINT64_C(0x00155d000000)
-#define POOL_PREFIX_OF  UINT64_C(0xffffff000000)
 
 /* ---- from a model ---------------------------------------------------------------------------- */
 
@@ -62,11 +58,13 @@ static json_t *macs_to_json(const struct vswitch_model *model)
     for (size_t i = 0; i < model->mac_count; i++) {
         const struct vswitch_static_mac *pin = &model->macs[i];
         struct persist_mac record = { .mac = pin->mac, .vlan = pin->vlan };
+        struct vswitch_port port;
 
         (void)snprintf(record.switch_name, sizeof(record.switch_name), "%s",
                        vswitch_by_id(model, pin->switch_id)->name);
-        (void)snprintf(record.port_name, sizeof(record.port_name), "%s",
-                       vswitch_vnic_by_port(model, pin->port)->name);
+        if (vswitch_port_at(model, pin->port, &port)) {
+            (void)snprintf(record.port_name, sizeof(record.port_name), "%s", port.name);
+        }
         if (append_all(list, &persist_macs, &record) != 0) {
             json_decref(list);
             return NULL;
@@ -77,11 +75,13 @@ static json_t *macs_to_json(const struct vswitch_model *model)
 
 json_t *persist_to_json(const struct vswitch_model *model)
 {
-    char next[MAC_TEXT_SIZE];
+    const struct persist_pool pool = {
+        .next = model->pool_next, .first = model->pool_first, .last = model->pool_last,
+    };
 
-    (void)mac_format(POOL_PREFIX | (uint64_t)model->pool_octets << 8 | model->pool_next, next);
-    return json_pack("{s:i, s:{s:s}, s:o, s:o, s:o}", "version", PERSIST_VERSION,
-                     "mac_pool", "next", next, "switches", switches_to_json(model),
+    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "version", PERSIST_VERSION,
+                     "mac_pool", persist_record_to_json(&persist_pool, &pool),
+                     "switches", switches_to_json(model),
                      "vnics", vnics_to_json(model), "macs", macs_to_json(model));
 }
 
@@ -101,7 +101,7 @@ static int check_version(const json_t *root, struct error *error)
                          "install that",
                          json_integer_value(version), PERSIST_VERSION);
     }
-    if (json_integer_value(version) != PERSIST_VERSION) {
+    if (json_integer_value(version) < 1) {
         return error_set(error, EINVAL, "\"version\" is %" JSON_INTEGER_FORMAT ", which never was",
                          json_integer_value(version));
     }
@@ -146,18 +146,22 @@ static int check_root(const json_t *root, struct error *error)
 static int read_pool(const json_t *root, struct vswitch_model *model, struct error *error)
 {
     struct persist_pool record;
-    const int rc = persist_record_from_json(&persist_pool, json_object_get(root, "mac_pool"),
-                                            &record, error);
+    int rc = persist_record_from_json(&persist_pool, json_object_get(root, "mac_pool"), &record,
+                                      error);
 
     if (rc != 0) {
         return rc;
     }
-    if ((record.next & POOL_PREFIX_OF) != POOL_PREFIX) {
-        return error_set(error, EINVAL, "\"next\" must begin with 00:15:5d");
+    if (record.first == 0 && record.last == 0) {
+        record.first = record.next & ~UINT64_C(0xff);
+        record.last = record.next | 0xff;
     }
-    model->pool_octets = (uint16_t)(record.next >> 8);
-    model->pool_next = (uint8_t)record.next;
-    return 0;
+    rc = vswitch_set_pool(model, record.first, record.last, error);
+    if (rc == 0 && (record.next < record.first || record.next > record.last)) {
+        rc = error_set(error, EINVAL, "\"next\" must be from \"first\" to \"last\"");
+    }
+    model->pool_next = record.next;
+    return rc;
 }
 
 static int read_switch(const json_t *item, struct vswitch_model *model, struct error *error)
@@ -165,7 +169,13 @@ static int read_switch(const json_t *item, struct vswitch_model *model, struct e
     struct vswitch_switch record;
     const int rc = persist_record_from_json(&persist_switches, item, &record, error);
 
-    return rc != 0 ? rc : vswitch_add(model, &record, error);
+    if (rc != 0) {
+        return rc;
+    }
+    if (record.host_vnic && record.host_mac == 0) {
+        return error_set(error, EINVAL, "the key \"host_mac\" is missing");
+    }
+    return vswitch_add(model, &record, error);
 }
 
 static int read_vnic(const json_t *item, struct vswitch_model *model, struct error *error)

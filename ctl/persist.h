@@ -10,12 +10,18 @@
  * known, there and of its type, and every rule of the model applied by the very functions that
  * commands use; the first thing wrong refuses the file, with its place, and leaves it as it is.
  *
- *     { "version": 1,
- *       "mac_pool": { "next": "00:15:5d:0a:01:03" },
- *       "switches": [ { "name", "type", "mtu", "mac_capacity", "mac_ageing" } ],
+ *     { "version": 2,
+ *       "mac_pool": { "next": "00:15:5d:0a:01:03", "first", "last" },
+ *       "switches": [ { "name", "type", "mtu", "mac_capacity", "mac_ageing",
+ *                       "uplink"?, "force"?, "move_addresses"?,
+ *                       "host_vnic"?, "host_mac"?, "host_vlan"?, "host_address"? } ],
  *       "vnics":    [ { "name", "switch", "mac", "queues",
- *                       "mtu"?, "socket_owner"?, "socket_group"? } ],
+ *                       "mtu"?, "socket_owner"?, "socket_group"?,
+ *                       "vlan"?, "priority_trust"?, "spoof_guard"?, "allow_mac"? } ],
  *       "macs":     [ { "switch", "mac", "vlan", "port" } ] }
+ *
+ * Version 1 had none of what is marked but the MTU and the socket's accounts, and of the pool only
+ * "next".  It is read as well; what it does not say is as it is by default.
  *
  * Numbers of ports and switches are not in it: they are only good for one run.
  */
@@ -30,7 +36,7 @@
 #include "switch/error.h"
 #include "switch/vswitch.h"
 
-#define PERSIST_VERSION        1
+#define PERSIST_VERSION        2
 #define PERSIST_FILE_NAME      "config.json"
 #define PERSIST_FILE_MAX_BYTES (64u << 20)
 

@@ -17,7 +17,8 @@
 #include "switch/vswitch.h"
 
 struct persist_pool {
-    uint64_t next;                 /* the whole address */
+    uint64_t next;
+    uint64_t first, last;          /* 0 in a file of version 1: then all that have five bytes of it */
 };
 
 struct persist_vnic {
@@ -27,7 +28,7 @@ struct persist_vnic {
 
 struct persist_mac {
     char switch_name[VSWITCH_NAME_SIZE];
-    char port_name[VSWITCH_NAME_SIZE];
+    char port_name[VSWITCH_UPLINK_SIZE];
     uint64_t mac;
     uint16_t vlan;
 };

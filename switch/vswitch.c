@@ -16,6 +16,7 @@
 #include "switch/vswitch_inner.h"
 
 #define AGEING_MAX_S  1000000u
+#define POOL_PREFIX   UINT64_C(0x00155d000000)   /* Microsoft's, as Hyper-V gives it to vNICs */
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -24,7 +25,9 @@ struct vswitch_model *vswitch_model_create(uint16_t pool_octets)
     struct vswitch_model *model = calloc(1, sizeof(*model));
 
     if (model != NULL) {
-        model->pool_octets = pool_octets;
+        model->pool_first = POOL_PREFIX | (uint64_t)pool_octets << 8;
+        model->pool_last = model->pool_first | 0xff;
+        model->pool_next = model->pool_first;
     }
     return model;
 }
@@ -172,10 +175,75 @@ static uint16_t free_id(const struct vswitch_model *model)
     return id;
 }
 
+/* What there is to check of a switch, new (@p is is NULL) or changed. */
+static int check_switch(const struct vswitch_model *model, const struct vswitch_switch *is,
+                        const struct vswitch_switch *wanted, struct error *error)
+{
+    int rc = check_switch_values(wanted, error);
+
+    if (rc == 0) {
+        rc = vswitch_check_uplink(model, is, wanted, error);
+    }
+    return rc != 0 ? rc : vswitch_check_host(model, is, wanted, error);
+}
+
+/* The address of the host's adapter, 0 when there is none to be. @return 0, or a refusal */
+static int choose_host_mac(const struct vswitch_model *model, const struct vswitch_switch *is,
+                           const struct vswitch_switch *wanted, uint64_t *mac, struct error *error)
+{
+    *mac = wanted->host_mac != 0 || is == NULL ? wanted->host_mac : is->host_mac;
+    if (!wanted->host_vnic) {
+        *mac = 0;
+    } else if (*mac == 0) {
+        *mac = vswitch_choose_mac(model, "switch", wanted->name, error);
+        return *mac == 0 ? -ENOSPC : 0;
+    }
+    return 0;
+}
+
+/*
+ * Makes of @p change, a switch of the model with its id and its ports, what is wanted.  Numbers of
+ * ports that come are chosen while those that go are still taken.
+ */
+static void change_switch(struct vswitch_model *model, struct vswitch_switch *change,
+                          const struct vswitch_switch *wanted, uint64_t host_mac)
+{
+    const struct vswitch_switch was = *change;
+    uint16_t uplink_port = VSWITCH_NO_PORT, host_port = VSWITCH_NO_PORT;
+
+    if (wanted->uplink[0] != '\0') {
+        uplink_port = vswitch_same_uplink(was.uplink, wanted->uplink) ? was.uplink_port
+                                                                      : vswitch_new_port(model);
+    }
+    if (wanted->host_vnic) {
+        host_port = was.host_vnic ? was.host_port : vswitch_new_port(model);
+    }
+    if (wanted->host_mac == 0 && host_mac != was.host_mac && host_mac != 0) {
+        vswitch_take_mac(model, host_mac);
+    }
+
+    *change = *wanted;
+    change->id = was.id;
+    change->uplink_port = uplink_port;
+    change->host_port = host_port;
+    change->host_mac = host_mac;
+    change->host_name[0] = '\0';
+    if (wanted->host_vnic) {
+        vswitch_host_name(wanted->name, change->host_name);
+    }
+    if (was.uplink_port != uplink_port) {
+        vswitch_drop_macs(model, was.uplink_port);
+    }
+    if (was.host_port != host_port) {
+        vswitch_drop_macs(model, was.host_port);
+    }
+}
+
 int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted,
                 struct error *error)
 {
     struct vswitch_switch *switches, *added;
+    uint64_t host_mac;
     int rc = vswitch_check_name("switch", wanted->name, error);
 
     if (rc != 0) {
@@ -185,11 +253,7 @@ int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted
         return error_set(error, EEXIST, "a switch named \"%s\" already exists; "
                          "choose another name or remove it first", wanted->name);
     }
-    if (wanted->type != VSWITCH_PRIVATE) {
-        return error_set(error, EOPNOTSUPP, "switch \"%s\": this version has private switches "
-                         "only; choose --type private", wanted->name);
-    }
-    rc = check_switch_values(wanted, error);
+    rc = check_switch(model, NULL, wanted, error);
     if (rc != 0) {
         return rc;
     }
@@ -198,6 +262,10 @@ int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted
                          "already and no more can be; remove one first", wanted->name,
                          FABRIC_MAX_SWITCHES);
     }
+    rc = choose_host_mac(model, NULL, wanted, &host_mac, error);
+    if (rc != 0) {
+        return rc;
+    }
     switches = reallocarray(model->switches, model->switch_count + 1, sizeof(*switches));
     if (switches == NULL) {
         return text_refuse_memory(error);
@@ -205,12 +273,12 @@ int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted
 
     model->switches = switches;
     added = &switches[model->switch_count];
-    *added = *wanted;
-    added->id = free_id(model);
-    added->uplink_port = VSWITCH_NO_PORT;
-    added->host_port = VSWITCH_NO_PORT;
+    *added = (struct vswitch_switch){
+        .id = free_id(model), .uplink_port = VSWITCH_NO_PORT, .host_port = VSWITCH_NO_PORT,
+    };
     model->next_switch_id = (uint16_t)((added->id + 1) % FABRIC_MAX_SWITCHES);
     model->switch_count++;
+    change_switch(model, added, wanted, host_mac);
     return 0;
 }
 
@@ -218,7 +286,7 @@ int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted
 static int check_switch_suits(const struct vswitch_model *model, const struct vswitch_switch *is,
                               const struct vswitch_switch *wanted, struct error *error)
 {
-    const size_t pinned = vswitch_count_macs(model, is->id);
+    const size_t pinned = vswitch_count_pins(model, is->id) + (wanted->host_vnic && !is->host_vnic);
 
     for (size_t i = 0; i < model->vnic_count; i++) {
         const struct vswitch_vnic *vnic = &model->vnics[i];
@@ -230,7 +298,7 @@ static int check_switch_suits(const struct vswitch_model *model, const struct vs
         }
     }
     if (pinned > wanted->mac_capacity_entries) {
-        return error_set(error, EBUSY, "switch \"%s\": mac-capacity %u is below the %zu static "
+        return error_set(error, EBUSY, "switch \"%s\": mac-capacity %u is below the %zu pinned "
                          "addresses it has; choose more or remove some first", is->name,
                          wanted->mac_capacity_entries, pinned);
     }
@@ -241,24 +309,23 @@ int vswitch_set(struct vswitch_model *model, const struct vswitch_switch *wanted
                 struct error *error)
 {
     const struct vswitch_switch *is = vswitch_need(model, wanted->name, error);
-    struct vswitch_switch *change;
+    uint64_t host_mac;
     int rc;
 
     if (is == NULL) {
         return -ENOENT;
     }
-    rc = check_switch_values(wanted, error);
+    rc = check_switch(model, is, wanted, error);
     if (rc == 0) {
         rc = check_switch_suits(model, is, wanted, error);
+    }
+    if (rc == 0) {
+        rc = choose_host_mac(model, is, wanted, &host_mac, error);
     }
     if (rc != 0) {
         return rc;
     }
-
-    change = &model->switches[is - model->switches];
-    change->mtu_bytes = wanted->mtu_bytes;
-    change->mac_capacity_entries = wanted->mac_capacity_entries;
-    change->mac_ageing_s = wanted->mac_ageing_s;
+    change_switch(model, &model->switches[is - model->switches], wanted, host_mac);
     return 0;
 }
 
@@ -294,6 +361,8 @@ int vswitch_remove(struct vswitch_model *model, const char *name, bool force,
         }
     }
     at = (size_t)(is - model->switches);
+    vswitch_drop_macs(model, is->uplink_port);
+    vswitch_drop_macs(model, is->host_port);
     model->switch_count--;
     memmove(&model->switches[at], &model->switches[at + 1],
             (model->switch_count - at) * sizeof(*model->switches));

@@ -91,8 +91,8 @@ struct vswitch_model {
     size_t mac_count;
     uint16_t next_switch_id;       /* where the search for a free number starts */
     uint16_t next_port;
-    uint16_t pool_octets;          /* the two octets after 00:15:5D, from the host's address */
-    uint8_t pool_next;             /* last octet of the pool, wrapping */
+    uint64_t pool_first, pool_last;   /* addresses to choose from, for vNICs and host's adapters */
+    uint64_t pool_next;               /* where the search for a free one starts, wrapping */
 };
 
 /* ---- ports of all kinds, seen alike ---------------------------------------------------------- */
@@ -153,7 +153,7 @@ size_t vswitch_pins(const struct vswitch_model *model, struct vswitch_pin *pins,
 /** The filtering id of @p vid on switch @p id: the primary of a private VLAN, else itself. */
 uint16_t vswitch_fid(const struct vswitch_model *model, uint16_t id, uint16_t vid);
 
-/** An empty model; @p pool_octets are the two octets after 00:15:5D.  @return owned or NULL. */
+/** An empty model; its pool is 00:15:5D, the two @p pool_octets, 00 to FF.  @return owned or NULL. */
 struct vswitch_model *vswitch_model_create(uint16_t pool_octets);
 struct vswitch_model *vswitch_model_copy(const struct vswitch_model *model);
 void vswitch_model_destroy(struct vswitch_model *model);       /* NULL is fine */
@@ -172,6 +172,25 @@ uint32_t vswitch_vnic_mtu(const struct vswitch_model *model, const struct vswitc
  */
 int vswitch_check_name(const char *what, const char *name, struct error *error);
 
+/* What the WHERE of an uplink names. */
+enum vswitch_where {
+    VSWITCH_WHERE_INTERFACE,       /* a kernel's network interface */
+    VSWITCH_WHERE_PCI,             /* a PCI address */
+    VSWITCH_WHERE_VDEV             /* a device of DPDK's, with its arguments */
+};
+
+/**
+ * Reads a WHERE: "eth1", "0000:01:00.0" or "01:00.0", "vdev:net_tap0,iface=x".
+ *
+ * @param kind    what it names
+ * @param device  its one spelling: the interface; the PCI address with its domain, in lower case;
+ *                what follows "vdev:"
+ * @return 0, or a negative errno with a sentence, begun in lower case and not ended
+ * Thread: any.
+ */
+int vswitch_read_where(const char *where, enum vswitch_where *kind,
+                       char device[VSWITCH_UPLINK_SIZE], struct error *error);
+
 /*
  * ---- editing: 0, or a negative errno and a sentence, with the model unchanged -------------------
  *
@@ -180,17 +199,23 @@ int vswitch_check_name(const char *what, const char *name, struct error *error);
  * may have are checked here, again, although a client's request was checked by the method table: a
  * state file was not.
  */
+/** Adds a switch; with a host_vnic, host_name is made and a host_mac of 0 is from the pool. */
 int vswitch_add(struct vswitch_model *model, const struct vswitch_switch *wanted,
                 struct error *error);
 /**
- * Changes everything but the name to what @p wanted has, found by its name.  Another uplink or type
- * gives new port numbers where ports come, and keeps those that stay.
+ * Changes everything but the name to what @p wanted has, found by its name; a host_mac of 0 stays
+ * as it is.  Ports that come get new numbers, those that stay keep theirs, and the addresses that
+ * were pinned to one that goes are no longer pinned.  Another uplink is another port.
  */
 int vswitch_set(struct vswitch_model *model, const struct vswitch_switch *wanted,
                 struct error *error);
 /** Removes a switch; one that has vNICs only with @p force, and them with it. */
 int vswitch_remove(struct vswitch_model *model, const char *name, bool force,
                    struct error *error);
+
+/** Chooses addresses from @p first to @p last from now on; those that were given stay. */
+int vswitch_set_pool(struct vswitch_model *model, uint64_t first, uint64_t last,
+                     struct error *error);
 
 /** Adds a vNIC; a mac of 0 is replaced by the next free one of the pool. */
 int vswitch_add_vnic(struct vswitch_model *model, const char *switch_name,
@@ -203,6 +228,7 @@ int vswitch_remove_vnic(struct vswitch_model *model, const char *name, struct er
 /** Pins @p mac of @p vlan to port @p port_name of that switch: a vNIC, its uplink, its host's. */
 int vswitch_add_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,
                     uint16_t vlan, const char *port_name, struct error *error);
+/** Unpins it; the own address of a port is refused (-EBUSY), an unknown one is -ENOENT. */
 int vswitch_remove_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,
                        uint16_t vlan, struct error *error);
 

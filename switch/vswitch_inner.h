@@ -51,11 +51,51 @@ bool vswitch_is_word(const char *text, size_t size);
 
 /** Removes vnics[@p at] and the static addresses of its port. */
 void vswitch_drop_vnic(struct vswitch_model *model, size_t at);
-size_t vswitch_count_macs(const struct vswitch_model *model, uint16_t switch_id);
 
 /* ---- of vswitch_port.c, for the others ---- */
 
-/** Whether @p vid is a secondary VLAN of @p policy. */
-bool vswitch_has_secondary(const struct vlan_policy *policy, uint16_t vid);
+/** The next number that no port has; there always is one. */
+uint16_t vswitch_new_port(struct vswitch_model *model);
+/** How many addresses are pinned because they are @p port's own. */
+size_t vswitch_count_own_pins(const struct vswitch_port *port);
+/** How many addresses are pinned on switch @p id. */
+size_t vswitch_count_pins(const struct vswitch_model *model, uint16_t id);
+/** Whether @p mac is an own address of @p port: the configured one or an allowed one. */
+bool vswitch_port_owns(const struct vswitch_port *port, uint64_t mac);
+/** The port of switch @p id that @p mac is pinned to in @p fid because it is the port's own. */
+bool vswitch_own_pin(const struct vswitch_model *model, uint16_t id, uint64_t mac, uint16_t fid,
+                     struct vswitch_port *port);
+
+/* ---- of vswitch_private.c: private VLANs ---- */
+
+/** Checks the policy of a vNIC on switch @p id, by itself and against the others there. */
+int vswitch_check_vlan(const struct vswitch_model *model, uint16_t id,
+                       const struct vswitch_vnic *is, const struct vswitch_vnic *wanted,
+                       struct error *error);
+
+/* ---- of vswitch_mac.c: whose an address is ---- */
+
+/** Checks that port @p number, VSWITCH_NO_PORT for a new one, may have @p mac. */
+int vswitch_check_mac(const struct vswitch_model *model, uint16_t number, const char *name,
+                      uint64_t mac, struct error *error);
+/** The next free address of the pool, or 0 and a sentence. */
+uint64_t vswitch_choose_mac(const struct vswitch_model *model, const char *what, const char *name,
+                            struct error *error);
+/** Notes that @p mac was given to a port: the pool goes on behind it. */
+void vswitch_take_mac(struct vswitch_model *model, uint64_t mac);
+/** Unpins the static addresses of a port that goes. */
+void vswitch_drop_macs(struct vswitch_model *model, uint16_t port);
+
+/* ---- of vswitch_uplink.c and vswitch_host.c: what a switch has besides vNICs ---- */
+
+/** @p is is the switch that changes, NULL for a new one. */
+int vswitch_check_uplink(const struct vswitch_model *model, const struct vswitch_switch *is,
+                         const struct vswitch_switch *wanted, struct error *error);
+/** Whether both name the same device, or none. */
+bool vswitch_same_uplink(const char *a, const char *b);
+int vswitch_check_host(const struct vswitch_model *model, const struct vswitch_switch *is,
+                       const struct vswitch_switch *wanted, struct error *error);
+/** The name of the host's adapter on the switch called @p switch_name. */
+void vswitch_host_name(const char *switch_name, char name[VSWITCH_HOST_NAME_SIZE]);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Ports of all kinds seen alike, and what follows from them: pinned addresses and filtering ids.
+ * Ports of all kinds seen alike, and what follows from them: numbers and pinned addresses.
  *
  * The model keeps an uplink and a host's adapter in the switch they belong to and a vNIC by itself,
  * as they are configured.  Whoever forwards, counts or shows asks here, and needs to know only what
@@ -147,38 +147,85 @@ bool vswitch_port_named(const struct vswitch_model *model, uint16_t id, const ch
     return false;
 }
 
-/* ---- filtering ids --------------------------------------------------------------------------- */
-
-bool vswitch_has_secondary(const struct vlan_policy *policy, uint16_t vid)
+uint16_t vswitch_new_port(struct vswitch_model *model)
 {
-    switch (policy->mode) {
-    case VLAN_ISOLATED:
-    case VLAN_COMMUNITY:
-        return policy->secondary == vid;
-    case VLAN_PROMISCUOUS:
-        return vlan_set_has(&policy->others, vid);
-    case VLAN_NONE:
-    case VLAN_ACCESS:
-    case VLAN_TRUNK:
-        break;
-    }
-    return false;
-}
+    uint16_t number = model->next_port;
+    struct vswitch_port taken;
 
-/* Only vNICs can be in private VLANs. */
-uint16_t vswitch_fid(const struct vswitch_model *model, uint16_t id, uint16_t vid)
-{
-    for (size_t i = 0; i < model->vnic_count; i++) {
-        const struct vswitch_vnic *vnic = &model->vnics[i];
-
-        if (vnic->switch_id == id && vswitch_has_secondary(&vnic->vlan, vid)) {
-            return vnic->vlan.vid;
-        }
+    while (vswitch_port_at(model, number, &taken)) {
+        number = (uint16_t)((number + 1) % FABRIC_MAX_PORTS);
     }
-    return vid;
+    model->next_port = (uint16_t)((number + 1) % FABRIC_MAX_PORTS);
+    return number;
 }
 
 /* ---- pinned addresses ------------------------------------------------------------------------ */
+
+bool vswitch_port_owns(const struct vswitch_port *port, uint64_t mac)
+{
+    bool owns = port->kind != VSWITCH_PORT_UPLINK && port->mac == mac;
+
+    for (uint16_t i = 0; i < port->allowed_mac_count && !owns; i++) {
+        owns = port->allowed_mac[i] == mac;
+    }
+    return owns;
+}
+
+/* An unlocked vNIC may be anywhere, and is learned. */
+static bool is_pinned(const struct vswitch_port *port)
+{
+    return port->locked || port->kind == VSWITCH_PORT_HOST;
+}
+
+/* A frame to a trunk's own address may be in any VLAN. */
+static bool is_pinned_everywhere(const struct vswitch_port *port)
+{
+    return port->vlan->mode == VLAN_TRUNK;
+}
+
+/* Where the own addresses of @p port are pinned. */
+static uint16_t own_fid(const struct vswitch_model *model, const struct vswitch_port *port)
+{
+    struct vlan_facts facts;
+
+    vlan_facts(port->vlan, &facts);
+    return vswitch_fid(model, port->switch_id, facts.in);
+}
+
+size_t vswitch_count_own_pins(const struct vswitch_port *port)
+{
+    const size_t addresses = is_pinned(port) ? 1u + port->allowed_mac_count : 0;
+
+    return is_pinned_everywhere(port) ? 2 * addresses : addresses;
+}
+
+size_t vswitch_count_pins(const struct vswitch_model *model, uint16_t id)
+{
+    struct vswitch_port port;
+    size_t cursor = 0, count = 0;
+
+    for (size_t i = 0; i < model->mac_count; i++) {
+        count += model->macs[i].switch_id == id;
+    }
+    while (vswitch_port_next(model, id, &cursor, &port)) {
+        count += vswitch_count_own_pins(&port);
+    }
+    return count;
+}
+
+bool vswitch_own_pin(const struct vswitch_model *model, uint16_t id, uint64_t mac, uint16_t fid,
+                     struct vswitch_port *port)
+{
+    size_t cursor = 0;
+
+    while (vswitch_port_next(model, id, &cursor, port)) {
+        if (is_pinned(port) && vswitch_port_owns(port, mac) &&
+            (is_pinned_everywhere(port) || own_fid(model, port) == fid)) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Where pins go: counted, and filled while there is room. */
 struct pin_list {
@@ -194,7 +241,6 @@ static void pin(struct pin_list *list, struct vswitch_pin what)
     list->count++;
 }
 
-/* Pins @p mac to @p port wherever what is sent to it may come from. */
 static void pin_own(struct pin_list *list, const struct vswitch_port *port, uint16_t fid,
                     uint64_t mac)
 {
@@ -203,7 +249,7 @@ static void pin_own(struct pin_list *list, const struct vswitch_port *port, uint
     };
 
     pin(list, own);
-    if (port->vlan->mode == VLAN_TRUNK) {
+    if (is_pinned_everywhere(port)) {
         own.fid = MAC_TABLE_ANY_VLAN;
         pin(list, own);
     }
@@ -224,13 +270,10 @@ size_t vswitch_pins(const struct vswitch_model *model, struct vswitch_pin *pins,
         });
     }
     while (vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
-        if (!port.locked && port.kind != VSWITCH_PORT_HOST) {
+        if (!is_pinned(&port)) {
             continue;
         }
-        struct vlan_facts facts;
-
-        vlan_facts(port.vlan, &facts);
-        const uint16_t fid = vswitch_fid(model, port.switch_id, facts.in);
+        const uint16_t fid = own_fid(model, &port);
 
         pin_own(&list, &port, fid, port.mac);
         for (uint16_t i = 0; i < port.allowed_mac_count; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The rules of vNICs and of static addresses.
+ * The rules of vNICs.
  */
 #include "switch/vswitch.h"
 
@@ -8,11 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "switch/mac.h"
 #include "switch/vswitch_inner.h"
-
-#define POOL_PREFIX   UINT64_C(0x00155d000000)   /* Microsoft's, as Hyper-V gives it to vNICs */
-#define POOL_SIZE     256u
 
 /* ---- looking up ------------------------------------------------------------------------------ */
 
@@ -59,16 +55,6 @@ static const struct vswitch_vnic *need_vnic(const struct vswitch_model *model, c
     return found;
 }
 
-static const struct vswitch_vnic *find_mac(const struct vswitch_model *model, uint64_t mac)
-{
-    for (size_t i = 0; i < model->vnic_count; i++) {
-        if (model->vnics[i].mac == mac) {
-            return &model->vnics[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- rules ----------------------------------------------------------------------------------- */
 
 static int check_mtu(const struct vswitch_switch *on, const struct vswitch_vnic *wanted,
@@ -86,28 +72,50 @@ static int check_mtu(const struct vswitch_switch *on, const struct vswitch_vnic 
                             VSWITCH_MTU_MIN_BYTES, VSWITCH_MTU_MAX_BYTES);
 }
 
-/* @p is is the vNIC that changes, NULL for a new one. */
-static int check_mac(const struct vswitch_model *model, const struct vswitch_vnic *is,
-                     const struct vswitch_vnic *wanted, struct error *error)
+/* The addresses it may send from; @p is is the vNIC that changes, NULL for a new one. */
+static int check_macs(const struct vswitch_model *model, const struct vswitch_vnic *is,
+                      const struct vswitch_vnic *wanted, struct error *error)
 {
-    const struct vswitch_vnic *owner;
-    char text[MAC_TEXT_SIZE];
+    const uint16_t port = is != NULL ? is->port : VSWITCH_NO_PORT;
+    int rc = wanted->mac == 0 ? 0 : vswitch_check_mac(model, port, wanted->name, wanted->mac,
+                                                      error);
 
-    if (wanted->mac == 0) {
+    if (wanted->allowed_mac_count > VSWITCH_ALLOWED_MACS_MAX) {
+        return error_set(error, ERANGE, "vNIC \"%s\": it may be allowed %u addresses besides its "
+                         "own; use --spoof-guard off where it needs more", wanted->name,
+                         VSWITCH_ALLOWED_MACS_MAX);
+    }
+    for (uint16_t i = 0; i < wanted->allowed_mac_count && rc == 0; i++) {
+        rc = vswitch_check_mac(model, port, wanted->name, wanted->allowed_mac[i], error);
+    }
+    return rc;
+}
+
+static size_t count_own_pins(const struct vswitch_vnic *vnic)
+{
+    const struct vswitch_port port = {
+        .vlan = &vnic->vlan, .locked = vnic->spoof_guard,
+        .allowed_mac_count = vnic->allowed_mac_count,
+    };
+
+    return vswitch_count_own_pins(&port);
+}
+
+/* The switch must know the addresses of every locked vNIC. */
+static int check_room(const struct vswitch_model *model, const struct vswitch_switch *on,
+                      const struct vswitch_vnic *is, const struct vswitch_vnic *wanted,
+                      struct error *error)
+{
+    const size_t others = vswitch_count_pins(model, on->id) -
+                          (is != NULL ? count_own_pins(is) : 0);
+    const size_t all = others + count_own_pins(wanted);
+
+    if (all <= on->mac_capacity_entries || count_own_pins(wanted) == 0) {
         return 0;
     }
-    if (!mac_is_station(wanted->mac)) {
-        return error_set(error, EINVAL, "vNIC \"%s\" cannot have %s, which is a group address; "
-                         "choose a unicast one", wanted->name, mac_format(wanted->mac, text));
-    }
-    owner = find_mac(model, wanted->mac);
-    if (owner != NULL && owner != is) {
-        return error_set(error, EEXIST, "vNIC \"%s\" cannot have %s, which vNIC \"%s\" on switch "
-                         "\"%s\" has; choose another", wanted->name,
-                         mac_format(wanted->mac, text), owner->name,
-                         vswitch_by_id(model, owner->switch_id)->name);
-    }
-    return 0;
+    return error_set(error, ENOSPC, "vNIC \"%s\": switch \"%s\" would have %zu pinned addresses, "
+                     "which is above its mac-capacity of %u; raise that first", wanted->name,
+                     on->name, all, on->mac_capacity_entries);
 }
 
 static int check_account(const struct vswitch_vnic *wanted, const char *what, const char *account,
@@ -132,7 +140,13 @@ static int check_vnic_values(const struct vswitch_model *model, const struct vsw
         rc = check_mtu(on, wanted, error);
     }
     if (rc == 0) {
-        rc = check_mac(model, is, wanted, error);
+        rc = check_macs(model, is, wanted, error);
+    }
+    if (rc == 0) {
+        rc = vswitch_check_vlan(model, on->id, is, wanted, error);
+    }
+    if (rc == 0) {
+        rc = check_room(model, on, is, wanted, error);
     }
     if (rc == 0) {
         rc = check_account(wanted, "owner", wanted->socket_owner, error);
@@ -145,43 +159,6 @@ static int check_vnic_values(const struct vswitch_model *model, const struct vsw
 
 /* ---- adding, changing, removing -------------------------------------------------------------- */
 
-/* The next number that no vNIC has; the caller knows that there is one. */
-static uint16_t free_port(const struct vswitch_model *model)
-{
-    uint16_t port = model->next_port;
-
-    while (vswitch_vnic_by_port(model, port) != NULL) {
-        port = (uint16_t)((port + 1) % FABRIC_MAX_PORTS);
-    }
-    return port;
-}
-
-/* The next address of the pool that no vNIC has; 0 when all are taken. */
-static uint64_t free_mac(const struct vswitch_model *model)
-{
-    const uint64_t base = POOL_PREFIX | (uint64_t)model->pool_octets << 8;
-
-    for (unsigned i = 0; i < POOL_SIZE; i++) {
-        const uint64_t mac = base | (uint8_t)(model->pool_next + i);
-
-        if (find_mac(model, mac) == NULL) {
-            return mac;
-        }
-    }
-    return 0;
-}
-
-static int refuse_pool(const struct vswitch_model *model, const struct vswitch_vnic *wanted,
-                       struct error *error)
-{
-    const uint64_t base = POOL_PREFIX | (uint64_t)model->pool_octets << 8;
-    char first[MAC_TEXT_SIZE], last[MAC_TEXT_SIZE];
-
-    return error_set(error, ENOSPC, "vNIC \"%s\": the address pool %s to %s is used up; choose an "
-                     "address with --mac", wanted->name, mac_format(base, first),
-                     mac_format(base | 0xff, last));
-}
-
 static int check_new_vnic(const struct vswitch_model *model, const struct vswitch_switch *on,
                           const struct vswitch_vnic *wanted, struct error *error)
 {
@@ -193,6 +170,11 @@ static int check_new_vnic(const struct vswitch_model *model, const struct vswitc
     if (vswitch_find_vnic(model, wanted->name) != NULL) {
         return error_set(error, EEXIST, "a vNIC named \"%s\" already exists; choose another name "
                          "or remove it first", wanted->name);
+    }
+    if (strcmp(wanted->name, on->host_name) == 0 || strcmp(wanted->name, on->uplink) == 0) {
+        return error_set(error, EEXIST, "switch \"%s\" has a port named \"%s\" already, its %s; "
+                         "choose another name", on->name, wanted->name,
+                         strcmp(wanted->name, on->uplink) == 0 ? "uplink" : "host vNIC");
     }
     rc = check_vnic_values(model, on, NULL, wanted, error);
     if (rc != 0) {
@@ -221,9 +203,9 @@ int vswitch_add_vnic(struct vswitch_model *model, const char *switch_name,
     if (rc != 0) {
         return rc;
     }
-    mac = wanted->mac != 0 ? wanted->mac : free_mac(model);
+    mac = wanted->mac != 0 ? wanted->mac : vswitch_choose_mac(model, "vNIC", wanted->name, error);
     if (mac == 0) {
-        return refuse_pool(model, wanted, error);
+        return -ENOSPC;
     }
     vnics = reallocarray(model->vnics, model->vnic_count + 1, sizeof(*vnics));
     if (vnics == NULL) {
@@ -235,10 +217,9 @@ int vswitch_add_vnic(struct vswitch_model *model, const char *switch_name,
     *added = *wanted;
     added->mac = mac;
     added->switch_id = on->id;
-    added->port = free_port(model);
-    model->next_port = (uint16_t)((added->port + 1) % FABRIC_MAX_PORTS);
+    added->port = vswitch_new_port(model);
     if (wanted->mac == 0) {
-        model->pool_next = (uint8_t)(mac + 1);
+        vswitch_take_mac(model, mac);
     }
     model->vnic_count++;
     return 0;
@@ -248,7 +229,7 @@ int vswitch_set_vnic(struct vswitch_model *model, const struct vswitch_vnic *wan
                      struct error *error)
 {
     const struct vswitch_vnic *is = need_vnic(model, wanted->name, error);
-    struct vswitch_vnic *change;
+    struct vswitch_vnic *change, was;
     int rc;
 
     if (is == NULL) {
@@ -265,24 +246,17 @@ int vswitch_set_vnic(struct vswitch_model *model, const struct vswitch_vnic *wan
     }
 
     change = &model->vnics[is - model->vnics];
-    change->mtu_bytes = wanted->mtu_bytes;
-    change->mac = wanted->mac != 0 ? wanted->mac : is->mac;
-    memcpy(change->socket_owner, wanted->socket_owner, sizeof(change->socket_owner));
-    memcpy(change->socket_group, wanted->socket_group, sizeof(change->socket_group));
+    was = *is;
+    *change = *wanted;
+    change->mac = wanted->mac != 0 ? wanted->mac : was.mac;
+    change->port = was.port;
+    change->switch_id = was.switch_id;
     return 0;
 }
 
 void vswitch_drop_vnic(struct vswitch_model *model, size_t at)
 {
-    const uint16_t port = model->vnics[at].port;
-    size_t kept = 0;
-
-    for (size_t i = 0; i < model->mac_count; i++) {
-        if (model->macs[i].port != port) {
-            model->macs[kept++] = model->macs[i];
-        }
-    }
-    model->mac_count = kept;
+    vswitch_drop_macs(model, model->vnics[at].port);
     model->vnic_count--;
     memmove(&model->vnics[at], &model->vnics[at + 1],
             (model->vnic_count - at) * sizeof(*model->vnics));
@@ -296,110 +270,5 @@ int vswitch_remove_vnic(struct vswitch_model *model, const char *name, struct er
         return -ENOENT;
     }
     vswitch_drop_vnic(model, (size_t)(is - model->vnics));
-    return 0;
-}
-
-/* ---- static addresses ------------------------------------------------------------------------ */
-
-size_t vswitch_count_macs(const struct vswitch_model *model, uint16_t switch_id)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < model->mac_count; i++) {
-        count += model->macs[i].switch_id == switch_id;
-    }
-    return count;
-}
-
-static struct vswitch_static_mac *find_static(const struct vswitch_model *model,
-                                              uint16_t switch_id, uint64_t mac, uint16_t vlan)
-{
-    for (size_t i = 0; i < model->mac_count; i++) {
-        struct vswitch_static_mac *each = &model->macs[i];
-
-        if (each->switch_id == switch_id && each->mac == mac && each->vlan == vlan) {
-            return each;
-        }
-    }
-    return NULL;
-}
-
-static int check_new_mac(const struct vswitch_model *model, const struct vswitch_switch *on,
-                         uint64_t mac, uint16_t vlan, struct error *error)
-{
-    const struct vswitch_static_mac *pinned = find_static(model, on->id, mac, vlan);
-    char text[MAC_TEXT_SIZE];
-
-    if (!mac_is_station(mac)) {
-        return error_set(error, EINVAL, "switch \"%s\": %s cannot be pinned to a port; choose a "
-                         "unicast address that is not all zero", on->name, mac_format(mac, text));
-    }
-    if (vlan != 0) {
-        return error_set(error, EOPNOTSUPP, "switch \"%s\": this version has VLAN 0 only; leave "
-                         "--vlan %u out", on->name, vlan);
-    }
-    if (pinned != NULL) {
-        return error_set(error, EEXIST, "switch \"%s\": %s is pinned to vNIC \"%s\" already; "
-                         "remove it there first", on->name, mac_format(mac, text),
-                         vswitch_vnic_by_port(model, pinned->port)->name);
-    }
-    if (vswitch_count_macs(model, on->id) >= on->mac_capacity_entries) {
-        return error_set(error, ENOSPC, "switch \"%s\" has as many static addresses as its "
-                         "mac-capacity of %u allows; raise it or remove some first", on->name,
-                         on->mac_capacity_entries);
-    }
-    return 0;
-}
-
-int vswitch_add_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,
-                    uint16_t vlan, const char *port_name, struct error *error)
-{
-    const struct vswitch_switch *on = vswitch_need(model, switch_name, error);
-    const struct vswitch_vnic *vnic = on != NULL ? need_vnic(model, port_name, error) : NULL;
-    struct vswitch_static_mac *macs;
-    int rc;
-
-    if (vnic == NULL) {
-        return -ENOENT;
-    }
-    if (vnic->switch_id != on->id) {
-        return error_set(error, EINVAL, "vNIC \"%s\" is on switch \"%s\", not on \"%s\"; name a "
-                         "vNIC of \"%s\"", vnic->name, vswitch_by_id(model, vnic->switch_id)->name,
-                         on->name, on->name);
-    }
-    rc = check_new_mac(model, on, mac, vlan, error);
-    if (rc != 0) {
-        return rc;
-    }
-    macs = reallocarray(model->macs, model->mac_count + 1, sizeof(*macs));
-    if (macs == NULL) {
-        return text_refuse_memory(error);
-    }
-
-    model->macs = macs;
-    macs[model->mac_count++] = (struct vswitch_static_mac){
-        .switch_id = on->id, .port = vnic->port, .vlan = vlan, .mac = mac,
-    };
-    return 0;
-}
-
-int vswitch_remove_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,
-                       uint16_t vlan, struct error *error)
-{
-    const struct vswitch_switch *on = vswitch_need(model, switch_name, error);
-    struct vswitch_static_mac *is;
-    char text[MAC_TEXT_SIZE];
-
-    if (on == NULL) {
-        return -ENOENT;
-    }
-    is = find_static(model, on->id, mac, vlan);
-    if (is == NULL) {
-        return error_set(error, ENOENT, "switch \"%s\" has no static address %s in VLAN %u; "
-                         "\"mac show %s\" lists what it has", on->name, mac_format(mac, text),
-                         vlan, on->name);
-    }
-    model->mac_count--;
-    memmove(is, is + 1, (size_t)(&model->macs[model->mac_count] - is) * sizeof(*is));
     return 0;
 }

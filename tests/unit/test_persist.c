@@ -51,6 +51,28 @@ static void add_vnic(struct vswitch_model *model, const char *on, const char *na
     assert_int_equal(vswitch_add_vnic(model, on, &added, NULL), 0);
 }
 
+/* A switch and a vNIC with everything that can be left out. */
+static void add_external(struct vswitch_model *model)
+{
+    struct vswitch_switch added = {
+        .name = "ext", .type = VSWITCH_EXTERNAL, .mtu_bytes = 1500, .mac_capacity_entries = 100,
+        .uplink = "eth1", .force = true, .host_vnic = true, .move_addresses = true,
+        .host_address = { "192.0.2.1/24", "2001:db8::1/64" }, .host_address_count = 2,
+    };
+    struct vswitch_vnic vnic = {
+        .name = "db", .queues = 1, .mac = 0x020000000011, .priority_trust = true,
+        .spoof_guard = true, .allowed_mac = { 0x020000000012, 0x020000000013 },
+        .allowed_mac_count = 2,
+    };
+
+    assert_int_equal(vlan_parse("access:5", &added.host_vlan, NULL), 0);
+    assert_int_equal(vlan_parse("trunk:10,20-29,native:10", &vnic.vlan, NULL), 0);
+    assert_int_equal(vswitch_add(model, &added, NULL), 0);
+    assert_int_equal(vswitch_add_vnic(model, "ext", &vnic, NULL), 0);
+    assert_int_equal(vswitch_add_mac(model, "ext", 0x020000000014, 7, "eth1", NULL), 0);
+    assert_int_equal(vswitch_add_mac(model, "ext", 0x020000000015, 0, "ext", NULL), 0);
+}
+
 static int room_setup(void **state)
 {
     struct room *room = calloc(1, sizeof(*room));
@@ -65,6 +87,7 @@ static int room_setup(void **state)
     add_vnic(room->model, "lan", "web1", 1500, "kvm");
     add_vnic(room->model, "dmz", "mail", 9000, "");
     assert_int_equal(vswitch_add_mac(room->model, "lan", 0x020000000001, 0, "web1", NULL), 0);
+    add_external(room->model);
     *state = room;
     return 0;
 }
@@ -158,11 +181,79 @@ static void test_persist_save_then_load_gives_the_same_document(void **state)
 
     after = document(room->read);
     assert_string_equal(after, before);
-    assert_int_equal(room->read->switch_count, 2);
-    assert_int_equal(room->read->vnic_count, 3);
-    assert_int_equal(room->read->mac_count, 1);
+    assert_int_equal(room->read->switch_count, 3);
+    assert_int_equal(room->read->vnic_count, 4);
+    assert_int_equal(room->read->mac_count, 3);
     free(before);
     free(after);
+}
+
+static void test_persist_load_brings_back_what_may_be_left_out(void **state)
+{
+    struct room *room = *state;
+    const struct vswitch_switch *ext, *was = vswitch_find(room->model, "ext");
+    const struct vswitch_vnic *db, *db_was = vswitch_find_vnic(room->model, "db");
+    struct vswitch_port port;
+
+    assert_int_equal(persist_save(room->dir, room->model, &room->error), 0);
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), 0);
+
+    ext = vswitch_find(room->read, "ext");
+    assert_string_equal(ext->uplink, "eth1");
+    assert_true(ext->force && ext->move_addresses && ext->host_vnic);
+    assert_true(ext->host_mac == was->host_mac && ext->host_mac != 0);
+    assert_true(vlan_policy_equal(&ext->host_vlan, &was->host_vlan));
+    assert_int_equal(ext->host_address_count, 2);
+    assert_string_equal(ext->host_address[1], "2001:db8::1/64");
+    db = vswitch_find_vnic(room->read, "db");
+    assert_true(vlan_policy_equal(&db->vlan, &db_was->vlan));
+    assert_true(db->priority_trust && db->spoof_guard);
+    assert_false(vswitch_find_vnic(room->read, "web0")->spoof_guard);
+    assert_int_equal(db->allowed_mac_count, 2);
+    assert_true(db->allowed_mac[1] == 0x020000000013);
+    assert_true(vswitch_port_at(room->read, room->read->macs[1].port, &port));
+    assert_int_equal(port.kind, VSWITCH_PORT_UPLINK);
+    assert_true(vswitch_port_at(room->read, room->read->macs[2].port, &port));
+    assert_int_equal(port.kind, VSWITCH_PORT_HOST);
+}
+
+static void test_persist_file_of_version_1_is_read_with_the_defaults_of_now(void **state)
+{
+    static const char text[] =
+        "{ \"version\": 1, \"mac_pool\": { \"next\": \"00:15:5d:0a:01:03\" },"
+        "  \"switches\": [ { \"name\": \"lan\", \"type\": \"private\", \"mtu\": 1500,"
+        "                  \"mac_capacity\": 8192, \"mac_ageing\": 300 } ],"
+        "  \"vnics\": [ { \"name\": \"web0\", \"switch\": \"lan\","
+        "               \"mac\": \"00:15:5d:0a:01:02\", \"queues\": 1 } ],"
+        "  \"macs\": [ { \"switch\": \"lan\", \"mac\": \"02:00:00:00:00:01\", \"vlan\": 0,"
+        "              \"port\": \"web0\" } ] }";
+    struct room *room = *state;
+    const struct vswitch_vnic *web;
+
+    assert_int_equal(read_text(room, text), 0);
+
+    web = vswitch_find_vnic(room->read, "web0");
+    assert_true(web->spoof_guard);
+    assert_false(web->priority_trust);
+    assert_int_equal(web->vlan.mode, VLAN_NONE);
+    assert_int_equal(web->allowed_mac_count, 0);
+    assert_false(vswitch_find(room->read, "lan")->host_vnic);
+    assert_true(room->read->pool_first == 0x00155d0a0100);
+    assert_true(room->read->pool_last == 0x00155d0a01ff);
+    assert_true(room->read->pool_next == 0x00155d0a0103);
+}
+
+static void test_persist_load_keeps_a_pool_that_was_chosen(void **state)
+{
+    struct room *room = *state;
+
+    assert_int_equal(vswitch_set_pool(room->model, 0x020000aa0000, 0x020000bbffff, NULL), 0);
+    assert_int_equal(persist_save(room->dir, room->model, &room->error), 0);
+    assert_int_equal(persist_load(room->dir, &room->read, &room->error), 0);
+
+    assert_true(room->read->pool_first == 0x020000aa0000);
+    assert_true(room->read->pool_last == 0x020000bbffff);
+    assert_true(room->read->pool_next == 0x020000aa0000);
 }
 
 static void test_persist_load_goes_on_where_the_address_pool_was(void **state)
@@ -176,7 +267,7 @@ static void test_persist_load_goes_on_where_the_address_pool_was(void **state)
 
     assert_int_equal(vswitch_find_vnic(room->read, "next")->mac,
                      vswitch_find_vnic(room->model, "next")->mac);
-    assert_int_equal(vswitch_find_vnic(room->read, "next")->mac, 0x00155d0a0103);
+    assert_int_equal(vswitch_find_vnic(room->read, "next")->mac, 0x00155d0a0104);
 }
 
 static void test_persist_load_without_a_file_says_so(void **state)
@@ -256,21 +347,21 @@ static void test_persist_newer_version_is_refused_by_its_number(void **state)
 {
     struct room *room = *state;
 
-    assert_refused(room, "\"version\": 1", "\"version\": 2", "newer");
-    assert_refused(room, "\"version\": 1", "\"version\": 2, \"vlans\": []", "newer");
-    assert_refused(room, "\"version\": 1", "\"version\": 0", "never was");
-    assert_refused(room, "\"version\": 1", "\"version\": \"1\"", "no number");
+    assert_refused(room, "\"version\": 2", "\"version\": 3", "newer");
+    assert_refused(room, "\"version\": 2", "\"version\": 3, \"vlans\": []", "newer");
+    assert_refused(room, "\"version\": 2", "\"version\": 0", "never was");
+    assert_refused(room, "\"version\": 2", "\"version\": \"1\"", "no number");
 }
 
 static void test_persist_unknown_keys_are_refused_with_their_place(void **state)
 {
     struct room *room = *state;
 
-    assert_refused(room, "\"version\": 1", "\"version\": 1, \"vlans\": []", "\"vlans\"");
+    assert_refused(room, "\"version\": 2", "\"version\": 2, \"vlans\": []", "\"vlans\"");
     assert_refused(room, "\"name\": \"dmz\"", "\"name\": \"dmz\", \"stp\": true", "switches[1]");
-    assert_refused(room, "\"name\": \"mail\"", "\"name\": \"mail\", \"vlan\": 7", "vnics[2]");
+    assert_refused(room, "\"name\": \"mail\"", "\"name\": \"mail\", \"pvid\": 7", "vnics[2]");
     assert_refused(room, "\"vlan\": 0", "\"vlan\": 0, \"age\": 1", "macs[0]");
-    assert_refused(room, "\"next\"", "\"first\"", "mac_pool");
+    assert_refused(room, "\"next\"", "\"now\"", "mac_pool");
 }
 
 static void test_persist_missing_and_double_keys_are_refused(void **state)
@@ -296,7 +387,12 @@ static void test_persist_wrong_types_are_refused_by_what_they_should_be(void **s
     assert_refused(room, "\"private\"", "\"bridged\"", "\"private\"");
     assert_refused(room, "\"00:15:5d:0a:01:00\"", "\"00:15:5d\"", "address");
     assert_refused(room, "\"00:15:5d:0a:01:00\"", "\"00:00:00:00:00:00\"", "address");
-    assert_refused(room, "\"00:15:5d:0a:01:03\"", "\"02:00:00:0a:01:03\"", "00:15:5d");
+    assert_refused(room, "\"00:15:5d:0a:01:04\"", "\"02:00:00:0a:01:03\"", "\"next\" must be");
+    assert_refused(room, "\"force\": true", "\"force\": 1", "true or false");
+    assert_refused(room, "\"access:5\"", "5", "a text such as");
+    assert_refused(room, "\"access:5\"", "\"access:5000\"", "\"host_vlan\": \"5000\" is no VLAN");
+    assert_refused(room, "\"192.0.2.1/24\"", "7", "text of 1 to");
+    assert_refused(room, "\"02:00:00:00:00:12\"", "\"02:00:00:00:00\"", "\"allow_mac\" must be");
 }
 
 static void test_persist_broken_rules_are_refused_by_the_model(void **state)
@@ -311,6 +407,12 @@ static void test_persist_broken_rules_are_refused_by_the_model(void **state)
     assert_refused(room, "\"switch\": \"dmz\"", "\"switch\": \"no\"", "vnics[2]");
     assert_refused(room, "\"port\": \"web1\"", "\"port\": \"mail\"", "macs[0]");
     assert_refused(room, "\"00:15:5d:0a:01:01\"", "\"00:15:5d:0a:01:00\"", "vnics[1]");
+    assert_refused(room, "\"eth1\"", "\"team:a\"", "no teams");
+    assert_refused(room, "\"access:5\"", "\"isolated:5,6\"", "switches[2]");
+    assert_refused(room, "\"192.0.2.1/24\"", "\"192.0.2.1/33\"", "switches[2]");
+    assert_refused(room, "\"02:00:00:00:00:12\"", "\"00:15:5d:0a:01:00\"", "vnics[3]");
+    assert_refused(room, "\"external\"", "\"internal\"", "which has no uplink");
+    assert_refused(room, "\"host_mac\"", "\"mac\"", "switches[2]");
 }
 
 static void test_persist_what_is_no_document_is_refused(void **state)
@@ -369,6 +471,9 @@ int main(void)
 #define ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
     const struct CMUnitTest tests[] = {
         ROOM(test_persist_save_then_load_gives_the_same_document),
+        ROOM(test_persist_load_brings_back_what_may_be_left_out),
+        ROOM(test_persist_file_of_version_1_is_read_with_the_defaults_of_now),
+        ROOM(test_persist_load_keeps_a_pool_that_was_chosen),
         ROOM(test_persist_load_goes_on_where_the_address_pool_was),
         ROOM(test_persist_load_without_a_file_says_so),
         ROOM(test_persist_save_makes_a_private_file_and_leaves_no_other),

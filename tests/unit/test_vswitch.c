@@ -95,7 +95,8 @@ static void assert_unchanged(const struct vswitch_model *is, const struct vswitc
     assert_true(same_array(is->macs, was->macs, is->mac_count, sizeof(*is->macs)));
     assert_int_equal(is->next_switch_id, was->next_switch_id);
     assert_int_equal(is->next_port, was->next_port);
-    assert_int_equal(is->pool_next, was->pool_next);
+    assert_true(is->pool_first == was->pool_first && is->pool_last == was->pool_last);
+    assert_true(is->pool_next == was->pool_next);
 }
 
 /*
@@ -181,8 +182,8 @@ static void test_vswitch_add_refuses_by_the_rules(void **state)
                    "exists; choose another name or remove it first");
     wanted = a_switch("blue");
     wanted.type = VSWITCH_EXTERNAL;
-    assert_refused(lab, vswitch_add(m, &wanted, e), EOPNOTSUPP, "switch \"blue\": this version "
-                   "has private switches only; choose --type private");
+    assert_refused(lab, vswitch_add(m, &wanted, e), EINVAL, "switch \"blue\" is external, which "
+                   "needs an uplink; give one with --uplink, or choose another --type");
     wanted = a_switch("blue");
     wanted.mtu_bytes = 575;
     assert_refused(lab, vswitch_add(m, &wanted, e), ERANGE,
@@ -278,7 +279,7 @@ static void test_vswitch_set_refuses_what_its_vnics_and_addresses_need(void **st
     wanted = a_switch("red");
     wanted.mac_capacity_entries = 1;
     assert_refused(lab, vswitch_set(m, &wanted, e), EBUSY, "switch \"red\": mac-capacity 1 is "
-                   "below the 2 static addresses it has; choose more or remove some first");
+                   "below the 2 pinned addresses it has; choose more or remove some first");
     wanted.mtu_bytes = 100;
     assert_refused(lab, vswitch_set(m, &wanted, e), ERANGE,
                    "switch \"red\": MTU 100 is out of range; choose 576 to 9600");
@@ -397,11 +398,12 @@ static void test_vswitch_vnic_mac_is_a_station_s_and_nobody_else_s(void **state)
     assert_int_equal(vswitch_add_vnic(lab->model, "red", &wanted, &lab->error), 0);
     wanted = a_vnic("db");
     wanted.mac = MAC_1;
-    assert_refused(lab, vswitch_add_vnic(m, "blue", &wanted, e), EEXIST, "vNIC \"db\" cannot have "
-                   "02:00:00:00:00:01, which vNIC \"web\" on switch \"red\" has; choose another");
+    assert_refused(lab, vswitch_add_vnic(m, "blue", &wanted, e), EEXIST, "port \"db\" may not "
+                   "use MAC 02:00:00:00:00:01, it belongs to port \"web\" of switch \"red\"; choose "
+                   "another");
     wanted.mac = UINT64_C(0x01005e000001);
-    assert_refused(lab, vswitch_add_vnic(m, "blue", &wanted, e), EINVAL, "vNIC \"db\" cannot have "
-                   "01:00:5e:00:00:01, which is a group address; choose a unicast one");
+    assert_refused(lab, vswitch_add_vnic(m, "blue", &wanted, e), EINVAL, "port \"db\" may not "
+                   "use MAC 01:00:5e:00:00:01, which is a group address; choose a unicast one");
 }
 
 static void test_vswitch_vnic_socket_account_is_a_name(void **state)
@@ -436,7 +438,7 @@ static void test_vswitch_pool_gives_each_address_once_until_it_is_used_up(void *
     wanted = a_vnic("more");
     assert_refused(lab, vswitch_add_vnic(m, "red", &wanted, e), ENOSPC, "vNIC \"more\": the "
                    "address pool 00:15:5d:0a:0b:00 to 00:15:5d:0a:0b:ff is used up; choose an "
-                   "address with --mac");
+                   "address for it, or widen the pool with daemon set --mac-pool");
     assert_int_equal(vswitch_remove_vnic(lab->model, "v100", &lab->error), 0);
     assert_true(add_vnic(lab, "red", "more")->mac == POOL_MAC + 101);
 }
@@ -497,8 +499,9 @@ static void test_vswitch_set_vnic_refuses_by_the_rules(void **state)
                    "for life; remove it and add it with 4");
     wanted = a_vnic("web");
     wanted.mac = POOL_MAC + 1;
-    assert_refused(lab, vswitch_set_vnic(m, &wanted, e), EEXIST, "vNIC \"web\" cannot have "
-                   "00:15:5d:0a:0b:01, which vNIC \"db\" on switch \"red\" has; choose another");
+    assert_refused(lab, vswitch_set_vnic(m, &wanted, e), EEXIST, "port \"web\" may not "
+                   "use MAC 00:15:5d:0a:0b:01, it belongs to port \"db\" of switch \"red\"; choose "
+                   "another");
     wanted = a_vnic("mail");
     assert_refused(lab, vswitch_set_vnic(m, &wanted, e), ENOENT,
                    "there is no vNIC named \"mail\"; there are \"web\" and \"db\"");
@@ -541,18 +544,19 @@ static void test_vswitch_add_mac_refuses_by_the_rules(void **state)
     assert_int_equal(vswitch_add_mac(lab->model, "small", MAC_1, 0, "db", &lab->error), 0);
 
     assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 0, "x", e), ENOENT,
-                   "there is no vNIC named \"x\"; there are \"web\" and \"db\"");
-    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 0, "db", e), EINVAL, "vNIC \"db\" is on "
-                   "switch \"small\", not on \"red\"; name a vNIC of \"red\"");
+                   "switch \"red\" has no port named \"x\"; \"switch show red\" lists those there "
+                   "are");
+    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 0, "db", e), EINVAL, "port \"db\" is on "
+                   "switch \"small\", not on \"red\"; name one of \"red\"");
     assert_refused(lab, vswitch_add_mac(m, "red", 0, 0, "web", e), EINVAL, "switch \"red\": "
                    "00:00:00:00:00:00 cannot be pinned to a port; choose a unicast address that "
                    "is not all zero");
-    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 5, "web", e), EOPNOTSUPP,
-                   "switch \"red\": this version has VLAN 0 only; leave --vlan 5 out");
+    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 4095, "web", e), ERANGE,
+                   "switch \"red\": there is no VLAN 4095; choose 0 to 4094");
     assert_refused(lab, vswitch_add_mac(m, "red", MAC_1, 0, "web", e), EEXIST, "switch \"red\": "
-                   "02:00:00:00:00:01 is pinned to vNIC \"web\" already; remove it there first");
+                   "02:00:00:00:00:01 is pinned to port \"web\" already; remove it there first");
     assert_refused(lab, vswitch_add_mac(m, "small", MAC_2, 0, "db", e), ENOSPC, "switch \"small\" "
-                   "has as many static addresses as its mac-capacity of 1 allows; raise it or "
+                   "has as many pinned addresses as its mac-capacity of 1 allows; raise it or "
                    "remove some first");
     assert_refused(lab, vswitch_remove_mac(m, "red", MAC_2, 0, e), ENOENT, "switch \"red\" has no "
                    "static address 02:00:00:00:00:02 in VLAN 0; \"mac show red\" lists what it "

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The rules of the host's own adapter on a switch.
+ *
+ * It is called as its switch is, so that an operator finds it, and cut to what the kernel takes: of
+ * a longer name a sum stands for what is cut off, so that two names that begin alike stay two.
+ */
+#include "switch/vswitch.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "switch/vswitch_inner.h"
+
+#define NAME_LEN_MAX (VSWITCH_HOST_NAME_SIZE - 1)
+#define NAME_KEPT    10u           /* characters of a longer name, before '-' and four digits */
+
+void vswitch_host_name(const char *switch_name, char name[VSWITCH_HOST_NAME_SIZE])
+{
+    uint32_t sum = 2166136261u;    /* FNV-1a */
+
+    if (strlen(switch_name) <= NAME_LEN_MAX) {
+        (void)snprintf(name, VSWITCH_HOST_NAME_SIZE, "%s", switch_name);
+        return;
+    }
+    for (const char *c = switch_name; *c != '\0'; c++) {
+        sum = (sum ^ (uint8_t)*c) * 16777619u;
+    }
+    (void)snprintf(name, VSWITCH_HOST_NAME_SIZE, "%.*s-%04x", (int)NAME_KEPT, switch_name,
+                   (sum >> 16 ^ sum) & 0xffff);
+}
+
+/* What a switch without the adapter cannot have of it. */
+static int check_without(const struct vswitch_switch *wanted, struct error *error)
+{
+    const char *option = wanted->host_mac != 0                   ? "--host-mac"
+                         : wanted->host_vlan.mode != VLAN_NONE   ? "--host-vlan"
+                         : wanted->host_address_count > 0        ? "--host-address"
+                                                                 : NULL;
+
+    if (wanted->type == VSWITCH_INTERNAL) {
+        return error_set(error, EINVAL, "switch \"%s\" is internal, which always has a host vNIC; "
+                         "choose --type private to have none", wanted->name);
+    }
+    if (option != NULL) {
+        return error_set(error, EINVAL, "switch \"%s\" has no host vNIC, which %s would be for; "
+                         "leave it out, or choose --type internal, or an external switch with "
+                         "--host-vnic on", wanted->name, option);
+    }
+    return 0;
+}
+
+static int check_name(const struct vswitch_model *model, const struct vswitch_switch *is,
+                      const struct vswitch_switch *wanted, struct error *error)
+{
+    char name[VSWITCH_HOST_NAME_SIZE];
+    const struct vswitch_vnic *vnic;
+
+    vswitch_host_name(wanted->name, name);
+    vnic = vswitch_find_vnic(model, name);
+    if (vnic != NULL && is != NULL && vnic->switch_id == is->id) {
+        return error_set(error, EEXIST, "switch \"%s\": host vNIC and vNIC \"%s\" would be two "
+                         "ports of one name; remove the vNIC first", wanted->name, vnic->name);
+    }
+    if (strcmp(wanted->uplink, name) == 0) {
+        return error_set(error, EEXIST, "switch \"%s\": its host vNIC would be called as its "
+                         "uplink is; choose another name for the switch", wanted->name);
+    }
+    for (size_t i = 0; i < model->switch_count; i++) {
+        const struct vswitch_switch *each = &model->switches[i];
+
+        if (each != is && (strcmp(each->host_name, name) == 0 || strcmp(each->uplink, name) == 0)) {
+            return error_set(error, EEXIST, "switch \"%s\": its host vNIC would be called \"%s\", "
+                             "which is the %s of switch \"%s\"; choose another name for the "
+                             "switch", wanted->name, name,
+                             strcmp(each->uplink, name) == 0 ? "uplink" : "host vNIC", each->name);
+        }
+    }
+    return 0;
+}
+
+/* "192.0.2.1/24" or "2001:db8::1/64". */
+static bool is_address(const char *text)
+{
+    const char *slash = strchr(text, '/');
+    char address[VSWITCH_ADDRESS_SIZE];
+    uint8_t bytes[sizeof(struct in6_addr)];
+    unsigned long prefix;
+    char *end;
+
+    if (slash == NULL || (size_t)(slash - text) >= sizeof(address) || slash[1] < '0' ||
+        slash[1] > '9') {
+        return false;
+    }
+    memcpy(address, text, (size_t)(slash - text));
+    address[slash - text] = '\0';
+    prefix = strtoul(slash + 1, &end, 10);
+    return *end == '\0' && ((inet_pton(AF_INET, address, bytes) == 1 && prefix <= 32) ||
+                            (inet_pton(AF_INET6, address, bytes) == 1 && prefix <= 128));
+}
+
+static int check_addresses(const struct vswitch_switch *wanted, struct error *error)
+{
+    for (uint16_t i = 0; i < wanted->host_address_count; i++) {
+        if (!is_address(wanted->host_address[i])) {
+            return error_set(error, EINVAL, "switch \"%s\": \"%s\" is no address with its prefix; "
+                             "write it as 192.0.2.1/24 or 2001:db8::1/64", wanted->name,
+                             text_show(wanted->host_address[i]).text);
+        }
+    }
+    return 0;
+}
+
+int vswitch_check_host(const struct vswitch_model *model, const struct vswitch_switch *is,
+                       const struct vswitch_switch *wanted, struct error *error)
+{
+    struct error inner = { 0 };
+    int rc;
+
+    if (!wanted->host_vnic) {
+        return check_without(wanted, error);
+    }
+    if (wanted->type == VSWITCH_PRIVATE) {
+        return error_set(error, EINVAL, "switch \"%s\" is private, which has no host vNIC; leave "
+                         "--host-vnic out or choose --type internal", wanted->name);
+    }
+    if (wanted->host_vlan.mode != VLAN_NONE && wanted->host_vlan.mode != VLAN_ACCESS) {
+        return error_set(error, EINVAL, "switch \"%s\": its host vNIC is in one VLAN or in none; "
+                         "choose --host-vlan none or one such as access:10", wanted->name);
+    }
+    if (vlan_policy_check(&wanted->host_vlan, &inner) != 0) {
+        return error_set(error, EINVAL, "switch \"%s\": %s", wanted->name, inner.text);
+    }
+    rc = check_name(model, is, wanted, error);
+    if (rc == 0) {
+        rc = check_addresses(wanted, error);
+    }
+    if (rc == 0 && wanted->host_mac != 0) {
+        char name[VSWITCH_HOST_NAME_SIZE];
+
+        vswitch_host_name(wanted->name, name);
+        rc = vswitch_check_mac(model, is != NULL ? is->host_port : VSWITCH_NO_PORT, name,
+                               wanted->host_mac, error);
+    }
+    return rc;
+}
