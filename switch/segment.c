@@ -282,7 +282,8 @@ static bool add_segment(struct segmenter *s, struct frame_batch *into)
     struct frame *segment = &into->frame[into->count];
 
     *segment = *frame;
-    segment->hdr = into->hdr[into->count] - (frame->tagged ? FRAME_TAG_BYTES : 0);
+    segment->hdr = into->hdr[into->count];
+    segment->hdr -= frame->tagged ? FRAME_TAG_BYTES : 0;       /* where pushing it would start */
     segment->len_bytes = s->header_bytes + part_bytes;
     segment->hdr_len_bytes = (uint16_t)(s->header_bytes + copied_bytes);
     segment->gso_type = FRAME_GSO_NONE;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sums are those of RFC 1071's own definition, whatever the lengths, places and pieces.
+ */
+#include "switch/checksum.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/checksum_naive.h"
+#include "tests/support/long_frame.h"
+#include "tests/support/random.h"
+
+#define CASES 10000
+
+struct room {
+    struct frame_batch batch;
+    struct long_frame long_frame;
+    uint8_t bytes[FRAME_MAX_BYTES];
+};
+
+static int room_setup(void **state)
+{
+    struct room *room = aligned_alloc(64, (sizeof(*room) + 63) / 64 * 64);
+    uint64_t random = 1;
+
+    *state = room;
+    if (room == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof(room->bytes); i++) {
+        room->bytes[i] = (uint8_t)(random_next(&random) >> 32);
+    }
+    return 0;
+}
+
+static int room_teardown(void **state)
+{
+    free(*state);
+    return 0;
+}
+
+static void test_checksum_of_the_standards_example_is_its_own(void **state)
+{
+    const uint8_t bytes[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
+    const uint16_t result = checksum_finish(checksum_add(0, bytes, sizeof(bytes), false));
+
+    (void)state;
+    assert_int_equal(result, (uint16_t)~0xddf2);               /* RFC 1071, 3 */
+}
+
+static void test_checksum_of_nothing_is_all_ones(void **state)
+{
+    const struct room *room = *state;
+
+    assert_int_equal(checksum_finish(checksum_add(0, room->bytes, 0, false)), 0xffff);
+}
+
+static void test_checksum_of_the_longest_frame_of_ones_does_not_overflow(void **state)
+{
+    struct room *room = *state;
+
+    memset(room->bytes, 0xff, sizeof(room->bytes));
+
+    assert_int_equal(checksum_finish(checksum_add(0xffffffff, room->bytes, FRAME_MAX_BYTES, false)),
+                     0);
+}
+
+static void test_checksum_is_the_naive_one_at_every_length_and_place(void **state)
+{
+    struct room *room = *state;
+
+    for (uint32_t len_bytes = 0; len_bytes < 400; len_bytes++) {
+        const uint32_t off = len_bytes % 17;
+        uint8_t *exact = malloc(len_bytes + off + 1);          /* a read past the end is seen */
+
+        memcpy(exact + off + 1, room->bytes, len_bytes);
+        assert_int_equal(checksum_finish(checksum_add(0, exact + off + 1, len_bytes, false)),
+                         (uint16_t)~checksum_naive(0, room->bytes, len_bytes));
+        free(exact);
+    }
+}
+
+static void test_checksum_of_pieces_is_that_of_the_whole(void **state)
+{
+    struct room *room = *state;
+    uint64_t random = 2;
+
+    for (unsigned i = 0; i < CASES; i++) {
+        const uint32_t len_bytes = random_below(&random, 3000);
+        const uint8_t *bytes = &room->bytes[random_below(&random, 1000)];
+        uint64_t sum = 0;
+
+        for (uint32_t off = 0; off < len_bytes;) {
+            const uint32_t part_bytes = random_below(&random, len_bytes - off + 1);
+
+            sum = checksum_add(sum, bytes + off, part_bytes, (off & 1) != 0);
+            off += part_bytes;
+        }
+
+        assert_int_equal(checksum_finish(sum), (uint16_t)~checksum_naive(0, bytes, len_bytes));
+    }
+}
+
+/* The sum of a pseudo-header, as a sender leaves it in the field. */
+static uint16_t pseudo_sum(const struct long_frame *of)
+{
+    const uint8_t *ip = &of->wire.data[of->l3_off_bytes];
+    const uint32_t l4_bytes = of->wire.len_bytes - of->l4_off_bytes;
+    const uint8_t rest[4] = { (uint8_t)(l4_bytes >> 8), (uint8_t)l4_bytes, 0,
+                              of->gso_type == FRAME_GSO_UDP ? 17 : 6 };
+
+    return checksum_naive(of->ip_version == 4 ? checksum_naive(0, ip + 12, 8)
+                                              : checksum_naive(0, ip + 8, 32), rest, sizeof(rest));
+}
+
+static struct frame *room_partial(struct room *room, uint64_t *random)
+{
+    struct frame *frame;
+    uint16_t sum;
+
+    long_frame_random(&room->long_frame, random);
+    long_frame_write(&room->long_frame);
+    batch_start(&room->batch, 1);
+    frame = long_frame_add(&room->long_frame, &room->batch);
+    sum = pseudo_sum(&room->long_frame);
+    frame->hdr[frame->csum_start_bytes + frame->csum_offset_bytes] = (uint8_t)(sum >> 8);
+    frame->hdr[frame->csum_start_bytes + frame->csum_offset_bytes + 1] = (uint8_t)sum;
+    return frame;
+}
+
+static void test_checksum_complete_makes_frames_that_verify(void **state)
+{
+    struct room *room = *state;
+    uint64_t random = 3;
+
+    for (unsigned i = 0; i < CASES / 10; i++) {
+        struct frame *frame = room_partial(room, &random);
+        struct wire *wire = &room->long_frame.wire;
+        const uint16_t l4 = frame->csum_start_bytes;
+
+        checksum_complete(&room->batch, frame);
+
+        memcpy(wire->data, frame->hdr, frame->hdr_len_bytes);
+        assert_int_equal(checksum_naive(pseudo_sum(&room->long_frame), &wire->data[l4],
+                                        wire->len_bytes - l4), 0xffff);
+        assert_int_equal(frame->csum_state, FRAME_CSUM_CHECKED);
+    }
+}
+
+static void test_checksum_complete_never_stores_zero(void **state)
+{
+    struct room *room = *state;
+    uint64_t random = 4;
+    struct frame *frame = room_partial(room, &random);
+    const uint32_t field = (uint32_t)frame->csum_start_bytes + frame->csum_offset_bytes;
+
+    frame->hdr[field] = 0;
+    frame->hdr[field + 1] = 0;
+    checksum_complete(&room->batch, frame);
+    frame->csum_state = FRAME_CSUM_PARTIAL;        /* with its own complement all adds up to ones */
+    checksum_complete(&room->batch, frame);
+
+    assert_int_equal(frame->hdr[field], 0xff);
+    assert_int_equal(frame->hdr[field + 1], 0xff);
+}
+
+static void test_checksum_complete_leaves_other_frames_as_they_are(void **state)
+{
+    struct room *room = *state;
+    uint64_t random = 5;
+    struct frame *frame = room_partial(room, &random);
+    uint8_t before[FRAME_HDR_BYTES];
+
+    memcpy(before, frame->hdr, frame->hdr_len_bytes);
+    frame->csum_state = FRAME_CSUM_AS_IT_IS;
+    checksum_complete(&room->batch, frame);
+    assert_memory_equal(frame->hdr, before, frame->hdr_len_bytes);
+    assert_int_equal(frame->csum_state, FRAME_CSUM_AS_IT_IS);
+
+    frame->csum_state = FRAME_CSUM_PARTIAL;
+    frame->csum_start_bytes = frame->hdr_len_bytes;
+    frame->csum_offset_bytes = 0xffff;
+    checksum_complete(&room->batch, frame);
+    assert_memory_equal(frame->hdr, before, frame->hdr_len_bytes);
+    assert_int_equal(frame->csum_state, FRAME_CSUM_PARTIAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_checksum_of_the_standards_example_is_its_own),
+        cmocka_unit_test(test_checksum_of_nothing_is_all_ones),
+        cmocka_unit_test(test_checksum_is_the_naive_one_at_every_length_and_place),
+        cmocka_unit_test(test_checksum_of_pieces_is_that_of_the_whole),
+        cmocka_unit_test(test_checksum_of_the_longest_frame_of_ones_does_not_overflow),
+        cmocka_unit_test(test_checksum_complete_makes_frames_that_verify),
+        cmocka_unit_test(test_checksum_complete_never_stores_zero),
+        cmocka_unit_test(test_checksum_complete_leaves_other_frames_as_they_are),
+    };
+
+    return cmocka_run_group_tests(tests, room_setup, room_teardown);
+}
