@@ -9,9 +9,12 @@
  * A frame is counted once where it came in, and once for every port that it was to leave by, either
  * as delivered or under the reason it was not.  So at rest, over the ports of a switch:
  *
- *     from_frames + flood_copies == to_frames + all drops
+ *     from_frames + flood_copies + segment_copies == to_frames + all drops
  *
- * where flood_copies is what flooding added: one less than the number of ports flooded to.
+ * where flood_copies is what flooding added, one less than the number of ports flooded to, and
+ * segment_copies what cutting long frames added, one less than the number of segments for a port.
+ *
+ * Bytes are those of the frame as it passed the port, its tag included when it had one there.
  */
 #ifndef DATAPLANE_COUNTERS_H
 #define DATAPLANE_COUNTERS_H
@@ -26,7 +29,9 @@ struct port_counters {
     uint64_t from_bytes;           /* of frames without FCS; a malformed chain has none */
     uint64_t from_multicast;
     uint64_t from_broadcast;
-    uint64_t flood_copies;         /* made of frames that came from here */
+    uint64_t flood_copies;         /* made of frames that came from here, as are the next */
+    uint64_t segment_copies;
+    uint64_t spoofed_mac;          /* the last source a locked port tried; 0: none.  No counter */
     /* ---- what the switch delivered to the port ---- */
     uint64_t to_frames;
     uint64_t to_bytes;
@@ -48,7 +53,10 @@ static inline uint64_t counter_read(const uint64_t *counter)
     return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-/** Adds @p one to @p sum, field by field.  Any thread; a value being written is old or new. */
+/**
+ * Adds @p one to @p sum, field by field; of two spoofed_mac that are not 0, that of @p one stays.
+ * Any thread; a value being written is old or new.
+ */
 void port_counters_add(struct port_counters *sum, const struct port_counters *one);
 
 #endif
