@@ -21,12 +21,14 @@
 #include "dataplane/capture_filter.h"
 #include "dataplane/capture_state.h"
 #include "switch/drop.h"
+#include "switch/frame_tag.h"
 #include "switch/gather.h"
 #include "vnic/vnic.h"
 
 #define RING_BYTES_MIN   (256u << 10)
 #define OUTPUT_BYTES     (256u << 10)
 #define INTERFACES_MIN   16u
+#define SCRATCH_BYTES    (FRAME_MAX_BYTES + FRAME_TAG_BYTES)   /* a tag that egress adds */
 #define PORT_WORDS       ((FABRIC_MAX_PORTS + 63) / 64)
 
 struct watch_entry {
@@ -56,7 +58,7 @@ static int lanes_create(struct capture *capture, uint32_t ring_bytes)
         if (capture_ring_init(&lane->ring, ring_bytes) != 0) {
             return -ENOMEM;
         }
-        if (capture->filtered && (lane->scratch = malloc(FRAME_MAX_BYTES)) == NULL) {
+        if (capture->filtered && (lane->scratch = malloc(SCRATCH_BYTES)) == NULL) {
             return -ENOMEM;
         }
     }
@@ -424,5 +426,23 @@ void capture_see(const struct capture_watch *watch, uint16_t worker, uint16_t po
             !atomic_load_explicit(&capture->closed, memory_order_relaxed)) {
             capture_show(capture, &capture->lane[worker], &passage);
         }
+    }
+}
+
+void capture_see_in(const struct capture_watch *watch, uint16_t worker, struct frame_batch *batch)
+{
+    uint32_t put_back = 0;
+
+    for (uint16_t i = 0; i < batch->count; i++) {
+        struct frame *frame = &batch->frame[i];
+
+        if (frame->came_tagged != 0 && frame->tagged == 0) {
+            frame_tag_push(frame, frame->tci_in);
+            put_back |= 1u << i;
+        }
+    }
+    capture_see(watch, worker, batch->port_in, CAPTURE_IN, batch, NULL, batch->count, NULL);
+    for (; put_back != 0; put_back &= put_back - 1) {
+        (void)frame_tag_pop(&batch->frame[__builtin_ctz(put_back)]);
     }
 }

@@ -178,10 +178,10 @@ void capture_watch_destroy(struct capture_watch *watch);      /* NULL is fine */
 /* ---- workers --------------------------------------------------------------------------------- */
 
 /**
- * Shows frames that pass a port to the captures that watch it.
+ * Shows frames that pass a port, as they are, to the captures that watch it.
  *
- * Ingress calls it once a batch after the decision, while the bytes are still there; egress once a
- * destination after delivery was tried.
+ * Egress calls it once a destination after delivery was tried, when the frames still are as that
+ * destination wants them: tagged or not, segments of what was cut.
  *
  * @param watch      of the fabric loaded this turn; not NULL
  * @param worker     the caller's number
@@ -195,5 +195,14 @@ void capture_watch_destroy(struct capture_watch *watch);      /* NULL is fine */
 void capture_see(const struct capture_watch *watch, uint16_t worker, uint16_t port,
                  enum capture_direction direction, const struct frame_batch *batch,
                  const uint8_t *index, uint16_t count, const uint8_t *verdict);
+
+/**
+ * Shows what came from batch->port_in as it came: with the tags that forward took out.
+ *
+ * Ingress calls it once a batch after the decision, while nothing else has been done to the frames;
+ * @p batch is afterwards as it was.
+ * Thread: worker @p worker, as above.
+ */
+void capture_see_in(const struct capture_watch *watch, uint16_t worker, struct frame_batch *batch);
 
 #endif

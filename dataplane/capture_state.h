@@ -27,7 +27,7 @@ struct capture_counter {
 
 struct capture_lane {
     struct capture_ring ring;
-    uint8_t *scratch;              /* FRAME_MAX_BYTES, when there is a filter */
+    uint8_t *scratch;              /* a whole frame, when there is a filter */
     struct capture_counter counter[FABRIC_MAX_PORTS];
 } __attribute__((aligned(64)));
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "switch/drop.h"
+#include "switch/frame_tag.h"
 #include "tests/support/capture_rig.h"
 #include "vnic/vnic.h"
 
@@ -133,7 +134,7 @@ static void test_capture_longest_frame_is_whole_with_and_without_filter(void **s
 
 static void test_capture_snaplen_cuts_at_any_byte(void **state)
 {
-    static const uint32_t snaplens[] = { 14, 61, 128, 129, 300, 301 };
+    static const uint32_t snaplens[] = { 14, 61, 124, 125, 300, 301 };
     (void)state;
 
     for (size_t i = 0; i < sizeof(snaplens) / sizeof(snaplens[0]); i++) {
@@ -157,7 +158,7 @@ static void test_capture_snaplen_cuts_at_any_byte(void **state)
     }
 }
 
-/* What a filter says of a frame of 300 bytes, of which 128 are header and the rest runs of 50. */
+/* What a filter says of a frame of 300 bytes, of which 124 are header and the rest runs of 50. */
 static bool filter_lets_through(const char *filter, uint32_t snaplen_bytes)
 {
     const struct capture_config config = { .direction = CAPTURE_BOTH, .filter = filter,
@@ -185,8 +186,8 @@ static void test_capture_filter_decides_by_all_bytes_of_a_frame(void **state)
     assert_false(filter_lets_through("ip", 0));
     assert_true(filter_lets_through("ether src 02:00:00:00:00:a0", 0));
     /* wire_fill() writes 7 * offset + 1 */
-    assert_true(filter_lets_through("ether[127] = 122 and ether[128] = 129", 0));
-    assert_true(filter_lets_through("ether[175:4] = 0xcad1d8df", 0));        /* across two runs */
+    assert_true(filter_lets_through("ether[123] = 94 and ether[124] = 101", 0));
+    assert_true(filter_lets_through("ether[172:4] = 0xb5bcc3ca", 0));        /* across two runs */
     assert_true(filter_lets_through("ether[299] = 46", 0));
     assert_false(filter_lets_through("ether[299] = 45", 0));
     assert_false(filter_lets_through("ether[300] >= 0", 0));                 /* there is no such */
@@ -262,6 +263,74 @@ static void test_capture_without_verdicts_believes_the_frames(void **state)
     assert_int_equal(stream.packet_count, 2);
     assert_string_equal(stream.packet[0].comment, "");
     assert_string_equal(stream.packet[1].comment, "dropped: source address is zero");
+}
+
+static void test_capture_frame_that_came_tagged_is_shown_with_that_tag(void **state)
+{
+    struct frame *frame = &rig.batch.frame[0];
+    struct frame before;
+    (void)state;
+    rig_start(&rig, &ALL);
+    wire_start(&rig.wire[0], 0x0200000000b0, 0x0200000000a0);
+    wire_tag(&rig.wire[0], 0x8100, 0x600a);
+    wire_type(&rig.wire[0], 0x88b5);
+    wire_fill(&rig.wire[0], 300);
+    batch_start(&rig.batch, RIG_PORT_A);
+    batch_add_wire(&rig.batch, &rig.wire[0], 50);
+    frame->came_tagged = 1;
+    frame->tci_in = frame_tag_pop(frame);
+    frame->vlan_tci = 10;                                      /* its priority was reset */
+    before = *frame;
+    capture_see_in(rig.watch, 0, &rig.batch);
+
+    finish();
+
+    assert_int_equal(stream.packet_count, 1);
+    assert_int_equal(stream.packet[0].flags, 1);
+    assert_int_equal(stream.packet[0].original_bytes, 300);
+    assert_memory_equal(stream.packet[0].data, rig.wire[0].data, 300);
+    assert_memory_equal(frame, &before, sizeof(before));
+}
+
+static void test_capture_dropped_frame_that_kept_its_tag_is_shown_as_it_is(void **state)
+{
+    struct frame *frame = &rig.batch.frame[0];
+    (void)state;
+    rig_start(&rig, &ALL);
+    wire_start(&rig.wire[0], 0x0200000000b0, 0x0200000000a0);
+    wire_tag(&rig.wire[0], 0x8100, 10);
+    wire_type(&rig.wire[0], 0x88b5);
+    wire_fill(&rig.wire[0], 60);
+    batch_start(&rig.batch, RIG_PORT_A);
+    batch_add_wire(&rig.batch, &rig.wire[0], 0);
+    frame->came_tagged = 1;
+    frame->tagged = 1;
+    frame->tci_in = 10;
+    frame->port_out = PORT_NONE;
+    frame->drop_reason = DROP_TAGGED;
+    capture_see_in(rig.watch, 0, &rig.batch);
+
+    finish();
+
+    assert_int_equal(stream.packet[0].original_bytes, 60);
+    assert_memory_equal(stream.packet[0].data, rig.wire[0].data, 60);
+    assert_string_equal(stream.packet[0].comment,
+                        "dropped: tagged, on a port that sends untagged frames only");
+}
+
+static void test_capture_filter_sees_the_longest_frame_and_its_tag(void **state)
+{
+    const struct capture_config config = { .direction = CAPTURE_BOTH, .filter = "vlan 10" };
+    (void)state;
+    rig_start(&rig, &config);
+    rig_frame(&rig, FRAME_MAX_BYTES, 0);
+    frame_tag_push(&rig.batch.frame[0], 10);
+    rig_see(&rig, RIG_PORT_A, CAPTURE_OUT);
+
+    finish();
+
+    assert_int_equal(stream.packet_count, 1);
+    assert_int_equal(stream.packet[0].original_bytes, FRAME_MAX_BYTES + FRAME_TAG_BYTES);
 }
 
 static void test_capture_drops_only_takes_what_was_dropped(void **state)
@@ -479,6 +548,9 @@ int main(void)
         STREAM_TEST(test_capture_port_that_is_not_watched_is_not_seen),
         STREAM_TEST(test_capture_dropped_frame_says_why),
         STREAM_TEST(test_capture_without_verdicts_believes_the_frames),
+        STREAM_TEST(test_capture_frame_that_came_tagged_is_shown_with_that_tag),
+        STREAM_TEST(test_capture_dropped_frame_that_kept_its_tag_is_shown_as_it_is),
+        STREAM_TEST(test_capture_filter_sees_the_longest_frame_and_its_tag),
         STREAM_TEST(test_capture_drops_only_takes_what_was_dropped),
         STREAM_TEST(test_capture_workers_are_merged_by_time),
         STREAM_TEST(test_capture_statistics_of_interfaces_add_up),
