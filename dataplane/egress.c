@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/egress.h"
 
-#include <string.h>
+#include "dataplane/egress_deliver.h"
+#include "dataplane/egress_finish.h"
 
-#include "dataplane/capture.h"
-#include "switch/ether.h"
-#include "switch/mac.h"
+/* ---- one destination ------------------------------------------------------------------------- */
 
-/* Frames of the batch for one port, in order. */
-struct group {
-    uint8_t index[FRAME_BURST];
-    uint16_t count;
-};
-
-static inline struct group group_of(uint32_t mask)
+static inline struct egress_group group_of(uint32_t mask)
 {
-    struct group group = { .count = 0 };
+    struct egress_group group = { .count = 0 };
 
     while (mask != 0) {
         group.index[group.count++] = (uint8_t)__builtin_ctz(mask);
@@ -24,142 +17,122 @@ static inline struct group group_of(uint32_t mask)
     return group;
 }
 
-/* ---- counting -------------------------------------------------------------------------------- */
-
-/* Counts a group by its verdicts; only flooded frames can have a group address. */
-static void count_to(struct worker *worker, uint16_t port, const struct group *group,
-                     const uint8_t *verdict, uint16_t delivered)
+static void deliver(struct worker *worker, uint16_t port, const struct egress_group *group)
 {
-    const struct frame_batch *batch = &worker->batch;
-    struct port_counters *counters = &worker->counters[port];
-    const bool flooded = batch->flood_count != 0;
-    uint64_t bytes = 0;
-
-    counter_add(&counters->to_frames, delivered);
-    for (uint16_t i = 0; i < group->count; i++) {
-        const struct frame *frame = &batch->frame[group->index[i]];
-
-        if (__builtin_expect(verdict[i] != VNIC_DELIVERED, 0)) {
-            counter_add(&counters->drops[verdict[i]], 1);
-            continue;
-        }
-        bytes += frame->len_bytes;
-        if (flooded && (frame->hdr[0] & 1) != 0) {
-            const bool broadcast = mac_read(frame->hdr) == MAC_BROADCAST;
-
-            counter_add(&counters->to_broadcast, broadcast);
-            counter_add(&counters->to_multicast, !broadcast);
-        }
-    }
-    counter_add(&counters->to_bytes, bytes);
-}
-
-/* ---- one destination ------------------------------------------------------------------------- */
-
-/* An 802.1Q or 802.1ad tag lengthens a frame without touching the MTU's payload. */
-static inline bool over_mtu(const struct frame *frame, uint32_t max_frame_bytes)
-{
-    if (__builtin_expect(frame->len_bytes <= max_frame_bytes, 1)) {
-        return false;
-    }
-    return frame->len_bytes > max_frame_bytes + ETHER_TAG_BYTES || !ether_is_tagged(frame->hdr);
-}
-
-/* Takes frames over the MTU out of @p group, when there are any: the rest in @p fits. */
-static bool split_by_mtu(const struct frame_batch *batch, uint32_t max_frame_bytes,
-                         const struct group *group, struct group *fits, struct group *over)
-{
-    fits->count = 0;
-    over->count = 0;
-    for (uint16_t i = 0; i < group->count; i++) {
-        struct group *to = over_mtu(&batch->frame[group->index[i]], max_frame_bytes) ? over : fits;
-
-        to->index[to->count++] = group->index[i];
-    }
-    return over->count != 0;
-}
-
-static void drop_group(struct worker *worker, uint16_t port, const struct group *group,
-                       enum drop_reason reason)
-{
-    uint8_t verdict[FRAME_BURST];
-
-    memset(verdict, (int)reason, group->count);
-    counter_add(&worker->counters[port].drops[reason], group->count);
-    if (__builtin_expect(worker->fabric->watch != NULL, 0)) {
-        capture_see(worker->fabric->watch, worker->id, port, CAPTURE_OUT, &worker->batch,
-                    group->index, group->count, verdict);
+    if (__builtin_expect(egress_unfinished(&worker->batch, &worker->fabric->port[port]), 0)) {
+        egress_finish(worker, port, group);
+    } else {
+        egress_deliver(worker, port, &worker->batch, group);
     }
 }
 
-static void deliver_pair(struct worker *worker, uint16_t port, struct vnic_live *live,
-                         uint16_t pair, const struct group *group)
-{
-    struct vnic *vnic = worker->fabric->port[port].endpoint;
-    uint8_t verdict[FRAME_BURST];
-    const uint16_t delivered = vnic_to_guest(vnic, live, pair, &worker->batch, group->index,
-                                             group->count, verdict);
+/* ---- floods ---------------------------------------------------------------------------------- */
 
-    count_to(worker, port, group, verdict, delivered);
-    if (__builtin_expect(worker->fabric->watch != NULL, 0)) {
-        capture_see(worker->fabric->watch, worker->id, port, CAPTURE_OUT, &worker->batch,
-                    group->index, group->count, verdict);
-    }
+/* Frames that are flooded to the same ports. */
+struct flood_class {
+    const uint16_t *member;
+    uint32_t count;
+    uint32_t mask;
+};
+
+/* Whom a frame is flooded to is said by its VLAN, and by whether its address is a group's. */
+static inline uint32_t flood_key(const struct frame *frame)
+{
+    return (frame->vlan_tci & VLAN_VID_MASK) | (uint32_t)(frame->hdr[0] & 1) << 16;
 }
 
-/* Spreads a group over the receive rings of a multiqueue guest: a flow stays on one ring. */
-static void deliver_steered(struct worker *worker, uint16_t port, struct vnic_live *live,
-                            const struct group *group)
+static struct flood_class class_of(const struct fabric_switch *on, uint32_t key)
 {
-    uint32_t hash[FRAME_BURST];
-    uint32_t left = group->count == FRAME_BURST ? UINT32_MAX : (1u << group->count) - 1;
+    const struct fabric_flood *flood = fabric_flood(on, key & VLAN_VID_MASK);
 
-    ether_flow_hashes(&worker->batch, group->index, group->count, hash);
-    while (left != 0) {
-        const uint16_t pair = (uint16_t)(hash[__builtin_ctz(left)] % live->to_pair_count);
-        struct group part = { .count = 0 };
+    return (struct flood_class){ flood->member, key >> 16 ? flood->count : flood->unknown_count,
+                                 0 };
+}
 
-        for (uint32_t rest = left; rest != 0; rest &= rest - 1) {
+/* Sorts the frames of @p flood by whom they go to.  @return how many classes, mostly one */
+static uint32_t classify(const struct frame_batch *batch, const struct fabric_switch *on,
+                         uint32_t flood, struct flood_class *class)
+{
+    uint32_t count = 0;
+
+    while (flood != 0) {
+        const uint32_t key = flood_key(&batch->frame[__builtin_ctz(flood)]);
+
+        class[count] = class_of(on, key);
+        for (uint32_t rest = flood; rest != 0; rest &= rest - 1) {
             const uint32_t i = (uint32_t)__builtin_ctz(rest);
 
-            if (hash[i] % live->to_pair_count == pair) {
-                part.index[part.count++] = group->index[i];
-                left &= ~(1u << i);
-            }
+            class[count].mask |= (uint32_t)(flood_key(&batch->frame[i]) == key) << i;
         }
-        deliver_pair(worker, port, live, pair, &part);
+        flood &= ~class[count++].mask;
+    }
+    return count;
+}
+
+/* Marks the frames of @p class for its ports, but for the sender.  @return to how many ports */
+static uint32_t mark_class(struct worker *worker, const struct flood_class *class)
+{
+    const uint16_t port_in = worker->batch.port_in;
+    uint32_t ports = class->count;
+
+    for (uint32_t i = 0; i < class->count; i++) {
+        if (class->member[i] == port_in) {
+            ports--;
+        } else {
+            worker->mark[class->member[i]] |= class->mask;
+        }
+    }
+    return ports;
+}
+
+/* Delivers what is marked for the ports of @p class, the same frames to most of them. */
+static void deliver_class(struct worker *worker, const struct flood_class *class)
+{
+    struct egress_group group = group_of(class->mask);
+    uint32_t grouped = class->mask;
+
+    for (uint32_t i = 0; i < class->count; i++) {
+        const uint16_t port = class->member[i];
+        const uint32_t mask = worker->mark[port];
+
+        if (mask == 0) {           /* the sender, or a port of a class before */
+            continue;
+        }
+        worker->mark[port] = 0;
+        if (mask != grouped) {
+            group = group_of(mask);
+            grouped = mask;
+        }
+        deliver(worker, port, &group);
     }
 }
 
-static void deliver(struct worker *worker, uint16_t port, const struct group *group)
+/* Delivers what is flooded and, in its place, what was sent to one of the ports flooded to. */
+static void flood_batch(struct worker *worker, uint32_t flood)
 {
-    const struct fabric_port *out = &worker->fabric->port[port];
-    struct vnic *vnic = out->endpoint;
-    struct vnic_live *live = atomic_load_explicit(&vnic->live, memory_order_acquire);
-    struct group fits;
-    struct group over;
+    const uint16_t port_in = worker->batch.port_in;
+    const struct fabric *fabric = worker->fabric;
+    const struct fabric_switch *on = &fabric->switches[fabric->port[port_in].switch_index];
+    struct flood_class class[FRAME_BURST];
+    const uint32_t count = classify(&worker->batch, on, flood, class);
+    uint64_t copies = 0;
 
-    if (split_by_mtu(&worker->batch, out->max_frame_bytes, group, &fits, &over)) {
-        drop_group(worker, port, &over, DROP_OVER_MTU);
-    }
-    if (fits.count == 0) {
-        return;
-    }
-    if (live == NULL || live->to_pair_count == 0) {
-        const bool broken = atomic_load_explicit(&vnic->fault, memory_order_relaxed) != 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const uint64_t frames = (uint64_t)__builtin_popcount(class[i].mask);
 
-        drop_group(worker, port, &fits, broken ? DROP_QUEUE_BROKEN : DROP_NOT_ATTACHED);
-    } else if (live->to_pair_count == 1) {
-        deliver_pair(worker, port, live, 0, &fits);
-    } else {
-        deliver_steered(worker, port, live, &fits);
+        /* Forward floods only where a port takes it, so that this is never less than none. */
+        copies += frames * (mark_class(worker, &class[i]) - 1);
     }
+    for (uint32_t i = 0; i < count; i++) {
+        deliver_class(worker, &class[i]);
+    }
+    counter_add(&worker->counters[port_in].flood_copies, copies);
 }
 
 /* ---- the batch ------------------------------------------------------------------------------- */
 
-/* Every frame to one known port, which is what a batch nearly always is. */
-static bool all_to_one(const struct frame_batch *batch)
+/* Whether every frame has the same destination, which in a batch is nearly always so. */
+static bool all_alike(const struct frame_batch *batch)
 {
     const uint16_t port = batch->frame[0].port_out;
 
@@ -168,10 +141,10 @@ static bool all_to_one(const struct frame_batch *batch)
             return false;
         }
     }
-    return port != PORT_NONE && port != PORT_FLOOD;
+    return true;
 }
 
-/* Sorts the batch into worker->unicast_mask[], by port.  Returns the mask of frames to flood. */
+/* Marks in worker->mark[] what is for a port.  @return the mask of frames to flood */
 static uint32_t sort_batch(struct worker *worker, uint32_t *unicast)
 {
     struct port_counters *counters = &worker->counters[worker->batch.port_in];
@@ -186,67 +159,49 @@ static uint32_t sort_batch(struct worker *worker, uint32_t *unicast)
         } else if (frame->port_out == PORT_FLOOD) {
             flood |= 1u << i;
         } else {
-            worker->unicast_mask[frame->port_out] |= 1u << i;
+            worker->mark[frame->port_out] |= 1u << i;
             *unicast |= 1u << i;
         }
     }
     return flood;
 }
 
-/* Delivers to every member but the sender what is flooded and, in its place, what is its own. */
-static void flood_batch(struct worker *worker, uint32_t flood)
+static void deliver_mixed(struct worker *worker)
 {
-    const uint16_t port_in = worker->batch.port_in;
-    const struct fabric *fabric = worker->fabric;
-    const struct fabric_switch *in = &fabric->switches[fabric->port[port_in].switch_index];
-    const uint32_t frames = (uint32_t)__builtin_popcount(flood);
+    uint32_t unicast;
+    const uint32_t flood = sort_batch(worker, &unicast);
 
-    for (uint32_t i = 0; i < in->member_count; i++) {
-        const uint16_t port = in->flood->member[i];
-        struct group group;
-
-        if (port == port_in) {
-            continue;
-        }
-        group = group_of(flood | worker->unicast_mask[port]);
-        worker->unicast_mask[port] = 0;
-        deliver(worker, port, &group);
+    if (flood != 0) {
+        flood_batch(worker, flood);
     }
-    /* The sender is a member, and forward floods only where there is another. */
-    counter_add(&worker->counters[port_in].flood_copies, (uint64_t)frames * (in->member_count - 2));
+    for (; unicast != 0; unicast &= unicast - 1) {
+        const uint16_t port = worker->batch.frame[__builtin_ctz(unicast)].port_out;
+        const uint32_t mask = worker->mark[port];
+
+        if (mask != 0) {           /* 0: delivered, by a flood or with an earlier frame */
+            const struct egress_group group = group_of(mask);
+
+            worker->mark[port] = 0;
+            deliver(worker, port, &group);
+        }
+    }
 }
 
 void egress_batch(struct worker *worker)
 {
     const struct frame_batch *batch = &worker->batch;
-    uint32_t unicast;
-    uint32_t flood;
+    const uint32_t all = batch->count == FRAME_BURST ? UINT32_MAX : (1u << batch->count) - 1;
 
     if (batch->count == 0) {
         return;
     }
-    if (all_to_one(batch)) {
-        const struct group group = group_of(batch->count == FRAME_BURST
-                                                ? UINT32_MAX : (1u << batch->count) - 1);
+    if (!all_alike(batch) || batch->frame[0].port_out == PORT_NONE) {
+        deliver_mixed(worker);
+    } else if (batch->frame[0].port_out == PORT_FLOOD) {
+        flood_batch(worker, all);
+    } else {
+        const struct egress_group group = group_of(all);
 
         deliver(worker, batch->frame[0].port_out, &group);
-        return;
-    }
-    flood = sort_batch(worker, &unicast);
-    if (flood != 0) {
-        flood_batch(worker, flood);
-    }
-    while (unicast != 0) {
-        const uint16_t port = batch->frame[__builtin_ctz(unicast)].port_out;
-        const uint32_t mask = worker->unicast_mask[port];
-        struct group group;
-
-        worker->unicast_mask[port] = 0;
-        unicast &= unicast - 1;
-        if (mask != 0) {           /* delivered already, by a flood or by an earlier frame */
-            unicast &= ~mask;
-            group = group_of(mask);
-            deliver(worker, port, &group);
-        }
     }
 }

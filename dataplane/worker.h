@@ -5,9 +5,10 @@
  * A turn loads the fabric once, visits each of the worker's queues once, and reports a quiescent
  * state; pointers read in a turn are not kept past it.  The path of a batch is straight: take,
  * decide, deliver, give back (worker, forward, egress, worker), and each step is one call a batch.
+ * By which code a queue is polled is a switch over the kind of its port, once a batch.
  *
  * When no queue has given anything for WORKER_SPIN_US, the worker asks all its guests to kick, goes
- * offline for the grace-period machinery, and sleeps until a kick or a wake-up: see idle.h.
+ * offline for the grace-period machinery, and sleeps until a queue has something: see idle.h.
  */
 #ifndef DATAPLANE_WORKER_H
 #define DATAPLANE_WORKER_H
@@ -54,9 +55,11 @@ struct worker {
     struct forward_notes notes;
     struct drop_tally refused;
     struct frame_batch batch;
-    uint32_t unicast_mask[FABRIC_MAX_PORTS];   /* see egress.c; zero between batches */
+    struct frame_batch segments;   /* what a frame of it was cut into: see egress_finish.c */
+    uint32_t mark[FABRIC_MAX_PORTS];   /* frames for a port: see egress.c; zero between batches */
     struct pollfd *sleeping;       /* see idle.c */
     uint32_t sleeping_size;
+    uint32_t nap_us;               /* how long the last nap was; 0: frames came since */
     /* ---- written by the worker, read by control ---- */
     struct {
         uint64_t busy_tsc;

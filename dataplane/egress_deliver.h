@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The last step: frames that are as their port takes them go there, and are counted and shown.
+ *
+ * What a port is decides here, once a group, by which code it is served.  A port that is not there
+ * and a frame that does not fit are found here too, so that no code behind this line has to.
+ */
+#ifndef DATAPLANE_EGRESS_DELIVER_H
+#define DATAPLANE_EGRESS_DELIVER_H
+
+#include "dataplane/worker.h"
+
+/* Frames of a batch for one port, in order. */
+struct egress_group {
+    uint8_t index[FRAME_BURST];
+    uint16_t count;
+};
+
+/**
+ * Gives frames to @p port of worker->fabric, as they are, and counts each of them there.
+ *
+ * @param batch  where they are: worker->batch or worker->segments
+ * Thread: the worker.
+ */
+void egress_deliver(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                    const struct egress_group *group);
+
+/** Counts frames for @p port as lost, under the port that owns @p reason.  Thread: the worker. */
+void egress_drop(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                 const struct egress_group *group, enum drop_reason reason);
+
+#endif

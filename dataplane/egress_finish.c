@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/egress_finish.h"
+
+#include "switch/checksum.h"
+#include "switch/frame_tag.h"
+#include "switch/segment.h"
+
+/* ---- tags ------------------------------------------------------------------------------------ */
+
+/* Tags the frames that are not in the port's untagged VLAN. */
+static void tag_group(struct frame_batch *batch, const struct egress_group *group,
+                      uint16_t vlan_out)
+{
+    for (uint16_t i = 0; i < group->count; i++) {
+        struct frame *frame = &batch->frame[group->index[i]];
+
+        if ((frame->vlan_tci & VLAN_VID_MASK) != vlan_out) {
+            frame_tag_push(frame, frame->vlan_tci);
+        }
+    }
+}
+
+static void untag_group(struct frame_batch *batch, const struct egress_group *group)
+{
+    for (uint16_t i = 0; i < group->count; i++) {
+        struct frame *frame = &batch->frame[group->index[i]];
+
+        if (frame->tagged != 0) {
+            (void)frame_tag_pop(frame);
+        }
+    }
+}
+
+/* ---- segments -------------------------------------------------------------------------------- */
+
+/* Cuts the frame at @p index and delivers what comes of it. */
+static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index)
+{
+    const uint32_t max_frame_bytes = worker->fabric->port[port].max_frame_bytes;
+    const struct egress_group whole = { .index = { index }, .count = 1 };
+    const struct frame *frame = &worker->batch.frame[index];
+    const uint32_t tag_bytes = frame->tagged != 0 ? FRAME_TAG_BYTES : 0;
+    struct egress_group group;
+    struct segmenter segmenter;
+    uint32_t longest_bytes;
+    uint64_t segments = 0;
+
+    if (!segment_start(&segmenter, &worker->batch, frame)) {
+        egress_drop(worker, port, &worker->batch, &whole, DROP_BAD_OFFLOAD);
+        return;
+    }
+    longest_bytes = frame->gso_size_bytes < segmenter.payload_bytes ? frame->gso_size_bytes
+                                                                    : segmenter.payload_bytes;
+    /* All segments or none: what is left of a stream without its longest ones helps nobody. */
+    if (segmenter.header_bytes + longest_bytes > max_frame_bytes + tag_bytes) {
+        egress_drop(worker, port, &worker->batch, &whole, DROP_OVER_MTU);
+        return;
+    }
+    while ((group.count = segment_next(&segmenter, &worker->segments)) > 0) {
+        for (uint16_t i = 0; i < group.count; i++) {
+            group.index[i] = (uint8_t)i;
+        }
+        egress_deliver(worker, port, &worker->segments, &group);
+        segments += group.count;
+    }
+    counter_add(&worker->counters[worker->batch.port_in].segment_copies, segments - 1);
+}
+
+/* Completes checksums, and delivers what stands between frames to be cut as it is. */
+static void deliver_in_parts(struct worker *worker, uint16_t port, const struct egress_group *group)
+{
+    struct frame_batch *batch = &worker->batch;
+    struct egress_group part = { .count = 0 };
+
+    for (uint16_t i = 0; i < group->count; i++) {
+        struct frame *frame = &batch->frame[group->index[i]];
+
+        if (frame->gso_type == FRAME_GSO_NONE) {
+            checksum_complete(batch, frame);
+            part.index[part.count++] = group->index[i];
+            continue;
+        }
+        if (part.count != 0) {
+            egress_deliver(worker, port, batch, &part);
+            part.count = 0;
+        }
+        deliver_cut(worker, port, group->index[i]);
+    }
+    if (part.count != 0) {
+        egress_deliver(worker, port, batch, &part);
+    }
+}
+
+void egress_finish(struct worker *worker, uint16_t port, const struct egress_group *group)
+{
+    const struct fabric_port *out = &worker->fabric->port[port];
+    const bool tags = (out->flags & FABRIC_PORT_TAGS) != 0;
+
+    if (out->kind == FABRIC_PORT_ABSENT) {
+        egress_drop(worker, port, &worker->batch, group, DROP_LINK_DOWN);
+        return;
+    }
+    if (tags) {
+        tag_group(&worker->batch, group, out->vlan_out);
+    }
+    if (worker->batch.offload_count == 0) {
+        egress_deliver(worker, port, &worker->batch, group);
+    } else {
+        deliver_in_parts(worker, port, group);
+    }
+    if (tags) {
+        untag_group(&worker->batch, group);
+    }
+}
