@@ -2,12 +2,19 @@
 /*
  * Sleeping when there is nothing to do, and waking for the frame that ends it.
  *
- * The set of kick descriptors is built from the live devices at every sleep and kept nowhere:
- * there is no registration that a reconnecting frontend could leave behind.  A worker arms all its
- * rings, looks at each once more, goes offline and polls; the publisher of a fabric or a live
- * device wakes it. While it is offline a descriptor in its set may be closed and its number reused
- * by something else: that costs a needless wake-up and nothing more, because a kick is consumed
- * only after coming back online, through the live device that stands then.
+ * The set of descriptors is built from what is there at every sleep and kept nowhere: there is no
+ * registration that a reconnecting frontend could leave behind.  A worker arms all its rings and
+ * NICs, looks at each once more, goes offline and polls; the publisher of a fabric or a live device
+ * wakes it.  A host's adapter and a packet socket need no arming: they are readable as long as they
+ * have something.  While the worker is offline a descriptor in its set may be closed and its number
+ * reused by something else: that costs a needless wake-up and nothing more, because a kick is
+ * consumed only after coming back online, through the live device that stands then.
+ *
+ * Two things cannot wake a worker: a NIC without interrupts, and an interface that is gone, whose
+ * descriptor has an error all the time, until control has published the port as absent.  With one
+ * of them the worker naps instead: 50 us at first, twice as long each time that nothing came, at
+ * most 1 ms.  That is the longest that the first frame after a silence waits, and what it costs is
+ * a thousand looks a second, about 1 % of a core.  Everything else ends a nap as it ends a sleep.
  */
 #ifndef DATAPLANE_IDLE_H
 #define DATAPLANE_IDLE_H
@@ -17,10 +24,12 @@
 #include "dataplane/worker.h"
 
 /**
- * Sleeps until a guest of one of the worker's queues kicks or the worker is woken; returns at once
- * when a queue has something, or when a new fabric stands.  Thread: the worker, online, after a
- * turn: nothing that the turn held is used.
+ * Sleeps until one of the worker's queues has something or the worker is woken; returns at once
+ * when a queue has something already, or when a new fabric stands.
+ *
+ * @return false when a nap is over and nothing is known to have come: look, and nap again
+ * Thread: the worker, online, after a turn: nothing that the turn held is used.
  */
-void idle_sleep(struct worker *worker);
+bool idle_sleep(struct worker *worker);
 
 #endif

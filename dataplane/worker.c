@@ -7,7 +7,10 @@
 
 #include "dataplane/capture.h"
 #include "dataplane/egress.h"
+#include "dataplane/host_port.h"
 #include "dataplane/idle.h"
+#include "dataplane/nic.h"
+#include "dataplane/packet_port.h"
 
 bool worker_load_fabric(struct worker *worker)
 {
@@ -33,57 +36,114 @@ bool worker_load_fabric(struct worker *worker)
     return true;
 }
 
-/* Counts what came in: the frames of the batch and the chains that were none. */
-static void count_from(struct worker *worker, const struct forward_classes *classes)
+/* ---- a batch --------------------------------------------------------------------------------- */
+
+/* What was taken from a queue and is no frame, under its reasons. */
+static void count_refused(struct port_counters *counters, struct drop_tally *refused)
+{
+    for (unsigned reason = 0; reason < DROP_REASON_COUNT; reason++) {
+        counter_add(&counters->drops[reason], refused->drops[reason]);
+        refused->drops[reason] = 0;
+    }
+    counter_add(&counters->from_frames, refused->count);
+    refused->count = 0;
+}
+
+/* Counts what came in, as it came: bytes with the tags that were taken out since. */
+static void count_from(struct worker *worker, struct port_counters *counters,
+                       const struct forward_classes *classes)
 {
     const struct frame_batch *batch = &worker->batch;
-    const struct drop_tally *refused = &worker->refused;
-    struct port_counters *counters = &worker->counters[batch->port_in];
-    uint64_t bytes = 0;
+    uint64_t bytes = classes->untagged_bytes;
 
     for (uint16_t i = 0; i < batch->count; i++) {
         bytes += batch->frame[i].len_bytes;
     }
-    counter_add(&counters->from_frames, batch->count + refused->count);
+    counter_add(&counters->from_frames, batch->count);
     counter_add(&counters->from_bytes, bytes);
     counter_add(&counters->from_broadcast, classes->broadcast_frames);
     counter_add(&counters->from_multicast, classes->multicast_frames);
-    if (refused->count != 0) {
-        counter_add(&counters->drops[DROP_BAD_DESCRIPTOR], refused->drops[DROP_BAD_DESCRIPTOR]);
-        counter_add(&counters->drops[DROP_FRAME_TOO_LONG], refused->drops[DROP_FRAME_TOO_LONG]);
+    if (__builtin_expect(classes->spoofed_mac != 0, 0)) {
+        __atomic_store_n(&counters->spoofed_mac, classes->spoofed_mac, __ATOMIC_RELAXED);
     }
     counter_add(&worker->status.frames, batch->count);
 }
 
-/* One batch from one queue.  Returns whether the guest had given anything. */
-static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, uint32_t now_s)
+/* Carries what a queue of @p port gave to where it goes.  @return whether it had given anything */
+static bool carry(struct worker *worker, uint16_t port, uint32_t now_s)
 {
-    struct vnic *vnic = worker->fabric->port[queue->port].endpoint;
-    /* Pairs with the release in vhost_control: the device is complete before the pointer. */
-    struct vnic_live *live = atomic_load_explicit(&vnic->live, memory_order_acquire);
+    struct port_counters *counters = &worker->counters[port];
     struct forward_classes classes;
 
-    if (live == NULL || queue->pair >= live->pair_count) {
-        return false;
-    }
-    if (vnic_from_guest(vnic, live, queue->pair, &worker->batch, &worker->refused) == 0 &&
-        worker->refused.count == 0) {
+    if (__builtin_expect(worker->refused.count != 0, 0)) {
+        count_refused(counters, &worker->refused);
+    } else if (worker->batch.count == 0) {
         return false;
     }
     forward_batch(worker->fabric, &worker->batch, now_s, &worker->notes, &classes);
-    count_from(worker, &classes);
+    count_from(worker, counters, &classes);
     if (__builtin_expect(worker->fabric->watch != NULL, 0)) {
-        capture_see(worker->fabric->watch, worker->id, queue->port, CAPTURE_IN, &worker->batch,
-                    NULL, worker->batch.count, NULL);
+        capture_see_in(worker->fabric->watch, worker->id, &worker->batch);
     }
     egress_batch(worker);
-    vnic_return(live, queue->pair);
     if (worker->notes.count > 0) {
         counter_add(&worker->status.notes_lost,
                     punt_notes(&worker->shared->punt, worker->id, &worker->notes));
     }
     return true;
 }
+
+/* ---- queues ---------------------------------------------------------------------------------- */
+
+static bool poll_vnic(struct worker *worker, const struct fabric_queue *queue, uint32_t now_s)
+{
+    struct vnic *vnic = worker->fabric->port[queue->port].endpoint;
+    /* Pairs with the release in vhost_control: the device is complete before the pointer. */
+    struct vnic_live *live = atomic_load_explicit(&vnic->live, memory_order_acquire);
+
+    if (live == NULL || queue->pair >= live->pair_count) {
+        return false;
+    }
+    (void)vnic_from_guest(vnic, live, queue->pair, &worker->batch, &worker->refused);
+    if (!carry(worker, queue->port, now_s)) {
+        return false;
+    }
+    vnic_return(live, queue->pair);
+    return true;
+}
+
+/* One batch from one queue.  @return whether it had anything */
+static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, uint32_t now_s)
+{
+    const struct fabric_port *port = &worker->fabric->port[queue->port];
+    bool moved = false;
+
+    switch ((enum fabric_port_kind)port->kind) {
+    case FABRIC_PORT_VNIC:
+        moved = poll_vnic(worker, queue, now_s);
+        break;
+    case FABRIC_PORT_HOST:
+        (void)host_port_from_host(port->endpoint, queue->pair, &worker->batch, &worker->refused);
+        moved = carry(worker, queue->port, now_s);
+        break;
+    case FABRIC_PORT_PACKET:
+        (void)packet_port_from_wire(port->endpoint, queue->pair, &worker->batch, &worker->refused);
+        moved = carry(worker, queue->port, now_s);
+        packet_port_return(port->endpoint, queue->pair);
+        break;
+    case FABRIC_PORT_NIC:
+        (void)nic_from_wire(port->endpoint, queue->pair, &worker->batch, &worker->refused);
+        moved = carry(worker, queue->port, now_s);
+        nic_return(port->endpoint, queue->pair);
+        break;
+    case FABRIC_PORT_UNUSED:
+    case FABRIC_PORT_ABSENT:
+        break;
+    }
+    return moved;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static bool turn(struct worker *worker)
 {
@@ -115,8 +175,8 @@ int worker_run(void *context)
         if (moved) {
             counter_add(&worker->status.busy_tsc, now_tsc - before_tsc);
             last_moved_tsc = now_tsc;
-        } else if (now_tsc - last_moved_tsc > worker->spin_tsc) {
-            idle_sleep(worker);
+            worker->nap_us = 0;
+        } else if (now_tsc - last_moved_tsc > worker->spin_tsc && idle_sleep(worker)) {
             last_moved_tsc = rte_rdtsc();
         }
         before_tsc = moved ? now_tsc : rte_rdtsc();
