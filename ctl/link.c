@@ -33,6 +33,14 @@ struct answer {
     bool disturbed;                /* a list changed while it was read */
 };
 
+/* Instead of libnl's, which takes what is left of another answer for an error. */
+static int on_sequence(struct nl_msg *message, void *arg)
+{
+    (void)message;
+    (void)arg;
+    return NL_OK;
+}
+
 static int on_message(struct nl_msg *message, void *arg)
 {
     const struct answer *answer = arg;
@@ -79,6 +87,7 @@ static int ask_once(struct nl_sock *socket, struct nl_msg *message, struct answe
 
     if (failed >= 0) {
         answer->sequence = nlmsg_hdr(message)->nlmsg_seq;
+        (void)nl_cb_set(callbacks, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, NULL);
         (void)nl_cb_set(callbacks, NL_CB_VALID, NL_CB_CUSTOM, on_message, answer);
         (void)nl_cb_set(callbacks, NL_CB_ACK, NL_CB_CUSTOM, on_end, answer);
         (void)nl_cb_set(callbacks, NL_CB_FINISH, NL_CB_CUSTOM, on_end, answer);
@@ -174,7 +183,6 @@ struct links *links_open(struct error *error)
         links_close(links);
         return NULL;
     }
-    nl_socket_disable_seq_check(links->socket);
     return links;
 }
 

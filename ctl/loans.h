@@ -56,7 +56,8 @@ struct loans;
  * @return owned, or NULL with a sentence
  */
 struct loans *loans_open(const char *state_dir, struct links *links, struct error *error);
-void loans_close(struct loans *loans);                         /* gives nothing back; NULL is fine */
+/** Gives nothing back; NULL is fine. */
+void loans_close(struct loans *loans);
 
 /**
  * Makes @p wanted of an interface, after what it was is on the disk.  Also with nothing to change
