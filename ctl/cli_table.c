@@ -4,8 +4,11 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
-#define COLUMNS_MAX 16u
+#define COLUMNS_MAX  16u
+#define CUT_MIN      8             /* no column is cut to less */
+#define TERMINAL_MAX 10000         /* columns; what claims more is no terminal */
 
 struct cli_table {
     const char *const *heads;
@@ -60,15 +63,30 @@ static void cell_append(struct cli_table *table, char *cell)
     table->cells[table->cell_count++] = cell;
 }
 
+/* Control characters: those of ASCII, and those that UTF-8 writes as 0xc2 and 0x80 to 0x9f. */
+static bool is_control(const char *at)
+{
+    const unsigned char c = (unsigned char)at[0], next = (unsigned char)at[c != '\0'];
+
+    return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0);
+}
+
 /* What a daemon, or a guest through it, says is not let loose on a terminal. */
 static char *make_harmless(char *text)
 {
     for (char *c = text; c != NULL && *c != '\0'; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+        if (is_control(c)) {
             *c = '?';
         }
     }
     return text;
+}
+
+void cli_put(const char *text, FILE *out)
+{
+    for (; *text != '\0'; text++) {
+        (void)fputc(is_control(text) ? '?' : *text, out);
+    }
 }
 
 static char *list_text(const json_t *list)
@@ -137,9 +155,16 @@ static bool is_number_column(const struct cli_table *table, size_t column)
     return table->heads[column][0] == '>';
 }
 
+static bool may_be_cut(const struct cli_table *table, size_t column)
+{
+    return table->heads[column][0] == '~';
+}
+
 static const char *head_text(const struct cli_table *table, size_t column)
 {
-    return table->heads[column] + (is_number_column(table, column) ? 1 : 0);
+    const bool marked = is_number_column(table, column) || may_be_cut(table, column);
+
+    return table->heads[column] + (marked ? 1 : 0);
 }
 
 static const char *cell_text(const struct cli_table *table, size_t cell)
@@ -147,24 +172,71 @@ static const char *cell_text(const struct cli_table *table, size_t cell)
     return cell < table->cell_count && table->cells[cell] != NULL ? table->cells[cell] : "?";
 }
 
-/* Prints a cell; the last one of a row has nothing behind it. */
+/* The columns of the terminal; 0: it is none, or does not say. */
+static int terminal_columns(FILE *out)
+{
+    const char *text = getenv("COLUMNS");
+    const long set = text == NULL ? 0 : strtol(text, NULL, 10);
+    struct winsize size = { 0 };
+
+    if (set > 0 && set <= TERMINAL_MAX) {
+        return (int)set;
+    }
+    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* The widest column that can still be cut, or table->columns for none. */
+static size_t widest_to_cut(const struct cli_table *table, const int *widths)
+{
+    size_t widest = table->columns;
+
+    for (size_t i = 0; i < table->columns; i++) {
+        if (may_be_cut(table, i) && widths[i] > CUT_MIN &&
+            (widest == table->columns || widths[i] > widths[widest])) {
+            widest = i;
+        }
+    }
+    return widest;
+}
+
+static void fit_widths(const struct cli_table *table, int columns, int *widths)
+{
+    int total = -2;                /* there is no gap behind the last */
+
+    for (size_t i = 0; i < table->columns; i++) {
+        total += widths[i] + 2;
+    }
+    for (; total > columns; total--) {
+        const size_t widest = widest_to_cut(table, widths);
+
+        if (widest == table->columns) {
+            return;
+        }
+        widths[widest]--;
+    }
+}
+
+/* Prints a cell; the last one of a row has nothing behind it, and one that is cut has a `~`. */
 static void print_cell(const struct cli_table *table, size_t column, int width, const char *text,
                        FILE *out)
 {
     const bool last = column + 1 == table->columns;
+    const bool cut = (int)strlen(text) > width;
 
     if (is_number_column(table, column)) {
-        (void)fprintf(out, "%*s%s", width, text, last ? "\n" : "  ");
-    } else if (last) {
-        (void)fprintf(out, "%s\n", text);
+        (void)fprintf(out, "%*s", width, text);
+    } else if (cut) {
+        (void)fprintf(out, "%.*s~", width - 1, text);
     } else {
-        (void)fprintf(out, "%-*s  ", width, text);
+        (void)fprintf(out, "%-*s", last ? 0 : width, text);
     }
+    (void)fputs(last ? "\n" : "  ", out);
 }
 
 void cli_table_print(const struct cli_table *table, const char *nothing, FILE *out)
 {
     int widths[COLUMNS_MAX] = { 0 };
+    int columns;
 
     if (table == NULL || table->cell_count == 0) {
         (void)fprintf(out, "%s\n", table == NULL ? "no memory left for a table" : nothing);
@@ -177,6 +249,10 @@ void cli_table_print(const struct cli_table *table, const char *nothing, FILE *o
         const int width = (int)strlen(text);
 
         widths[column] = width > widths[column] ? width : widths[column];
+    }
+    columns = terminal_columns(out);
+    if (columns > 0) {
+        fit_widths(table, columns, widths);
     }
     for (size_t i = 0; i < table->columns; i++) {
         print_cell(table, i, widths[i], head_text(table, i), out);

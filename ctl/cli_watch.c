@@ -26,7 +26,7 @@ static bool same_text(const json_t *a, const json_t *b, const char *key)
     return a_text == b_text || (a_text != NULL && b_text != NULL && strcmp(a_text, b_text) == 0);
 }
 
-/* The same port in another reading.  Mostly it is at the same place. */
+/* The same port in another reading.  Mostly it is at the same place; a name may be of two kinds. */
 static const json_t *find_port(const json_t *ports, const json_t *port, size_t place)
 {
     const size_t count = json_array_size(ports);
@@ -34,7 +34,8 @@ static const json_t *find_port(const json_t *ports, const json_t *port, size_t p
     for (size_t i = 0; i < count; i++) {
         const json_t *other = json_array_get(ports, (place + i) % count);
 
-        if (same_text(other, port, "name") && same_text(other, port, "switch")) {
+        if (same_text(other, port, "name") && same_text(other, port, "switch") &&
+            same_text(other, port, "kind")) {
             return other;
         }
     }
@@ -60,8 +61,9 @@ static json_int_t difference_of(const json_t *before, const json_t *now, const c
 
 void cli_watch_print(const json_t *before, const json_t *now, double seconds, FILE *out)
 {
-    static const char *const heads[] = { "SWITCH", "PORT", "STATE", ">FROM FRAMES/S", ">FROM BIT/S",
-                                         ">TO FRAMES/S", ">TO BIT/S", ">DROPS/S", NULL };
+    static const char *const heads[] = { "~SWITCH", "~PORT", "STATE", ">FROM FRAMES/S",
+                                         ">FROM BIT/S", ">TO FRAMES/S", ">TO BIT/S", ">DROPS/S",
+                                         NULL };
     const json_t *ports = cli_show_ports(now);
     struct cli_table *table = cli_table_create(heads);
     const double scale = seconds > 0 ? 1 / seconds : 0;

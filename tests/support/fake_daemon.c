@@ -41,8 +41,11 @@ static void die(const char *what)
 
 static json_t *port_json(const char *name, int64_t frames)
 {
-    return json_pack("{s:s s:s s:s s:s s:s s:I s:I s:I s:I s:I s:I s:{s:i s:i}}", "switch", "lan",
+    return json_pack("{s:s s:s s:s s:s s:s s:i s:{s:i s:i s:i s:i} s:I s:I s:I s:I s:I s:I"
+                     " s:{s:i s:i}}", "switch", "lan",
                      "name", name, "kind", "vnic", "state", "attached", "vlan", "none",
+                     "mtu", 1500, "rates", "from_frames_per_s", 10000, "from_bits_per_s", 8000000,
+                     "to_frames_per_s", 0, "to_bits_per_s", 0,
                      "from_frames", (json_int_t)frames, "from_bytes", (json_int_t)frames * 100,
                      "to_frames", (json_int_t)frames, "to_bytes", (json_int_t)frames * 100,
                      "from_broadcast", (json_int_t)1, "from_multicast", (json_int_t)2,
