@@ -205,7 +205,7 @@ static void test_switch_show_has_ports_and_reasons_that_are_not_zero(void **stat
 
     assert_int_equal(run(f, "switch show lan"), 0);
     assert_has(f->out, "addresses    2 of 8192");
-    assert_has(f->out, "web0   vnic  attached  none  1500       10.0 k      8.00 M");
+    assert_has(f->out, "web0   vnic  attached  none  1500     10.0 k      8.00 M");
     assert_has(f->out, "15  receiver had no free buffers (web0 7, web1 7, removed ports 1)");
     assert_null(strstr(f->out, "source address is zero"));
 }
