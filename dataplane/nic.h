@@ -3,8 +3,9 @@
  * An uplink on an ethdev of DPDK's: a PCI device, a vdev, or a kernel interface by AF_XDP.
  *
  * From the wire, frames lie in mbufs until the batch is returned.  To the wire they are copied into
- * mbufs of the NIC's own pool, whatever they come from: a guest's memory cannot be lent to a device,
- * because the guest could change a frame after it was checked.
+ * mbufs of the NIC's own pool, whatever they come from: a guest's memory cannot be lent to a
+ * device, because the guest could change a frame after it was checked.  A frame longer than a buffer
+ * is in several where the device can do that; else buffers are as long as the MTU asks.
  *
  * An ethdev's queue is one thread's.  With as many transmit queues as workers each has its own;
  * where the device has fewer, workers share by a claim for the length of one batch.
@@ -25,8 +26,8 @@ struct nic_config {
     const char *where;             /* "0000:01:00.0", or a vdev as DPDK writes it, without "vdev:":
                                       "net_tap0,iface=x", "net_af_xdp3,iface=eth1" */
     uint16_t port;                 /* the switch's number of it */
-    uint16_t queues;               /* wanted; it may get fewer */
-    uint16_t workers;
+    uint16_t queues;               /* wanted, at least 1; it may get fewer */
+    uint16_t workers;              /* at least 1, at most DATAPLANE_MAX_WORKERS */
     uint32_t mtu_bytes;
 };
 
@@ -52,16 +53,25 @@ struct nic *nic_create(const struct nic_config *config, struct error *error);
 /** Stops and detaches the device; no worker uses it.  NULL is fine.  Thread: control. */
 void nic_destroy(struct nic *nic);
 
-/** @return 0, or a negative errno and a sentence that says what it can.  Thread: control. */
+/**
+ * Changes the MTU while frames flow.
+ * @return 0; -EINVAL with a sentence that says which it can take; -EBUSY with one when it could,
+ *         but only if it is destroyed and created again with it
+ * Thread: control.
+ */
 int nic_set_mtu(struct nic *nic, uint32_t mtu_bytes, struct error *error);
-void nic_status(const struct nic *nic, struct nic_status *status);
+/** Asks the device; while it has no carrier, nic_to_wire() sends nothing.  Thread: control. */
+void nic_status(struct nic *nic, struct nic_status *status);
 /** Frames the device lost since it was made because its rings were full.  Thread: control. */
 uint64_t nic_overruns(const struct nic *nic);
 
-/** As packet_port_from_wire(). */
+/**
+ * As packet_port_from_wire().  What it refuses: BAD_DESCRIPTOR (lengths or pieces that contradict
+ * each other), FRAME_TOO_LONG.
+ */
 uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batch,
                        struct drop_tally *refused);
-/** Frees the mbufs of the last batch. */
+/** Frees the mbufs of the last batch, of refused frames too. */
 void nic_return(struct nic *nic, uint16_t queue);
 /**
  * Sends frames; @p worker says whose transmit queue.
@@ -73,10 +83,11 @@ uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch 
 uint16_t nic_queues(const struct nic *nic);
 /**
  * Readable when @p queue has something, when the device can say so; -1: it cannot, and whoever
- * sleeps has to look at it now and then.  Arm it by nic_arm() before sleeping.
+ * sleeps has to look at it now and then.  Arm it by nic_arm() before sleeping.  Nobody reads it: it
+ * may be the device itself, and its bytes a frame.
  */
 int nic_fd(const struct nic *nic, uint16_t queue);
-/** Asks for an interrupt, or no more.  Thread: the worker that polls the queue. */
+/** Asks for an interrupt, or no more and forgets one.  Thread: the worker that polls the queue. */
 void nic_arm(struct nic *nic, uint16_t queue, bool on);
 /** Whether the device has something for @p queue now; false when it cannot say. */
 bool nic_has_more(struct nic *nic, uint16_t queue);
