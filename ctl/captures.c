@@ -96,13 +96,15 @@ static void slot_finish(struct slot *slot)
 /* Whether what the capture was started on is there still. */
 static bool slot_has_object(const struct slot *slot, const struct vswitch_model *model)
 {
+    struct vswitch_port port;
+
     return slot->on_switch ? vswitch_by_id(model, slot->number) != NULL
-                           : vswitch_vnic_by_port(model, slot->number) != NULL;
+                           : vswitch_port_at(model, slot->number, &port);
 }
 
-static bool slot_sees(const struct slot *slot, const struct vswitch_vnic *vnic)
+static bool slot_sees(const struct slot *slot, const struct vswitch_port *port)
 {
-    return slot->number == (slot->on_switch ? vnic->switch_id : vnic->port);
+    return slot->number == (slot->on_switch ? port->switch_id : port->number);
 }
 
 /* ---- what the threads of captures report ----------------------------------------------------- */
@@ -165,20 +167,20 @@ static int watch_slot(struct capture_watch **watch, const struct slot *slot,
                       const struct vswitch_model *model)
 {
     char name[CAPTURE_NAME_SIZE];
+    struct vswitch_port port;
+    size_t cursor = 0;
     int rc = 0;
 
-    for (size_t i = 0; i < model->vnic_count && rc == 0; i++) {
-        const struct vswitch_vnic *vnic = &model->vnics[i];
-
-        if (!slot_sees(slot, vnic)) {
+    while (rc == 0 && vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
+        if (!slot_sees(slot, &port)) {
             continue;
         }
         if (*watch == NULL) {
             *watch = capture_watch_create(CAPTURES_MAX);
         }
-        (void)snprintf(name, sizeof(name), "vnic:%s", vnic->name);
+        (void)snprintf(name, sizeof(name), "%s:%s", vswitch_port_kind_word(port.kind), port.name);
         rc = *watch == NULL ? -ENOMEM
-                            : capture_watch_add(*watch, slot->capture, vnic->port, name);
+                            : capture_watch_add(*watch, slot->capture, port.number, name);
     }
     return rc;
 }
@@ -219,24 +221,68 @@ void captures_published(struct captures *captures, const struct vswitch_model *m
 
 /* ---- what clients ask ------------------------------------------------------------------------ */
 
-/* Finds what "vnic:NAME" or "switch:NAME" is, into the slot. */
+/* Finds the port of @p kind that is called @p name, or else that of the switch so called. */
+static bool find_port(const struct vswitch_model *model, enum vswitch_port_kind kind,
+                      const char *name, struct vswitch_port *found)
+{
+    const struct vswitch_switch *of = vswitch_find(model, name);
+    struct vswitch_port port;
+    size_t cursor = 0;
+    bool any = false;
+
+    while (vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
+        const bool called_so = strcmp(port.name, name) == 0;
+
+        if (port.kind == kind && (called_so || (of != NULL && of->id == port.switch_id))) {
+            *found = port;
+            any = true;
+        }
+        if (port.kind == kind && called_so) {
+            break;
+        }
+    }
+    return any;
+}
+
+static int refuse_port(enum vswitch_port_kind kind, const char *name, struct error *error)
+{
+    return error_set(error, ENOENT, "there is no %s named \"%s\", and no switch of that name that "
+                     "has one; switch list shows those there are",
+                     kind == VSWITCH_PORT_HOST ? "adapter of the host" : "uplink", name);
+}
+
+/* Finds what "switch:NAME", "vnic:NAME", "uplink:NAME" or "host:NAME" is, into the slot. */
 static int find_target(struct slot *slot, const struct control *control, const char *target,
                        struct error *error)
 {
     const char *name = strchr(target, ':') + 1;
-    const struct vswitch_switch *on = NULL;
-    const struct vswitch_vnic *vnic = NULL;
+    const size_t word_len = (size_t)(name - target) - 1;
+    struct vswitch_port port;
 
-    slot->on_switch = strncmp(target, "switch:", strlen("switch:")) == 0;
+    slot->on_switch = strncmp(target, "switch", word_len) == 0;
     if (slot->on_switch) {
-        on = control_find_switch(control, name, error);
+        const struct vswitch_switch *on = control_find_switch(control, name, error);
+
+        if (on == NULL) {
+            return -ENOENT;
+        }
+        slot->number = on->id;
+    } else if (strncmp(target, "vnic", word_len) == 0) {
+        const struct vswitch_vnic *vnic = control_find_vnic(control, name, error);
+
+        if (vnic == NULL) {
+            return -ENOENT;
+        }
+        slot->number = vnic->port;
     } else {
-        vnic = control_find_vnic(control, name, error);
+        const enum vswitch_port_kind kind = strncmp(target, "host", word_len) == 0
+                                                ? VSWITCH_PORT_HOST : VSWITCH_PORT_UPLINK;
+
+        if (!find_port(control->model, kind, name, &port)) {
+            return refuse_port(kind, name, error);
+        }
+        slot->number = port.number;
     }
-    if (on == NULL && vnic == NULL) {
-        return -ENOENT;
-    }
-    slot->number = on != NULL ? on->id : vnic->port;
     (void)snprintf(slot->target, sizeof(slot->target), "%s", target);
     return 0;
 }

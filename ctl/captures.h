@@ -4,7 +4,8 @@
  *
  * A capture names what it watches, not which ports: the ports follow from the model each time a
  * fabric is published, so a vNIC added to a watched switch is watched at once, and one that
- * is removed ends nothing but itself.  A capture whose own object is removed ends.
+ * is removed ends nothing but itself.  A capture whose own object is removed ends; an interface
+ * that is gone from the host and may come back is no such thing, its port stays.
  *
  * What the thread of a capture has to say is a bit and an eventfd; everything is done here on the
  * control thread, in the order that dataplane/capture.h asks for.
@@ -21,7 +22,7 @@
 
 #define CAPTURES_MAX         16u   /* running at once: each takes 4 MiB a worker */
 #define CAPTURES_KEPT_MAX    16u   /* results of ended ones that are remembered */
-#define CAPTURES_TARGET_SIZE (VSWITCH_NAME_SIZE + 8)
+#define CAPTURES_TARGET_SIZE (VSWITCH_UPLINK_SIZE + 8)
 
 struct control;
 struct captures;
@@ -44,7 +45,9 @@ void captures_destroy(struct captures *captures);
 /**
  * Makes a capture that waits for its reader's socket.
  *
- * @param target  "vnic:NAME" or "switch:NAME"
+ * @param target  "vnic:NAME", "switch:NAME", "uplink:NAME" or "host:NAME": an uplink is called by
+ *                what it was given as, the host's adapter by its interface, both also by the name
+ *                of their switch
  * @return its number, or a negative errno and a sentence
  */
 int64_t captures_add(struct captures *captures, const char *target,

@@ -37,7 +37,7 @@
 #define CAPTURE_SNAPLEN_MAX      262144u   /* as libpcap's own tools; longer than any frame */
 #define CAPTURE_RING_BYTES       (4u << 20)
 #define CAPTURE_FILTER_SIZE      2048u
-#define CAPTURE_NAME_SIZE        80u       /* of an interface, "vnic:NAME" */
+#define CAPTURE_NAME_SIZE        264u      /* of an interface, "vnic:NAME", "uplink:WHERE" */
 
 /* Which way a frame passed its port, as the switch sees it. */
 enum capture_direction {
@@ -166,7 +166,7 @@ struct capture_watch *capture_watch_create(uint16_t captures_max);
  * the middle of it; so a port number that is used again for another vNIC is another interface.
  *
  * @param port  below FABRIC_MAX_PORTS
- * @param name  "vnic:NAME"; copied, cut at CAPTURE_NAME_SIZE
+ * @param name  "vnic:NAME" and the like; copied, cut at CAPTURE_NAME_SIZE
  * @return 0; -ENOMEM; -ENOSPC when captures_max others are in the watch
  * Thread: control.
  */
