@@ -17,14 +17,14 @@
 
 #define QUEUES_MAX     16u
 #define HEADROOM_BYTES 64u         /* its end has the virtio-net header, and then room for tags */
-#define SLOT_BYTES     (HEADROOM_BYTES + 65600u)   /* a multiple of a cache line, and not of a page */
+#define SLOT_BYTES     (HEADROOM_BYTES + 65600u)   /* of a cache line a multiple, not of a page */
 #define READ_BYTES     (NET_HEADER_BASE_BYTES + FRAME_MAX_BYTES + 1)   /* more is seen to be more */
 static_assert(SLOT_BYTES % 64 == 0 &&
               HEADROOM_BYTES - NET_HEADER_BASE_BYTES + READ_BYTES <= SLOT_BYTES, "a frame fits");
 
 struct host_queue {
     int fd;
-    uint8_t *slots;                /* FRAME_BURST of them; pages no frame has touched cost nothing */
+    uint8_t *slots;                /* FRAME_BURST; pages that no frame has touched cost nothing */
 };
 
 struct host_port {
@@ -83,8 +83,9 @@ struct host_port *host_port_create(const struct host_port_config *config, struct
 {
     struct host_port *port;
 
-    /* A '%' would have the kernel choose a name. */
-    if (strlen(config->name) >= IFNAMSIZ || strchr(config->name, '%') != NULL) {
+    /* For an empty name or one with a '%' the kernel would choose another. */
+    if (config->name[0] == '\0' || strlen(config->name) >= IFNAMSIZ ||
+        strchr(config->name, '%') != NULL) {
         (void)refuse_device(config->name, EINVAL, error);
         return NULL;
     }
