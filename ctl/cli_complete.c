@@ -34,8 +34,9 @@ static void offer(const struct line *line, const char *prefix, const char *word)
     (void)fprintf(line->out, "%s%s\n", prefix, word);
 }
 
-/* Offers the names that a list method returns. */
-static void offer_names(const struct line *line, const char *prefix, enum method_id list)
+/* Offers what stands under @p member in the objects that a list method returns. */
+static void offer_members(const struct line *line, const char *prefix, enum method_id list,
+                          const char *member)
 {
     struct client *client = NULL;
     json_t *result = NULL;
@@ -44,7 +45,7 @@ static void offer_names(const struct line *line, const char *prefix, enum method
         client_call(client, method_get(list)->name, NULL, &result, NULL) == 0) {
         for (size_t i = 0; i < json_array_size(result); i++) {
             const json_t *object = json_array_get(result, i);
-            const char *name = json_string_value(json_object_get(object, "name"));
+            const char *name = json_string_value(json_object_get(object, member));
 
             if (name != NULL) {
                 offer(line, prefix, name);
@@ -55,12 +56,18 @@ static void offer_names(const struct line *line, const char *prefix, enum method
     client_close(client);
 }
 
-/* Offers the names that a key of kind NAME can mean; a new object's name is nobody's to guess. */
+static void offer_names(const struct line *line, const char *prefix, enum method_id list)
+{
+    offer_members(line, prefix, list, "name");
+}
+
+/* Offers the names that a key can mean; a new object's name is nobody's to guess. */
 static void offer_objects(const struct line *line, const struct method_key *key)
 {
     const bool is_new = key->positional && strcmp(line->spec->verb, "add") == 0 &&
                         strcmp(key->placeholder, "NAME") == 0;
     const bool either = key->positional && strcmp(line->noun, "stats") == 0;
+    const bool is_port = strcmp(key->placeholder, "PORT") == 0;
 
     if (is_new) {
         return;
@@ -69,9 +76,11 @@ static void offer_objects(const struct line *line, const struct method_key *key)
         (key->positional && strcmp(line->noun, "switch") == 0)) {
         offer_names(line, "", METHOD_SWITCH_LIST);
     }
-    if (either || strcmp(key->placeholder, "PORT") == 0 ||
-        (key->positional && strcmp(line->noun, "vnic") == 0)) {
+    if (either || is_port || (key->positional && strcmp(line->noun, "vnic") == 0)) {
         offer_names(line, "", METHOD_VNIC_LIST);
+    }
+    if (is_port) {
+        offer_members(line, "", METHOD_SWITCH_LIST, "uplink");
     }
 }
 
@@ -89,13 +98,15 @@ static void offer_values(const struct line *line, const struct method_key *key)
             offer_names(line, prefix, METHOD_SWITCH_LIST);
         } else if (strcmp(key->words[i], "vnic") == 0) {
             offer_names(line, prefix, METHOD_VNIC_LIST);
+        } else if (strcmp(key->words[i], "uplink") == 0) {
+            offer_members(line, prefix, METHOD_SWITCH_LIST, "uplink");
         }
     }
     if (key->kind == METHOD_KIND_ONOFF) {
         offer(line, "", "on");
         offer(line, "", "off");
     }
-    if (key->kind == METHOD_KIND_NAME) {
+    if (key->kind == METHOD_KIND_NAME || key->kind == METHOD_KIND_TEXT) {
         offer_objects(line, key);
     }
 }

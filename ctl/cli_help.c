@@ -64,11 +64,18 @@ static void print_key(const struct method_key *key, FILE *out)
         (void)fprintf(out, "  %s %s\n", cli_option(key, option), key->placeholder);
     }
     (void)fprintf(out, "      %s\n", key->help);
-    if (key->kind != METHOD_KIND_FLAG) {
-        (void)fprintf(out, "      %s%s%s\n", method_key_expects(key, expects, sizeof(expects)),
-                      key->preset != NULL ? "; default: " : "",
-                      key->preset != NULL ? key->preset : "");
+    if (key->kind == METHOD_KIND_FLAG) {
+        return;
     }
+    const int columns = fprintf(out, "      %s", method_key_expects(key, expects, sizeof(expects)));
+
+    if (key->preset != NULL) {
+        const bool fits = columns + (int)strlen("; default: ") + (int)strlen(key->preset) <=
+                          LINE_COLUMNS;
+
+        (void)fprintf(out, "%sdefault: %s", fits ? "; " : "\n      ", key->preset);
+    }
+    (void)fprintf(out, "\n");
 }
 
 void cli_help_method(const struct method_spec *spec, FILE *out)

@@ -10,9 +10,10 @@
 #include "ctl/method_table.h"
 #include "ctl/value.h"
 
-#define EXPECTS_SIZE 160u
-#define LIST_SIZE    (ERROR_TEXT_SIZE / 2)
-#define SHOWN_SIZE   VALUE_QUOTE_SIZE
+#define EXPECTS_SIZE    160u
+#define LIST_SIZE       (ERROR_TEXT_SIZE / 2)
+#define SHOWN_SIZE      VALUE_QUOTE_SIZE
+#define UPLINK_NAME_MAX 255u
 
 const char *method_noun_help(const char *noun)
 {
@@ -122,6 +123,10 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
                     "or digit", VALUE_NAME_MAX);
         break;
     case METHOD_KIND_TEXT:
+        if (key->form != NULL) {
+            text_append(text, text_size, &used, "%s", key->form);
+            break;
+        }
         text_append(text, text_size, &used, "%llu to %llu printable characters", min, max);
         break;
     case METHOD_KIND_UINT:
@@ -237,6 +242,16 @@ static bool word_is_known(const struct method_key *key, const char *text, size_t
     return false;
 }
 
+/* What stands behind the word of a target: a NAME, but an uplink is called as it was given. */
+static bool target_is_named(const char *text, const char *name)
+{
+    const size_t length = strlen(name);
+
+    return value_is_name(name) || (strncmp(text, "uplink:", 7) == 0 && length >= 1 &&
+                                   length <= UPLINK_NAME_MAX && text_is_printable(name) &&
+                                   strchr(name, ' ') == NULL);
+}
+
 static bool string_fits(const struct method_key *key, const char *text, size_t length)
 {
     const char *colon;
@@ -257,7 +272,7 @@ static bool string_fits(const struct method_key *key, const char *text, size_t l
     case METHOD_KIND_TARGET:
         colon = strchr(text, ':');
         return colon != NULL && word_is_known(key, text, (size_t)(colon - text)) &&
-               value_is_name(colon + 1);
+               target_is_named(text, colon + 1);
     case METHOD_KIND_UINT:
     case METHOD_KIND_BYTES:
     case METHOD_KIND_SECONDS:

@@ -48,6 +48,7 @@
     X(CONFIG_SHOW,     "config",  "show")           \
     X(CONFIG_CHECK,    "config",  "check")          \
     X(DAEMON_SHOW,     "daemon",  "show")           \
+    X(DAEMON_SET,      "daemon",  "set")            \
     X(DAEMON_STOP,     "daemon",  "stop")
 
 enum method_id {
@@ -69,7 +70,8 @@ enum method_kind {
     METHOD_KIND_FLAG,      /* boolean; on the command line the key alone means true               */
     METHOD_KIND_MAC,       /* string aa:bb:cc:dd:ee:ff; decoded to lower case                     */
     METHOD_KIND_ENUM,      /* string, one of `words`                                              */
-    METHOD_KIND_TARGET,    /* string WORD:NAME, where WORD is one of `words`                      */
+    METHOD_KIND_TARGET,    /* string WORD:NAME, where WORD is one of `words`; after "uplink" stands
+                              what the uplink was given as                                        */
     METHOD_KIND_COUNT
 };
 
@@ -92,10 +94,12 @@ struct method_key {
     const char *placeholder;                /* what the help writes for the value: "BYTES"        */
     const char *preset;                     /* what holds when the key is not given, for the help;
                                                the decoder does not put it in                     */
+    const char *form;                       /* how a TEXT looks, where its length is not all there
+                                               is to say: "none or MAC,MAC,..."                   */
     const char *help;                       /* one line, no full stop                             */
 };
 
-#define METHOD_KEYS_MAX 10
+#define METHOD_KEYS_MAX 12
 
 struct method_spec {
     enum method_id id;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * daemon show, stop.
+ * daemon show, set, stop.
  */
+#include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -11,6 +13,7 @@
 #include "ctl/log.h"
 #include "ctl/method_serve.h"
 #include "ctl/notices.h"
+#include "switch/mac.h"
 
 /* To a tenth: more would be noise. */
 static double tenths(double value)
@@ -35,6 +38,7 @@ int method_daemon_show(void *context, struct rpc_call *call, struct error *error
 {
     const struct control *control = context;
     const struct control_config *config = &control->config;
+    char first[MAC_TEXT_SIZE], last[MAC_TEXT_SIZE];
     json_t *workers = json_array();
     json_t *result;
 
@@ -44,13 +48,36 @@ int method_daemon_show(void *context, struct rpc_call *call, struct error *error
             workers = NULL;
         }
     }
-    result = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:o}", "version", VSWITCH_VERSION,
+    result = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:s++, s:o}", "version", VSWITCH_VERSION,
                        "pid", (int)getpid(),
                        "uptime_s", (json_int_t)(control_now_s() - control->started_s),
                        "run_dir", config->run_dir, "state_dir", config->state_dir,
                        "memory", config->hugepages ? "hugepages" : "ordinary pages",
-                       "workers", workers);
+                       "mac_pool", mac_format(control->model->pool_first, first), "-",
+                       mac_format(control->model->pool_last, last), "workers", workers);
     return method_answer(call, result, error);
+}
+
+/* The two addresses of a pool have one length, so it is known where the '-' between them is. */
+int method_daemon_set(void *context, struct rpc_call *call, struct error *error)
+{
+    struct control *control = context;
+    const char *pool = method_text(call, "mac_pool");
+    char first_text[MAC_TEXT_SIZE];
+    uint64_t first, last;
+    struct vswitch_model *wanted;
+
+    (void)snprintf(first_text, sizeof(first_text), "%s", pool);
+    if (pool[MAC_TEXT_SIZE - 1] != '-' || mac_parse(first_text, &first) != 0 ||
+        mac_parse(pool + MAC_TEXT_SIZE, &last) != 0) {
+        return error_set(error, EINVAL, "the address pool is written as its first and its last "
+                         "address, such as 00:15:5d:0a:00:00-00:15:5d:0a:03:ff");
+    }
+    wanted = control_edit(control, error);
+    if (wanted == NULL) {
+        return -ENOMEM;
+    }
+    return control_commit(control, wanted, vswitch_set_pool(wanted, first, last, error), error);
 }
 
 static void on_reply_sent(void *arg)

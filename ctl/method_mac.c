@@ -15,13 +15,20 @@
 
 /* ---- show ------------------------------------------------------------------------------------ */
 
+/* The own address of a trunk holds in every VLAN, which is no number. */
+static json_t *vlan_to_json(uint16_t vlan)
+{
+    return vlan == MAC_TABLE_ANY_VLAN ? json_string("any") : json_integer(vlan);
+}
+
 static json_t *entry_to_json(const struct control *control, const struct mac_entry *entry)
 {
-    const struct vswitch_vnic *vnic = vswitch_vnic_by_port(control->model, entry->port);
+    struct vswitch_port port;
+    const bool is_there = vswitch_port_at(control->model, entry->port, &port);
     char text[MAC_TEXT_SIZE];
 
-    return json_pack("{s:s, s:i, s:s, s:s, s:I}", "mac", mac_format(entry->mac, text),
-                     "vlan", (int)entry->vlan, "port", vnic != NULL ? vnic->name : "",
+    return json_pack("{s:s, s:o, s:s, s:s, s:I}", "mac", mac_format(entry->mac, text),
+                     "vlan", vlan_to_json(entry->vlan), "port", is_there ? port.name : "",
                      "kind", entry->kind == MAC_STATIC ? "static" : "learned",
                      "age_s", (json_int_t)entry->age_s);
 }
@@ -102,44 +109,31 @@ int method_mac_add(void *context, struct rpc_call *call, struct error *error)
     return control_commit(control, wanted, rc, error);
 }
 
-static bool is_pinned(const struct vswitch_model *model, uint16_t switch_id, uint64_t mac,
-                      uint16_t vlan)
-{
-    for (size_t i = 0; i < model->mac_count; i++) {
-        const struct vswitch_static_mac *pin = &model->macs[i];
-
-        if (pin->switch_id == switch_id && pin->mac == mac && pin->vlan == vlan) {
-            return true;
-        }
-    }
-    return false;
-}
-
 int method_mac_remove(void *context, struct rpc_call *call, struct error *error)
 {
     struct control *control = context;
     const struct vswitch_switch *of = method_named_switch(control, call, error);
     const uint64_t mac = method_mac(call, "mac", 0);
     const uint16_t vlan = (uint16_t)method_number(call, "vlan", 0);
-    struct vswitch_model *wanted;
+    struct vswitch_model *wanted = of == NULL ? NULL : control_edit(control, error);
     char text[MAC_TEXT_SIZE];
+    int rc;
 
-    if (of == NULL) {
-        return -ENOENT;
-    }
-    if (!is_pinned(control->model, of->id, mac, vlan)) {
-        if (mac_table_remove(control->resources.table[of->id], mac, vlan) == 0) {
-            return 0;
-        }
-        return error_set(error, ENOENT, "switch \"%s\" does not know %s; mac show %s lists what it "
-                         "knows", of->name, mac_format(mac, text), of->name);
-    }
-    wanted = control_edit(control, error);
     if (wanted == NULL) {
-        return -ENOMEM;
+        return -error->code;
     }
-    return control_commit(control, wanted,
-                          vswitch_remove_mac(wanted, of->name, mac, vlan, error), error);
+    rc = control_commit(control, wanted, vswitch_remove_mac(wanted, of->name, mac, vlan, error),
+                        error);
+    if (rc != -ENOENT) {
+        return rc;
+    }
+    /* It is not pinned; so it is forgotten, if it was learned. */
+    if (mac_table_remove(control->resources.table[of->id], mac,
+                         vswitch_fid(control->model, of->id, vlan)) == 0) {
+        return 0;
+    }
+    return error_set(error, ENOENT, "switch \"%s\" does not know %s in VLAN %u; mac show %s lists "
+                     "what it knows", of->name, mac_format(mac, text), vlan, of->name);
 }
 
 int method_mac_flush(void *context, struct rpc_call *call, struct error *error)
@@ -147,24 +141,16 @@ int method_mac_flush(void *context, struct rpc_call *call, struct error *error)
     const struct control *control = context;
     const struct vswitch_switch *of = method_named_switch(control, call, error);
     const char *port_name = method_text(call, "port");
-    const struct vswitch_vnic *vnic = NULL;
+    struct vswitch_port port = { .number = MAC_TABLE_MISS };
     uint32_t flushed;
 
     if (of == NULL) {
         return -ENOENT;
     }
-    if (port_name != NULL) {
-        vnic = control_find_vnic(control, port_name, error);
-        if (vnic == NULL) {
-            return -ENOENT;
-        }
-        if (vnic->switch_id != of->id) {
-            return error_set(error, EINVAL, "vNIC \"%s\" is not on switch \"%s\" but on \"%s\"; "
-                             "flush that one", port_name, of->name,
-                             vswitch_by_id(control->model, vnic->switch_id)->name);
-        }
+    if (port_name != NULL && !vswitch_port_named(control->model, of->id, port_name, &port)) {
+        return error_set(error, ENOENT, "switch \"%s\" has no port named \"%s\"; switch show %s "
+                         "lists those there are", of->name, port_name, of->name);
     }
-    flushed = mac_table_flush(control->resources.table[of->id],
-                              vnic != NULL ? vnic->port : MAC_TABLE_MISS);
+    flushed = mac_table_flush(control->resources.table[of->id], port.number);
     return method_answer(call, json_pack("{s:I}", "flushed", (json_int_t)flushed), error);
 }

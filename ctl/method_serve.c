@@ -27,6 +27,7 @@ const rpc_handler method_handlers[METHOD_COUNT] = {
     [METHOD_CAPTURE_RESULT] = method_capture_result,
     [METHOD_CONFIG_SHOW]    = method_config_show,
     [METHOD_DAEMON_SHOW]    = method_daemon_show,
+    [METHOD_DAEMON_SET]     = method_daemon_set,
     [METHOD_DAEMON_STOP]    = method_daemon_stop,
 };
 
@@ -45,6 +46,13 @@ uint64_t method_number(const struct rpc_call *call, const char *key, uint64_t pr
 bool method_flag(const struct rpc_call *call, const char *key)
 {
     return json_is_true(json_object_get(call->params, key));
+}
+
+bool method_onoff(const struct rpc_call *call, const char *key, bool preset)
+{
+    const json_t *value = json_object_get(call->params, key);
+
+    return value == NULL ? preset : json_is_true(value);
 }
 
 uint64_t method_mac(const struct rpc_call *call, const char *key, uint64_t preset)

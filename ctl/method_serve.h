@@ -39,6 +39,7 @@ METHOD_HANDLER(method_capture_stop);
 METHOD_HANDLER(method_capture_result);
 METHOD_HANDLER(method_config_show);
 METHOD_HANDLER(method_daemon_show);
+METHOD_HANDLER(method_daemon_set);
 METHOD_HANDLER(method_daemon_stop);
 
 /* ---- what a handler takes from its params: the type was checked ------------------------------ */
@@ -49,6 +50,8 @@ const char *method_text(const struct rpc_call *call, const char *key);
 uint64_t method_number(const struct rpc_call *call, const char *key, uint64_t preset);
 /** The flag under @p key; false when it was not given. */
 bool method_flag(const struct rpc_call *call, const char *key);
+/** The switch or flag under @p key, or @p preset when it was not given. */
+bool method_onoff(const struct rpc_call *call, const char *key, bool preset);
 /** The address under @p key, or @p preset when it was not given. */
 uint64_t method_mac(const struct rpc_call *call, const char *key, uint64_t preset);
 

@@ -42,10 +42,78 @@
     { .name = "mac", .kind = METHOD_KIND_MAC, .required = (is_required), .placeholder = "MAC",  \
       .preset = (otherwise), .help = (text) }
 
-/* VLANs come later; the key is there so that scripts need not change then. */
-#define KEY_VLAN                                                                                \
-    { .name = "vlan", .kind = METHOD_KIND_UINT, .min = 0, .max = 0, .placeholder = "V",         \
+#define KEY_MAC_VLAN                                                                            \
+    { .name = "vlan", .kind = METHOD_KIND_UINT, .min = 0, .max = 4094, .placeholder = "V",      \
       .preset = "0", .help = "VLAN of the address; 0 is untagged" }
+
+#define KEY_PORT(is_required, otherwise, text)                                                  \
+    { .name = "port", .kind = METHOD_KIND_TEXT, .required = (is_required), .min = 1,            \
+      .max = 255, .placeholder = "PORT", .preset = (otherwise),                                 \
+      .form = "a vNIC, the switch's uplink, or the host's adapter on it", .help = (text) }
+
+#define KEY_TYPE(is_required, otherwise)                                                        \
+    { .name = "type", .kind = METHOD_KIND_ENUM, .required = (is_required),                      \
+      .words = { "private", "internal", "external" }, .placeholder = "TYPE",                    \
+      .preset = (otherwise),                                                                    \
+      .help = "who is on it: VMs only, also the host, also the physical network" }
+
+#define UPLINK_FORM "an interface (eth1), a PCI address (0000:01:00.0), or vdev:NAME,ARGUMENTS"
+
+#define KEY_UPLINK(otherwise, form_)                                                            \
+    { .name = "uplink", .kind = METHOD_KIND_TEXT, .min = 1, .max = 255,                         \
+      .placeholder = "WHERE", .preset = (otherwise), .form = form_,                             \
+      .help = "what connects an external switch to the network" }
+
+#define KEY_HOST_VNIC(otherwise)                                                                \
+    { .name = "host_vnic", .kind = METHOD_KIND_ONOFF, .placeholder = "on|off",                  \
+      .preset = (otherwise),                                                                    \
+      .help = "whether the host has an adapter on an external switch" }
+
+#define KEY_MOVE_ADDRESSES                                                                      \
+    { .name = "move_addresses", .kind = METHOD_KIND_FLAG,                                       \
+      .help = "carry the uplink's addresses and routes over to the host vNIC, and back" }
+
+#define KEY_FORCE_UPLINK                                                                        \
+    { .name = "force", .kind = METHOD_KIND_FLAG,                                                \
+      .help = "take the uplink even if the host's default route is on it" }
+
+#define KEY_HOST_VLAN(otherwise)                                                                \
+    { .name = "host_vlan", .kind = METHOD_KIND_TEXT, .min = 4, .max = 16,                       \
+      .placeholder = "VLAN", .preset = (otherwise), .form = "none or one such as access:10",    \
+      .help = "VLAN the host vNIC is in" }
+
+#define KEY_HOST_MAC(otherwise)                                                                 \
+    { .name = "host_mac", .kind = METHOD_KIND_MAC, .placeholder = "MAC",                        \
+      .preset = (otherwise), .help = "address of the host vNIC" }
+
+#define KEY_HOST_ADDRESS(otherwise)                                                             \
+    { .name = "host_address", .kind = METHOD_KIND_TEXT, .min = 1, .max = 1023,                  \
+      .placeholder = "A/B,...", .preset = (otherwise),                                          \
+      .form = "none, or addresses such as 192.0.2.1/24,2001:db8::1/64",                         \
+      .help = "IP addresses the host vNIC is given" }
+
+#define KEY_VLAN(otherwise)                                                                     \
+    { .name = "vlan", .kind = METHOD_KIND_TEXT, .min = 4, .max = 511,                           \
+      .placeholder = "VLAN", .preset = (otherwise),                                             \
+      .form = "none, access:10, trunk:1,20-29,native:1, isolated:9,21, community:9,22 or "      \
+              "promiscuous:9,21-29",                                                            \
+      .help = "VLANs it is in" }
+
+#define KEY_PRIORITY(otherwise)                                                                 \
+    { .name = "priority", .kind = METHOD_KIND_ENUM, .words = { "trust", "reset" },              \
+      .placeholder = "trust|reset", .preset = (otherwise),                                      \
+      .help = "whether the 802.1p priority of its frames is kept or set to 0" }
+
+#define KEY_SPOOF_GUARD(otherwise)                                                              \
+    { .name = "spoof_guard", .kind = METHOD_KIND_ONOFF, .placeholder = "on|off",                \
+      .preset = (otherwise),                                                                    \
+      .help = "let it send only from its own address and those of --allow-mac" }
+
+#define KEY_ALLOW_MAC(otherwise)                                                                \
+    { .name = "allow_mac", .kind = METHOD_KIND_TEXT, .min = 1, .max = 575,                      \
+      .placeholder = "MAC,...", .preset = (otherwise),                                          \
+      .form = "none, or up to 32 addresses such as 00:15:5d:01:02:03",                          \
+      .help = "addresses it may send from besides its own, instead of those it had" }
 
 #define KEY_CAPTURE_ID(is_positional)                                                           \
     { .name = "id", .kind = METHOD_KIND_UINT, .positional = (is_positional), .required = true,  \
@@ -70,13 +138,13 @@ const struct method_spec method_table[METHOD_COUNT] = {
     [METHOD_SWITCH_ADD] = {
         ROW(SWITCH_ADD, "switch", "add"),
         .help = "Make a switch",
-        .example = "vswitchctl switch add lan --type private --mtu 9000",
+        .example = "vswitchctl switch add lan --type external --uplink eth1 --mtu 9000",
         .keys = {
             POSITIONAL_NAME("NAME", "name of the new switch"),
-            { .name = "type", .kind = METHOD_KIND_ENUM, .required = true,
-              .words = { "private", "internal", "external" }, .placeholder = "TYPE",
-              .help = "who is on it: VMs only, also the host, also the physical network" },
+            KEY_TYPE(true, NULL), KEY_UPLINK(NULL, UPLINK_FORM), KEY_HOST_VNIC("off"),
             KEY_MTU("1500"), KEY_MAC_CAPACITY("8192"), KEY_MAC_AGEING("300"),
+            KEY_HOST_VLAN("none"), KEY_HOST_MAC("the next free of the pool"),
+            KEY_HOST_ADDRESS("none"), KEY_MOVE_ADDRESSES, KEY_FORCE_UPLINK,
         },
     },
     [METHOD_SWITCH_SET] = {
@@ -86,7 +154,11 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .needs_key = true,
         .keys = {
             POSITIONAL_NAME("NAME", "name of the switch"),
+            KEY_TYPE(false, "as it is; external when an uplink is named"),
+            KEY_UPLINK("as it is", "none, " UPLINK_FORM), KEY_HOST_VNIC("as it is"),
             KEY_MTU("as it is"), KEY_MAC_CAPACITY("as it is"), KEY_MAC_AGEING("as it is"),
+            KEY_HOST_VLAN("as it is"), KEY_HOST_MAC("as it is"), KEY_HOST_ADDRESS("as it is"),
+            KEY_MOVE_ADDRESSES, KEY_FORCE_UPLINK,
         },
     },
     [METHOD_SWITCH_LIST] = {
@@ -118,24 +190,27 @@ const struct method_spec method_table[METHOD_COUNT] = {
             POSITIONAL_NAME("NAME", "name of the new vNIC; its socket is RUN/vnic/NAME.sock"),
             { .name = "switch", .kind = METHOD_KIND_NAME, .required = true,
               .placeholder = "SWITCH", .help = "switch it is connected to" },
-            KEY_MAC(false, "the next free of 00:15:5d",
+            KEY_MAC(false, "the next free of the pool",
                     "address of the VM's adapter; give the VM's monitor the same"),
             { .name = "queues", .kind = METHOD_KIND_UINT, .min = 1, .max = 16,
               .placeholder = "N", .preset = "1",
               .help = "queue pairs the guest may use, at most one for each of its CPUs" },
-            KEY_MTU("the switch's"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+            KEY_MTU("the switch's"), KEY_VLAN("none"), KEY_PRIORITY("reset"),
+            KEY_SPOOF_GUARD("on"), KEY_ALLOW_MAC("none"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
         },
     },
     [METHOD_VNIC_SET] = {
         ROW(VNIC_SET, "vnic", "set"),
         .help = "Change a vNIC; a guest that is attached sees it when it attaches anew",
-        .example = "vswitchctl vnic set web0 --mtu 9000",
+        .example = "vswitchctl vnic set web0 --vlan access:10",
         .needs_key = true,
         .keys = {
             POSITIONAL_NAME("NAME", "name of the vNIC"),
             KEY_MAC(false, "as it is",
                     "address of the VM's adapter; give the VM's monitor the same"),
-            KEY_MTU("as it is"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+            KEY_MTU("as it is"), KEY_VLAN("as it is"), KEY_PRIORITY("as it is"),
+            KEY_SPOOF_GUARD("as it is"), KEY_ALLOW_MAC("as it is"), KEY_SOCKET_OWNER,
+            KEY_SOCKET_GROUP,
         },
     },
     [METHOD_VNIC_LIST] = {
@@ -172,9 +247,8 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .keys = {
             POSITIONAL_NAME("SWITCH", "name of the switch"),
             KEY_MAC(true, NULL, "the address"),
-            { .name = "port", .kind = METHOD_KIND_NAME, .required = true, .placeholder = "PORT",
-              .help = "vNIC it is behind" },
-            KEY_VLAN,
+            KEY_PORT(true, NULL, "port it is behind"),
+            KEY_MAC_VLAN,
         },
     },
     [METHOD_MAC_REMOVE] = {
@@ -184,7 +258,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .keys = {
             POSITIONAL_NAME("SWITCH", "name of the switch"),
             KEY_MAC(true, NULL, "the address"),
-            KEY_VLAN,
+            KEY_MAC_VLAN,
         },
     },
     [METHOD_MAC_FLUSH] = {
@@ -193,8 +267,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .example = "vswitchctl mac flush lan --port web0",
         .keys = {
             POSITIONAL_NAME("SWITCH", "name of the switch"),
-            { .name = "port", .kind = METHOD_KIND_NAME, .placeholder = "PORT",
-              .preset = "all", .help = "only addresses behind this vNIC" },
+            KEY_PORT(false, "all", "only addresses behind this port"),
         },
     },
     [METHOD_STATS_SHOW] = {
@@ -215,7 +288,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .example = "vswitchctl capture start --on switch:lan --write - | tcpdump -n -r -",
         .keys = {
             { .name = "on", .kind = METHOD_KIND_TARGET, .required = true,
-              .words = { "vnic", "switch" }, .placeholder = "WHERE",
+              .words = { "vnic", "switch", "uplink", "host" }, .placeholder = "WHERE",
               .help = "the port, or the switch with all of its ports" },
             { .name = "write", .kind = METHOD_KIND_TEXT, .side = METHOD_SIDE_CLIENT,
               .min = 1, .max = 4095, .placeholder = "FILE|-",
@@ -275,6 +348,18 @@ const struct method_spec method_table[METHOD_COUNT] = {
         ROW(DAEMON_SHOW, "daemon", "show"),
         .help = "Show the daemon's version and what its workers are doing",
         .example = "vswitchctl daemon show",
+    },
+    [METHOD_DAEMON_SET] = {
+        ROW(DAEMON_SET, "daemon", "set"),
+        .help = "Change what holds for all switches",
+        .example = "vswitchctl daemon set --mac-pool 00:15:5d:0a:00:00-00:15:5d:0a:03:ff",
+        .needs_key = true,
+        .keys = {
+            { .name = "mac_pool", .kind = METHOD_KIND_TEXT, .min = 35, .max = 35,
+              .placeholder = "FIRST-LAST", .preset = "as it is",
+              .form = "two addresses, such as 00:15:5d:0a:00:00-00:15:5d:0a:03:ff",
+              .help = "addresses that vNICs and host vNICs are given from" },
+        },
     },
     [METHOD_DAEMON_STOP] = {
         ROW(DAEMON_STOP, "daemon", "stop"),

@@ -4,10 +4,13 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "ctl/control.h"
 #include "ctl/method_serve.h"
 #include "ctl/report.h"
+#include "ctl/value.h"
+#include "switch/mac.h"
 
 /* Answers with the vNIC as `vnic show` does, so that whoever adds it learns its socket. */
 static int answer_vnic(const struct control *control, struct rpc_call *call, struct error *error)
@@ -17,46 +20,88 @@ static int answer_vnic(const struct control *control, struct rpc_call *call, str
     return vnic == NULL ? -ENOENT : method_answer(call, report_vnic_whole(control, vnic), error);
 }
 
-/* Changes in @p vnic what is given. */
-static void take_given(const struct rpc_call *call, struct vswitch_vnic *vnic)
+/* Reads a list of addresses, or "none", in the place of those there are. */
+static int take_allowed(const char *list, struct vswitch_vnic *vnic, struct error *error)
+{
+    const char *cursor = strcmp(list, "none") == 0 ? NULL : list;
+    char item[MAC_TEXT_SIZE];
+
+    memset(vnic->allowed_mac, 0, sizeof(vnic->allowed_mac));
+    for (vnic->allowed_mac_count = 0; cursor != NULL; vnic->allowed_mac_count++) {
+        if (vnic->allowed_mac_count == VSWITCH_ALLOWED_MACS_MAX) {
+            return error_set(error, ERANGE, "vNIC \"%s\": --allow-mac takes %u addresses; use "
+                             "--spoof-guard off where it needs more", vnic->name,
+                             VSWITCH_ALLOWED_MACS_MAX);
+        }
+        if (value_list_next(&cursor, item, sizeof(item)) != 0 ||
+            mac_parse(item, &vnic->allowed_mac[vnic->allowed_mac_count]) != 0) {
+            return error_set(error, EINVAL, "vNIC \"%s\": --allow-mac is a list of addresses with "
+                             "commas between, such as 00:15:5d:01:02:03,00:15:5d:01:02:04, or none",
+                             vnic->name);
+        }
+    }
+    return 0;
+}
+
+/* To the model a MAC of zero is none given, so one that was typed is refused here. */
+static int take_mac(const struct rpc_call *call, struct vswitch_vnic *vnic, struct error *error)
+{
+    if (method_text(call, "mac") != NULL && method_mac(call, "mac", 0) == 0) {
+        return error_set(error, EINVAL, "vNIC \"%s\" cannot have 00:00:00:00:00:00, which is no "
+                         "adapter's address; choose another, or leave --mac out", vnic->name);
+    }
+    vnic->mac = method_mac(call, "mac", vnic->mac);
+    return 0;
+}
+
+/* Changes in @p vnic what is given.  @return 0, or a negative errno and a sentence */
+static int take_given(const struct rpc_call *call, struct vswitch_vnic *vnic, struct error *error)
 {
     const char *owner = method_text(call, "socket_owner");
     const char *group = method_text(call, "socket_group");
+    const char *vlan = method_text(call, "vlan");
+    const char *priority = method_text(call, "priority");
+    const char *allowed = method_text(call, "allow_mac");
+    struct error inner = { 0 };
 
     vnic->mtu_bytes = (uint32_t)method_number(call, "mtu", vnic->mtu_bytes);
-    vnic->mac = method_mac(call, "mac", vnic->mac);
+    vnic->spoof_guard = method_onoff(call, "spoof_guard", vnic->spoof_guard);
     if (owner != NULL) {
         (void)snprintf(vnic->socket_owner, sizeof(vnic->socket_owner), "%s", owner);
     }
     if (group != NULL) {
         (void)snprintf(vnic->socket_group, sizeof(vnic->socket_group), "%s", group);
     }
-}
-
-/* To the model a MAC of zero is none given, so one that was typed is refused here. */
-static int check_given(const struct rpc_call *call, struct error *error)
-{
-    if (method_text(call, "mac") != NULL && method_mac(call, "mac", 0) == 0) {
-        return error_set(error, EINVAL, "vNIC \"%s\" cannot have 00:00:00:00:00:00, which is no "
-                         "adapter's address; choose another, or leave --mac out",
-                         method_text(call, "name"));
+    if (priority != NULL) {
+        vnic->priority_trust = strcmp(priority, "trust") == 0;
     }
-    return 0;
+    if (vlan != NULL && vlan_parse(vlan, &vnic->vlan, &inner) != 0) {
+        return error_set(error, EINVAL, "vNIC \"%s\": %s", vnic->name, inner.text);
+    }
+    if (allowed != NULL) {
+        const int rc = take_allowed(allowed, vnic, error);
+
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return take_mac(call, vnic, error);
 }
 
 int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
 {
     struct control *control = context;
     struct vswitch_model *wanted = control_edit(control, error);
-    struct vswitch_vnic added = { .queues = (uint16_t)method_number(call, "queues", 1) };
+    struct vswitch_vnic added = {
+        .queues = (uint16_t)method_number(call, "queues", 1), .spoof_guard = true,
+    };
     int rc;
 
     if (wanted == NULL) {
         return -ENOMEM;
     }
     (void)snprintf(added.name, sizeof(added.name), "%s", method_text(call, "name"));
-    take_given(call, &added);
-    rc = check_given(call, error);
+    rc = take_given(call, &added, error);
     if (rc == 0) {
         rc = vswitch_add_vnic(wanted, method_text(call, "switch"), &added, error);
     }
@@ -76,8 +121,7 @@ int method_vnic_set(void *context, struct rpc_call *call, struct error *error)
         return -error->code;
     }
     set = *is;
-    take_given(call, &set);
-    rc = check_given(call, error);
+    rc = take_given(call, &set, error);
     if (rc == 0) {
         rc = vswitch_set_vnic(wanted, &set, error);
     }

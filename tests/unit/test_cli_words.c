@@ -220,9 +220,9 @@ static void test_word_that_is_missing_is_asked_for(void **state)
     assert_usage("vswitchctl switch add lan --type --mtu 1500", "--type needs a value");
     assert_usage("vswitchctl switch list --run-dir", "--run-dir needs a value");
     assert_usage("vswitchctl switch set lan",
-                 "`switch set` needs --mtu, --mac-capacity or --mac-ageing;");
+                 "`switch set` needs --type, --uplink, --host-vnic,");
     assert_usage("vswitchctl vnic set web0",
-                 "`vnic set` needs --mac, --mtu, --socket-owner or --socket-group;");
+                 "`vnic set` needs --mac, --mtu, --vlan, --priority,");
 }
 
 static void test_word_that_is_mistyped_is_guessed(void **state)
@@ -262,7 +262,7 @@ static void test_value_that_is_none_is_refused(void **state)
     assert_usage("vswitchctl switch add a --type privat", "private, internal or external");
     assert_usage("vswitchctl switch add a --type private --mtu 1", "from 576 to 9600");
     assert_usage("vswitchctl mac add lan --mac 1 --port a", "--mac must be an address");
-    assert_usage("vswitchctl capture start --on lan", "vnic:NAME or switch:NAME");
+    assert_usage("vswitchctl capture start --on lan", "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
     assert_usage("vswitchctl switch list --timeout 0", "--timeout must be a time");
     assert_usage("vswitchctl switch list --timeout abc", "--timeout must be a time");
 }

@@ -177,7 +177,7 @@ static void test_decode_refuses_change_without_a_key(void **state)
 {
     (void)state;
     assert_refused(METHOD_SWITCH_SET, "{\"name\": \"lan\"}",
-                   "at least one of \"mtu\", \"mac_capacity\" and \"mac_ageing\";");
+                   "at least one of \"type\", \"uplink\", \"host_vnic\",");
     assert_refused(METHOD_VNIC_SET, "{\"name\": \"web0\"}", "\"socket_group\"");
 }
 
@@ -210,9 +210,8 @@ static void test_decode_refuses_names_with_slashes(void **state)
     (void)state;
     assert_refused(METHOD_VNIC_REMOVE, "{\"name\": \"../../etc/passwd\"}", "\"name\" must be");
     assert_refused(METHOD_VNIC_REMOVE, "{\"name\": \"\"}", "\"name\" must be");
-    assert_refused(METHOD_MAC_ADD,
-                   "{\"name\": \"lan\", \"mac\": \"00:15:5d:00:00:01\", \"port\": \"a/b\"}",
-                   "\"port\" must be");
+    assert_refused(METHOD_VNIC_ADD, "{\"name\": \"web0\", \"switch\": \"a/b\"}",
+                   "\"switch\" must be");
 }
 
 static void test_decode_refuses_very_long_strings_in_a_short_sentence(void **state)
@@ -233,10 +232,10 @@ static void test_decode_refuses_words_it_does_not_know(void **state)
     (void)state;
     assert_refused(METHOD_SWITCH_ADD, "{\"name\": \"lan\", \"type\": \"Private\"}",
                    "private, internal or external");
-    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic\"}", "vnic:NAME or switch:NAME");
-    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic:\"}", "vnic:NAME or switch:NAME");
-    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"port:a\"}", "vnic:NAME or switch:NAME");
-    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic:a/b\"}", "vnic:NAME or switch:NAME");
+    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic\"}", "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic:\"}", "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"port:a\"}", "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+    assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic:a/b\"}", "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
 }
 
 static void test_decode_refuses_control_characters_in_a_text(void **state)
