@@ -357,6 +357,18 @@ static enum mac_learn_result learn_again(struct mac_table *table, uint32_t slot,
     return moved ? MAC_LEARN_MOVED : MAC_LEARN_KNOWN;
 }
 
+/* An address that has become some port's in every VLAN was learned in none of them. */
+static void forget_learned(struct mac_table *table, uint64_t mac)
+{
+    for (uint16_t vlan = 0; vlan < MAC_TABLE_ANY_VLAN; vlan++) {
+        const uint32_t slot = slot_find(table, mac_table_key(mac, vlan));
+
+        if (slot != NO_SLOT && slot_kind(table, slot) == MAC_LEARNED) {
+            entry_remove(table, slot);
+        }
+    }
+}
+
 /* ---- the face -------------------------------------------------------------------------------- */
 
 enum mac_learn_result mac_table_learn(struct mac_table *table, uint64_t mac, uint16_t vlan,
@@ -366,6 +378,9 @@ enum mac_learn_result mac_table_learn(struct mac_table *table, uint64_t mac, uin
     uint32_t slot = slot_find(table, key);
 
     assert(port < MAC_TABLE_PORTS);
+    if (slot == NO_SLOT) {
+        slot = slot_find(table, mac_table_key(mac, MAC_TABLE_ANY_VLAN));
+    }
     if (slot != NO_SLOT) {
         return learn_again(table, slot, port, now_s);
     }
@@ -391,6 +406,9 @@ int mac_table_add_static(struct mac_table *table, uint64_t mac, uint16_t vlan, u
     if (slot != NO_SLOT) {
         entry_move(table, slot, port, MAC_STATIC);
         return 0;
+    }
+    if (vlan == MAC_TABLE_ANY_VLAN) {
+        forget_learned(table, mac);
     }
     slot = slot_make(table, key, port);
     if (slot == NO_SLOT) {

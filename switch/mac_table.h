@@ -77,7 +77,8 @@ void mac_table_destroy(struct mac_table *table);               /* NULL is fine; 
 enum mac_learn_result mac_table_learn(struct mac_table *table, uint64_t mac, uint16_t vlan,
                                       uint16_t port, uint32_t now_s);
 /**
- * Adds or replaces a static entry.
+ * Adds or replaces a static entry.  One of MAC_TABLE_ANY_VLAN ends what was learned of the address
+ * in any VLAN.
  * @return 0, or -ENOSPC when the table holds no more (a learned entry makes room if there is one)
  */
 int mac_table_add_static(struct mac_table *table, uint64_t mac, uint16_t vlan, uint16_t port);

@@ -4,7 +4,6 @@
  */
 #include "switch/mac_table.h"
 
-#include "switch/mac.h"
 #include "switch/mac_table_lookup.h"
 
 /* Reads one slot, as the writer does: nobody else changes keys and places. */
@@ -20,7 +19,7 @@ static bool entry_read(const struct mac_table *table, size_t slot, uint32_t now_
     const bool fixed = (place & MAC_PLACE_STATIC) != 0;
 
     *entry = (struct mac_entry){
-        .mac = key & MAC_BROADCAST,
+        .mac = mac_key_address(key),
         .vlan = (uint16_t)(key >> 48 & 0xfff),
         .port = (uint16_t)place,
         .kind = fixed ? MAC_STATIC : MAC_LEARNED,

@@ -32,6 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "switch/mac.h"
 #include "switch/mac_table.h"
 
 #define MAC_TABLE_SLOTS    4u      /* in a bucket */
@@ -109,6 +110,11 @@ static inline bool mac_hit_is_static(struct mac_hit hit)
 static inline uint64_t mac_table_key(uint64_t mac, uint16_t vlan)
 {
     return mac | (uint64_t)vlan << 48 | MAC_KEY_VALID;
+}
+
+static inline uint64_t mac_key_address(uint64_t key)
+{
+    return key & MAC_BROADCAST;
 }
 
 /*

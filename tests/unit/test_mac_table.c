@@ -212,6 +212,43 @@ static void test_mac_table_static_entries_take_room_until_there_is_none(void **s
     assert_int_equal(stats_of(table).evictions, CAPACITY);
 }
 
+/* ---- an address in every VLAN ---------------------------------------------------------------- */
+
+static uint16_t port_in(const struct mac_table *table, uint64_t mac, uint16_t vlan)
+{
+    return mac_hit_port(mac_table_lookup(table, mac_table_key(mac, vlan)));
+}
+
+static void test_mac_table_address_of_every_vlan_is_learned_by_no_other_port(void **state)
+{
+    struct mac_table *table = *state;
+
+    assert_int_equal(mac_table_add_static(table, MAC(1), MAC_TABLE_ANY_VLAN, PORT_A), 0);
+
+    assert_int_equal(mac_table_learn(table, MAC(1), 10, PORT_B, 5), MAC_LEARN_STATIC);
+    assert_int_equal(mac_table_learn(table, MAC(1), 10, PORT_A, 5), MAC_LEARN_KNOWN);
+    assert_int_equal(port_in(table, MAC(1), 10), MAC_TABLE_MISS);
+    assert_int_equal(port_in(table, MAC(1), MAC_TABLE_ANY_VLAN), PORT_A);
+    assert_int_equal(mac_table_learn(table, MAC(2), 10, PORT_B, 5), MAC_LEARN_NEW);
+}
+
+static void test_mac_table_address_of_every_vlan_ends_what_was_learned_of_it(void **state)
+{
+    struct mac_table *table = *state;
+
+    assert_int_equal(mac_table_learn(table, MAC(1), 0, PORT_B, 5), MAC_LEARN_NEW);
+    assert_int_equal(mac_table_learn(table, MAC(1), 4094, PORT_B, 5), MAC_LEARN_NEW);
+    assert_int_equal(mac_table_learn(table, MAC(2), 10, PORT_B, 5), MAC_LEARN_NEW);
+    assert_int_equal(mac_table_add_static(table, MAC(1), 10, PORT_C), 0);
+    assert_int_equal(mac_table_add_static(table, MAC(1), MAC_TABLE_ANY_VLAN, PORT_A), 0);
+
+    assert_int_equal(port_in(table, MAC(1), 0), MAC_TABLE_MISS);
+    assert_int_equal(port_in(table, MAC(1), 4094), MAC_TABLE_MISS);
+    assert_int_equal(port_in(table, MAC(2), 10), PORT_B);
+    assert_int_equal(port_in(table, MAC(1), 10), PORT_C);
+    assert_int_equal(stats_of(table).entries, 3);
+}
+
 /* ---- removing -------------------------------------------------------------------------------- */
 
 static void test_mac_table_remove_takes_either_kind_once(void **state)
@@ -537,6 +574,8 @@ int main(void)
         TABLE_TEST(test_mac_table_static_entry_stays_where_it_is),
         TABLE_TEST(test_mac_table_static_entry_replaces_a_learned_one),
         TABLE_TEST(test_mac_table_static_entries_take_room_until_there_is_none),
+        TABLE_TEST(test_mac_table_address_of_every_vlan_is_learned_by_no_other_port),
+        TABLE_TEST(test_mac_table_address_of_every_vlan_ends_what_was_learned_of_it),
         TABLE_TEST(test_mac_table_remove_takes_either_kind_once),
         TABLE_TEST(test_mac_table_remove_port_takes_all_of_it_and_nothing_else),
         TABLE_TEST(test_mac_table_flush_takes_learned_entries_of_one_port_or_all),
