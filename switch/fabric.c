@@ -10,11 +10,198 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "switch/fabric_inner.h"
 #include "switch/mac_table_lookup.h"
 #include "switch/vswitch.h"
 
 static_assert(FABRIC_MAX_PORTS <= MAC_TABLE_PORTS, "every port can be learned");
+static_assert(VSWITCH_ALLOWED_MACS_MAX <= UINT8_MAX, "fabric_port counts them in a byte");
+
+struct fabric_block {
+    struct fabric_block *next;
+    max_align_t memory[];
+};
+
+/* What is known of the model's ports while they are compiled. */
+struct compilation {
+    struct fabric *fabric;
+    const struct vswitch_model *model;
+    const struct fabric_binding *binding;
+    uint16_t index_of[FABRIC_MAX_SWITCHES];   /* by switch id */
+    uint16_t queues[FABRIC_MAX_PORTS];        /* by port number */
+};
+
+void *fabric_alloc(struct fabric *fabric, size_t count, size_t size_bytes)
+{
+    struct fabric_block *block = calloc(1, sizeof(*block) + count * size_bytes);
+
+    if (block == NULL) {
+        return NULL;
+    }
+    block->next = fabric->blocks;
+    fabric->blocks = block;
+    return block->memory;
+}
+
+/* ---- ports ----------------------------------------------------------------------------------- */
+
+/* What stands behind @p port: as it is bound, or as the model has it. */
+static struct fabric_endpoint endpoint_of(const struct fabric_binding *binding,
+                                          const struct vswitch_port *port)
+{
+    static const enum fabric_port_kind kinds[] = {
+        [VSWITCH_PORT_VNIC] = FABRIC_PORT_VNIC,
+        [VSWITCH_PORT_HOST] = FABRIC_PORT_HOST,
+        [VSWITCH_PORT_UPLINK] = FABRIC_PORT_PACKET,
+    };
+    struct fabric_endpoint endpoint = { NULL, kinds[port->kind], port->queues };
+
+    if (binding->endpoint != NULL) {
+        endpoint = binding->endpoint[port->number];
+    }
+    if (endpoint.kind == FABRIC_PORT_UNUSED || endpoint.kind == FABRIC_PORT_ABSENT) {
+        endpoint.kind = FABRIC_PORT_ABSENT;
+        endpoint.queues = 0;
+    }
+    return endpoint;
+}
+
+static uint8_t flags_of(const struct vswitch_port *port, const struct vlan_facts *facts)
+{
+    return (uint8_t)((facts->tags ? FABRIC_PORT_TAGS : 0) |
+                     (port->locked ? FABRIC_PORT_LOCKED : 0) |
+                     (port->priority_trust ? FABRIC_PORT_TRUSTED : 0) |
+                     (port->kind == VSWITCH_PORT_UPLINK ? FABRIC_PORT_OUTSIDE : 0));
+}
+
+/* Copies @p size_bytes of the model's, which does not live as long; NULL for nothing of it. */
+static bool keep(struct fabric *fabric, const void *what, size_t size_bytes, const void **kept)
+{
+    void *copy = NULL;
+
+    if (size_bytes != 0) {
+        copy = fabric_alloc(fabric, 1, size_bytes);
+        if (copy == NULL) {
+            return false;
+        }
+        memcpy(copy, what, size_bytes);
+    }
+    *kept = copy;
+    return true;
+}
+
+static bool compile_port(struct compilation *compilation, const struct vswitch_port *port)
+{
+    const struct fabric_endpoint endpoint = endpoint_of(compilation->binding, port);
+    struct fabric *fabric = compilation->fabric;
+    const void *allowed, *others;
+    struct vlan_facts facts;
+
+    vlan_facts(port->vlan, &facts);
+    if (!keep(fabric, port->allowed_mac, port->allowed_mac_count * sizeof(uint64_t), &allowed) ||
+        !keep(fabric, &facts.others, facts.has_others ? sizeof(facts.others) : 0, &others)) {
+        return false;
+    }
+    compilation->queues[port->number] = endpoint.queues;
+    fabric->queue_count += endpoint.queues;
+    fabric->port[port->number] = (struct fabric_port){
+        .endpoint = endpoint.at,
+        .others = others,
+        .allowed_mac = allowed,
+        .mac = port->mac,
+        .max_frame_bytes = port->mtu_bytes + FABRIC_FRAME_OVERHEAD_BYTES,
+        .switch_index = compilation->index_of[port->switch_id],
+        .vlan_in = facts.in,
+        .vlan_out = facts.out,
+        .kind = (uint8_t)endpoint.kind,
+        .flags = flags_of(port, &facts),
+        .allowed_mac_count = (uint8_t)port->allowed_mac_count,
+    };
+    return true;
+}
+
+/* ---- switches -------------------------------------------------------------------------------- */
+
+static bool is_private(const struct vlan_policy *policy)
+{
+    return policy->mode == VLAN_ISOLATED || policy->mode == VLAN_COMMUNITY ||
+           policy->mode == VLAN_PROMISCUOUS;
+}
+
+/* The map of filtering ids, as vswitch_fid() has them, if the switch has private VLANs. */
+static bool compile_fids(struct compilation *compilation, struct fabric_switch *on)
+{
+    struct vswitch_port port;
+    uint16_t *fid = NULL;
+    size_t cursor = 0;
+
+    while (vswitch_port_next(compilation->model, (uint16_t)on->id, &cursor, &port)) {
+        if (!is_private(port.vlan)) {
+            continue;
+        }
+        if (fid == NULL) {
+            fid = fabric_alloc(compilation->fabric, VLAN_COUNT, sizeof(*fid));
+            if (fid == NULL) {
+                return false;
+            }
+            for (uint16_t vid = 0; vid < VLAN_COUNT; vid++) {
+                fid[vid] = vid;
+            }
+        }
+        for (uint16_t vid = 1; vid <= VLAN_MAX; vid++) {
+            if (vid == port.vlan->secondary || vlan_set_has(&port.vlan->others, vid)) {
+                fid[vid] = port.vlan->vid;
+            }
+        }
+    }
+    on->fid = fid;
+    return true;
+}
+
+/* Ports are walked by number, so that a flood reaches them in an order that edits do not change. */
+static bool compile_switch(struct compilation *compilation, uint16_t index)
+{
+    struct fabric *fabric = compilation->fabric;
+    struct fabric_switch *on = &fabric->switches[index];
+    uint16_t member[FABRIC_MAX_PORTS];
+
+    if (!compile_fids(compilation, on)) {
+        return false;
+    }
+    for (uint16_t number = 0; number < FABRIC_MAX_PORTS; number++) {
+        struct fabric_port *port = &fabric->port[number];
+
+        if (port->kind != FABRIC_PORT_UNUSED && port->switch_index == index) {
+            port->fid_in = on->fid != NULL ? on->fid[port->vlan_in] : port->vlan_in;
+            on->outside |= (port->flags & FABRIC_PORT_OUTSIDE) != 0;
+            member[on->member_count++] = number;
+        }
+    }
+    return fabric_flood_compile(fabric, on, member, on->member_count);
+}
+
+/* Whether a switch's table has addresses in MAC_TABLE_ANY_VLAN: the model says where it pins. */
+static bool compile_wildcards(struct compilation *compilation)
+{
+    const size_t count = vswitch_pins(compilation->model, NULL, 0);
+    struct vswitch_pin *pins = calloc(count + 1, sizeof(*pins));
+
+    if (pins == NULL) {
+        return false;
+    }
+    (void)vswitch_pins(compilation->model, pins, count);
+    for (size_t i = 0; i < count; i++) {
+        if (pins[i].fid == MAC_TABLE_ANY_VLAN) {
+            compilation->fabric->switches[compilation->index_of[pins[i].switch_id]].wildcard = true;
+        }
+    }
+    free(pins);
+    return true;
+}
+
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 static int queue_order(const void *a, const void *b)
 {
@@ -30,99 +217,80 @@ static int queue_order(const void *a, const void *b)
     return left->pair < right->pair ? -1 : left->pair > right->pair;
 }
 
-static void compile_queues(struct fabric *fabric, const struct vswitch_model *model,
-                           uint32_t worker_count)
+static bool compile_queues(struct compilation *compilation)
 {
-    for (size_t i = 0; i < model->vnic_count; i++) {
-        const struct vswitch_vnic *vnic = &model->vnics[i];
+    const uint32_t worker_count = compilation->binding->worker_count;
+    struct fabric *fabric = compilation->fabric;
+    struct fabric_queue *next = fabric_alloc(fabric, fabric->queue_count, sizeof(*next));
 
-        for (uint16_t pair = 0; pair < vnic->queues; pair++) {
-            fabric->queues[fabric->queue_count++] = (struct fabric_queue){
-                .port = vnic->port,
+    fabric->queues = next;
+    if (next == NULL) {
+        return false;
+    }
+    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
+        for (uint16_t pair = 0; pair < compilation->queues[port]; pair++) {
+            *next++ = (struct fabric_queue){
+                .port = port,
                 .pair = pair,
-                .worker = (uint16_t)(((uint32_t)vnic->port + pair) % worker_count),
+                .worker = (uint16_t)(((uint32_t)port + pair) % worker_count),
             };
         }
     }
     qsort(fabric->queues, fabric->queue_count, sizeof(*fabric->queues), queue_order);
+    return true;
 }
 
-static void compile_port(struct fabric *fabric, const struct vswitch_model *model,
-                         const struct fabric_binding *binding, const struct vswitch_vnic *vnic,
-                         uint16_t switch_index)
-{
-    fabric->port[vnic->port] = (struct fabric_port){
-        .endpoint = binding->endpoint != NULL ? binding->endpoint[vnic->port].at : NULL,
-        .max_frame_bytes = vswitch_vnic_mtu(model, vnic) + FABRIC_FRAME_OVERHEAD_BYTES,
-        .switch_index = switch_index,
-        .kind = FABRIC_PORT_VNIC,
-    };
-}
+/* ---- the whole ------------------------------------------------------------------------------- */
 
-/* Ports are walked by number, so that a flood reaches them in an order that edits do not change. */
-static void compile_members(struct fabric *fabric, uint16_t switch_index, uint16_t *member)
+static bool compile(struct compilation *compilation)
 {
-    struct fabric_switch *into = &fabric->switches[switch_index];
-    struct fabric_flood *flood = &fabric->floods[switch_index];
+    const struct vswitch_model *model = compilation->model;
+    struct mac_table *const *table = compilation->binding->table;
+    struct fabric *fabric = compilation->fabric;
+    struct vswitch_port port;
+    size_t cursor = 0;
 
-    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
-        if (fabric->port[port].kind != FABRIC_PORT_UNUSED &&
-            fabric->port[port].switch_index == switch_index) {
-            member[into->member_count++] = port;
-        }
+    fabric->switch_count = (uint32_t)model->switch_count;
+    fabric->switches = fabric_alloc(fabric, model->switch_count, sizeof(*fabric->switches));
+    if (fabric->switches == NULL) {
+        return false;
     }
-    *flood = (struct fabric_flood){ member, into->member_count, into->member_count };
-    into->flood = flood;
-}
-
-static void compile_switches(struct fabric *fabric, const struct vswitch_model *model,
-                             const struct fabric_binding *binding)
-{
-    uint16_t *member = fabric->members;
-
     for (uint16_t i = 0; i < model->switch_count; i++) {
         const uint16_t id = model->switches[i].id;
 
+        compilation->index_of[id] = i;
         fabric->switches[i].id = id;
-        fabric->switches[i].table = binding->table != NULL ? binding->table[id] : NULL;
-        for (size_t v = 0; v < model->vnic_count; v++) {
-            if (model->vnics[v].switch_id == id) {
-                compile_port(fabric, model, binding, &model->vnics[v], i);
-            }
-        }
-        compile_members(fabric, i, member);
-        member += fabric->switches[i].member_count;
+        fabric->switches[i].table = table != NULL ? table[id] : NULL;
     }
-    fabric->switch_count = (uint32_t)model->switch_count;
+    while (vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
+        if (!compile_port(compilation, &port)) {
+            return false;
+        }
+    }
+    for (uint16_t i = 0; i < model->switch_count; i++) {
+        if (!compile_switch(compilation, i)) {
+            return false;
+        }
+    }
+    return compile_wildcards(compilation) && compile_queues(compilation);
 }
 
 struct fabric *fabric_compile(const struct vswitch_model *model,
                               const struct fabric_binding *binding, uint32_t generation)
 {
-    struct fabric *fabric = calloc(1, sizeof(*fabric));
-    size_t queues = 0;
+    struct compilation compilation = {
+        .fabric = calloc(1, sizeof(struct fabric)), .model = model, .binding = binding,
+    };
 
-    if (fabric == NULL) {
+    if (compilation.fabric == NULL) {
         return NULL;
     }
-    for (size_t i = 0; i < model->vnic_count; i++) {
-        queues += model->vnics[i].queues;
-    }
-    /* One more than needed, because what calloc() says to a count of zero is not defined. */
-    fabric->switches = calloc(model->switch_count + 1, sizeof(*fabric->switches));
-    fabric->queues = calloc(queues + 1, sizeof(*fabric->queues));
-    fabric->members = calloc(model->vnic_count + 1, sizeof(*fabric->members));
-    fabric->floods = calloc(model->switch_count + 1, sizeof(*fabric->floods));
-    if (fabric->switches == NULL || fabric->queues == NULL || fabric->members == NULL ||
-        fabric->floods == NULL) {
-        fabric_destroy(fabric);
+    compilation.fabric->generation = generation;
+    if (!compile(&compilation)) {
+        fabric_destroy(compilation.fabric);
         return NULL;
     }
-
-    fabric->generation = generation;
-    compile_switches(fabric, model, binding);
-    compile_queues(fabric, model, binding->worker_count);
-    return fabric;
+    return compilation.fabric;
 }
 
 void fabric_destroy(struct fabric *fabric)
@@ -130,9 +298,9 @@ void fabric_destroy(struct fabric *fabric)
     if (fabric == NULL) {
         return;
     }
-    free(fabric->switches);
-    free(fabric->queues);
-    free(fabric->members);
-    free(fabric->floods);
+    for (struct fabric_block *block = fabric->blocks, *next; block != NULL; block = next) {
+        next = block->next;
+        free(block);
+    }
     free(fabric);
 }

@@ -88,6 +88,27 @@ static inline const struct fabric_flood *fabric_flood(const struct fabric_switch
     return &on->flood[on->flood_of == NULL ? 0 : on->flood_of[vid]];
 }
 
+/** How many of its members, from the first on, get a frame with a group address or another one. */
+static inline uint32_t fabric_flood_reach(const struct fabric_flood *flood, bool is_group)
+{
+    return is_group ? flood->count : flood->unknown_count;
+}
+
+/** Whether @p port is one of them, for the flood of @p vid on its switch. */
+static inline bool fabric_port_in_flood(const struct fabric_port *port, uint16_t vid, bool is_group)
+{
+    return (is_group || (port->flags & FABRIC_PORT_LOCKED) == 0) && fabric_port_receives(port, vid);
+}
+
+/** To how many ports a frame of @p vid that came from @p in is flooded: never back to that one. */
+static inline uint32_t fabric_flood_copies(const struct fabric_switch *on,
+                                           const struct fabric_port *in, uint16_t vid,
+                                           bool is_group)
+{
+    return fabric_flood_reach(fabric_flood(on, vid), is_group) -
+           fabric_port_in_flood(in, vid, is_group);
+}
+
 /* Which worker polls a queue pair.  A queue has one worker or none. */
 struct fabric_queue {
     uint16_t port;
@@ -96,17 +117,15 @@ struct fabric_queue {
     uint16_t reserved;
 };
 
+struct fabric_block;
+
 struct fabric {
     uint32_t generation;
     uint32_t switch_count;
     uint32_t queue_count;
     struct fabric_switch *switches;
     struct fabric_queue *queues;   /* ordered by worker */
-    struct fabric_flood *floods;   /* what the switches point into, as are the next four */
-    uint16_t *members;
-    uint16_t *vid_maps;
-    struct vlan_set *vlan_sets;
-    uint64_t *allowed_macs;
+    struct fabric_block *blocks;   /* the memory of all that is pointed to */
     void *watch;                   /* captures, opaque here and borrowed; NULL: nobody looks */
     struct fabric_port port[FABRIC_MAX_PORTS];   /* by port number */
 };
@@ -123,15 +142,16 @@ struct fabric_endpoint {
 /* What exists at run time for what the model names; NULL pointers are for tests. */
 struct fabric_binding {
     struct mac_table *const *table;              /* by switch id, FABRIC_MAX_SWITCHES */
-    const struct fabric_endpoint *endpoint;      /* by port number, FABRIC_MAX_PORTS; when NULL:
-                                                    as many queues as the model says, and kinds
-                                                    VNIC, HOST and PACKET without anything behind */
+    const struct fabric_endpoint *endpoint;      /* by port number, FABRIC_MAX_PORTS; one of no kind
+                                                    is absent; when NULL: as many queues as the
+                                                    model says, and kinds VNIC, HOST and PACKET
+                                                    without anything behind */
     uint32_t worker_count;                       /* at least 1 */
 };
 
 /**
- * Compiles a valid model.  Queue pairs are spread over the workers round robin by port number and
- * pair, so that an unchanged model gives an unchanged spread.
+ * Compiles a valid model.  The queue pairs of ports that are not absent are spread over the workers
+ * round robin by port number and pair, so that an unchanged model gives an unchanged spread.
  *
  * @return owned, for fabric_destroy(); NULL when memory is short
  * Thread: control.

@@ -1,45 +1,59 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two passes over a batch.  The first cuts it into trains, which are frames in a row between the
- * same two addresses, and asks for the table's cache lines of each; the second, for which they are
- * there or on their way, decides once a train.  Most batches are one train, so that a frame costs a
- * comparison and a store.
+ * Two passes over a batch.  The first cuts it into trains, which are frames in a row that begin
+ * with the same bytes up to the end of a tag, finds out the VLAN of each, and asks for the table's
+ * cache lines; the second, for which they are there or on their way, decides once a train.  Most
+ * batches are one train, so that a frame costs a comparison and a store.
  *
  * The second pass also remembers what it found for the last source and for the last destination,
  * each by itself: a guest that talks to many is still one source.
+ *
+ * A frame with too few bytes to be in a train is one of its own.
  */
 #include "switch/forward.h"
 
 #include "switch/drop.h"
+#include "switch/ether.h"
+#include "switch/frame_tag.h"
 #include "switch/mac.h"
 #include "switch/mac_table_lookup.h"
 
-#define NO_ADDRESS    UINT64_MAX   /* of a frame too short to have any; no address is this */
-#define NO_DROP       DROP_REASON_COUNT
-#define ADDRESS_BYTES 6u
+#define NO_DROP         DROP_REASON_COUNT
+#define ADDRESS_BYTES   6u
+#define TRAIN_BYTES     (FRAME_MIN_BYTES + FRAME_TAG_BYTES)   /* addresses, tag, type */
+#define TCI_PRIORITY    0xf000u    /* PCP and DEI: IEEE 802.1Q-2022, 9.6 */
+#define TPID_OLD_STAG   0x9100u    /* of no standard, but of many devices */
 
-#define likely(x)     __builtin_expect(!!(x), 1)
-#define unlikely(x)   __builtin_expect(!!(x), 0)
+/* 01:80:c2:00:00:00 to 0f.  Standard: IEEE 802.1Q-2022, 8.6.3, table 8-1. */
+#define RESERVED_GROUPS UINT64_C(0x0180c2000000)
+#define RESERVED_LOW    UINT64_C(0x0f)
+
+#define likely(x)       __builtin_expect(!!(x), 1)
+#define unlikely(x)     __builtin_expect(!!(x), 0)
 
 /* What stays the same for the whole batch. */
 struct context {
     const struct fabric *fabric;
     const struct fabric_switch *on;
+    const struct fabric_port *in;
     struct mac_table *table;
     struct forward_notes *notes;
+    struct forward_classes *classes;
     uint32_t now_s;
     uint16_t port_in;
-    uint16_t switch_index;
-    uint16_t vlan;
 };
 
-/* Frames in a row between the same two addresses; it ends where the next one starts. */
+/* Frames in a row that begin alike; it ends where the next one starts. */
 struct train {
-    uint64_t source;
+    uint64_t source;               /* keys of the table: addresses in a filtering id */
     uint64_t destination;
     size_t source_home;            /* where the table has them, if it does */
     size_t destination_home;
     uint32_t first;
+    uint16_t tci;                  /* the VLAN and priority that it is carried with */
+    uint16_t fid;
+    uint8_t drop_reason;           /* what its length or tag says against it, or NO_DROP */
+    bool tagged;                   /* by a tag that is taken out when it goes somewhere */
 };
 
 /* Where a frame goes, or why it goes nowhere. */
@@ -48,178 +62,365 @@ struct verdict {
     uint8_t drop_reason;
 };
 
-/* Starts a train with a frame, whose trusted bytes are NULL when they are too few. */
-static inline void start_train(const struct context *context, struct train *train,
-                               const uint8_t *hdr, uint32_t first)
+static inline uint16_t read_16(const uint8_t *bytes)
 {
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static inline uint16_t train_vid(const struct train *train)
+{
+    return train->tci & VLAN_VID_MASK;
+}
+
+/* ---- cutting a batch into trains ------------------------------------------------------------- */
+
+/* Finds the VLAN of a tagged frame by the rules of vlan.h.  @return NO_DROP, or what is wrong */
+static __attribute__((noinline)) uint8_t classify_tagged(const struct context *context,
+                                                         const struct frame *frame,
+                                                         struct train *train)
+{
+    const struct fabric_port *in = context->in;
+    const bool outside = (in->flags & FABRIC_PORT_OUTSIDE) != 0;
+    const uint8_t *hdr = frame->hdr;
+    uint16_t tci, vid, inner;
+
+    if (read_16(hdr + 12) == ETHERTYPE_STAG) {
+        return outside ? NO_DROP : DROP_DOUBLE_TAGGED;         /* from outside, it is payload */
+    }
+    if (frame->hdr_len_bytes < TRAIN_BYTES) {
+        return DROP_FRAME_TOO_SHORT;
+    }
+    tci = read_16(hdr + 14);
+    vid = tci & VLAN_VID_MASK;
+    inner = read_16(hdr + 16);
+    train->tagged = true;
+    if (!outside && (inner == ETHERTYPE_CTAG || inner == ETHERTYPE_STAG ||
+                     inner == TPID_OLD_STAG)) {
+        return DROP_DOUBLE_TAGGED;
+    }
+    if (vid != 0 && (in->flags & FABRIC_PORT_TAGS) == 0) {
+        return DROP_TAGGED;
+    }
+    if (vid != 0 && vid != in->vlan_in) {
+        if (in->others == NULL || !vlan_set_has(in->others, vid)) {
+            return DROP_VLAN_NOT_ALLOWED;
+        }
+        train->tci = vid;
+        train->fid = context->on->fid != NULL ? context->on->fid[vid] : vid;
+    }
+    if ((in->flags & FABRIC_PORT_TRUSTED) != 0) {
+        train->tci = (uint16_t)(train->tci | (tci & TCI_PRIORITY));
+    }
+    return NO_DROP;
+}
+
+static inline void start_train(const struct context *context, struct train *train,
+                               const struct frame *frame, uint32_t first)
+{
+    const uint8_t *hdr = frame->hdr;
+
     train->first = first;
-    train->source = hdr != NULL ? mac_read(hdr + ADDRESS_BYTES) : NO_ADDRESS;
-    train->destination = hdr != NULL ? mac_read(hdr) : NO_ADDRESS;
-    train->source_home = mac_table_home(context->table,
-                                        mac_table_key(train->source, context->vlan));
-    train->destination_home = mac_table_home(context->table,
-                                           mac_table_key(train->destination, context->vlan));
+    train->tci = context->in->vlan_in;
+    train->fid = context->in->fid_in;
+    train->drop_reason = NO_DROP;
+    train->tagged = false;
+    if (unlikely(frame->hdr_len_bytes < FRAME_MIN_BYTES)) {
+        train->drop_reason = DROP_FRAME_TOO_SHORT;
+        train->destination = 0;
+        return;
+    }
+    if (unlikely(ether_is_tagged(hdr))) {
+        train->drop_reason = classify_tagged(context, frame, train);
+    }
+    train->source = mac_table_key(mac_read(hdr + ADDRESS_BYTES), train->fid);
+    train->destination = mac_table_key(mac_read(hdr), train->fid);
+    train->source_home = mac_table_home(context->table, train->source);
+    train->destination_home = mac_table_home(context->table, train->destination);
     mac_table_prefetch(context->table, train->source_home);
     mac_table_prefetch(context->table, train->destination_home);
 }
 
-/* Cuts @p batch into trains.  @return how many; train[that] says where the last one ends */
-static inline uint32_t cut_trains(const struct context *context, const struct frame_batch *batch,
-                                struct train *train)
+/* What the frames of a train have in common, and what another must have to be of it. */
+struct beginning {
+    uint64_t bytes[2];             /* addresses, type and, if that says so, a tag */
+    uint16_t type;                 /* that follows a tag */
+    uint16_t least_bytes;
+    bool tagged;
+};
+
+static inline void take_beginning(struct beginning *of, const struct frame *frame, bool tagged)
 {
-    const uint8_t *last = NULL;
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < batch->count; i++) {
-        const struct frame *frame = &batch->frame[i];
-        const uint8_t *hdr = likely(frame->hdr_len_bytes >= FRAME_MIN_BYTES) ? frame->hdr : NULL;
-
-        if (hdr == NULL || last == NULL || memcmp(hdr, last, 2 * ADDRESS_BYTES) != 0) {
-            start_train(context, &train[count++], hdr, i);
-            last = hdr;
-        }
+    of->tagged = tagged;
+    of->least_bytes = TRAIN_BYTES;
+    if (unlikely(frame->hdr_len_bytes < TRAIN_BYTES)) {
+        of->least_bytes = UINT16_MAX;
+        return;
     }
-    train[count].first = batch->count;
-    return count;
+    memcpy(of->bytes, frame->hdr, sizeof(of->bytes));
+    memcpy(&of->type, frame->hdr + sizeof(of->bytes), sizeof(of->type));
 }
 
-static void note_source(const struct context *context, uint64_t mac)
+static inline bool begins_alike(const struct beginning *as, const struct frame *frame)
+{
+    struct beginning is;
+
+    if (unlikely(frame->hdr_len_bytes < as->least_bytes)) {
+        return false;
+    }
+    memcpy(is.bytes, frame->hdr, sizeof(is.bytes));
+    memcpy(&is.type, frame->hdr + sizeof(is.bytes), sizeof(is.type));
+    return is.bytes[0] == as->bytes[0] && is.bytes[1] == as->bytes[1] &&
+           likely(!as->tagged || is.type == as->type);
+}
+
+/* Cuts @p batch into trains; the one after the last says where that ends. */
+static inline void cut_trains(const struct context *context, const struct frame_batch *batch,
+                              struct train *train)
+{
+    const struct frame *end = &batch->frame[batch->count];
+    struct beginning beginning = { .least_bytes = UINT16_MAX };
+
+    for (const struct frame *frame = batch->frame; frame != end; frame++) {
+        if (!begins_alike(&beginning, frame)) {
+            start_train(context, train, frame, (uint32_t)(frame - batch->frame));
+            take_beginning(&beginning, frame, train->tagged);
+            train++;
+        }
+    }
+    train->first = batch->count;
+}
+
+/* ---- the source ------------------------------------------------------------------------------ */
+
+/* Looks an address up; what is not in its VLAN may be in all. */
+static inline struct mac_hit find(const struct context *context, uint64_t key, size_t home)
+{
+    struct mac_hit hit = mac_table_lookup_from(context->table, key, home);
+
+    if (unlikely(hit.value == NULL && context->on->wildcard)) {
+        hit = mac_table_lookup(context->table,
+                               mac_table_key(mac_key_address(key), MAC_TABLE_ANY_VLAN));
+    }
+    return hit;
+}
+
+static void note_source(const struct context *context, const struct train *train)
 {
     struct forward_notes *notes = context->notes;
+    const uint64_t source = mac_key_address(train->source);
 
     for (uint32_t i = 0; i < notes->count; i++) {
-        if (notes->note[i].mac == mac) {
+        if (notes->note[i].mac == source && notes->note[i].vlan == train->fid) {
             return;
         }
     }
     notes->note[notes->count++] = (struct forward_note){
-        .mac = mac,
-        .vlan = context->vlan,
+        .mac = source,
+        .vlan = train->fid,
         .port = context->port_in,
-        .switch_index = context->switch_index,
+        .switch_index = context->in->switch_index,
         .generation = context->fabric->generation,
     };
+}
+
+static inline bool is_own(const struct fabric_port *port, uint64_t mac)
+{
+    bool own = mac == port->mac;
+
+    for (uint8_t i = 0; !own && i < port->allowed_mac_count; i++) {
+        own = mac == port->allowed_mac[i];
+    }
+    return own;
 }
 
 /* Refreshes what is known of a source, notes what is new; NO_DROP, or why it may not send. */
 static inline uint8_t meet_source(const struct context *context, const struct train *train)
 {
-    const uint64_t source = train->source;
+    const uint64_t source = mac_key_address(train->source);
     struct mac_hit hit;
 
     if (unlikely(!mac_is_station(source))) {
-        if (source == NO_ADDRESS) {
-            return DROP_FRAME_TOO_SHORT;
-        }
         return source == 0 ? DROP_SOURCE_ZERO : DROP_SOURCE_MULTICAST;
     }
-    hit = mac_table_lookup_from(context->table, mac_table_key(source, context->vlan),
-                                train->source_home);
+    if ((context->in->flags & FABRIC_PORT_LOCKED) != 0) {
+        if (likely(is_own(context->in, source))) {
+            return NO_DROP;        /* it is pinned here, so there is nothing to learn */
+        }
+        context->classes->spoofed_mac = source;
+        return DROP_SPOOFED_SOURCE;
+    }
+    hit = find(context, train->source, train->source_home);
     if (likely(mac_hit_port(hit) == context->port_in)) {
         mac_table_touch(hit, context->now_s);
-    } else if (!(hit.value != NULL && mac_hit_is_static(hit)) &&
-               !mac_table_port_full(context->table, context->port_in)) {
-        note_source(context, source);
+    } else if (hit.value != NULL && mac_hit_is_static(hit)) {
+        return DROP_SOURCE_ELSEWHERE;
+    } else if (!mac_table_port_full(context->table, context->port_in)) {
+        note_source(context, train);
     }
     return NO_DROP;
 }
 
-static inline struct verdict flood(const struct context *context)
+/* ---- the destination ------------------------------------------------------------------------- */
+
+static inline struct verdict drop(enum drop_reason reason)
 {
-    if (context->on->member_count <= 1) {
-        return (struct verdict){ PORT_NONE, DROP_NO_OTHER_PORT };
+    return (struct verdict){ PORT_NONE, (uint8_t)reason };
+}
+
+static inline struct verdict flood(const struct context *context, const struct train *train,
+                                   bool is_group)
+{
+    const uint16_t vid = train_vid(train);
+
+    if (likely(fabric_flood_copies(context->on, context->in, vid, is_group) != 0)) {
+        return (struct verdict){ PORT_FLOOD, NO_DROP };
     }
-    return (struct verdict){ PORT_FLOOD, NO_DROP };
+    if (!is_group && fabric_flood_copies(context->on, context->in, vid, true) != 0) {
+        return drop(DROP_UNKNOWN_UNICAST);
+    }
+    return drop(DROP_NO_OTHER_PORT);
 }
 
 static inline struct verdict find_destination(const struct context *context,
                                               const struct train *train)
 {
-    const uint64_t destination = train->destination;
     const struct fabric_port *port;
     struct mac_hit hit;
 
-    if (mac_is_group(destination)) {
-        return flood(context);
+    if (mac_is_group(train->destination)) {
+        const uint64_t group = mac_key_address(train->destination);
+        const bool reserved = (group & ~RESERVED_LOW) == RESERVED_GROUPS;
+
+        return unlikely(reserved && context->on->outside) ? drop(DROP_RESERVED_GROUP)
+                                                          : flood(context, train, true);
     }
-    hit = mac_table_lookup_from(context->table, mac_table_key(destination, context->vlan),
-                                train->destination_home);
+    hit = find(context, train->destination, train->destination_home);
     if (hit.value == NULL) {
-        return flood(context);
+        return flood(context, train, false);
     }
     /* The table outlives fabrics, so it may name a port that this one does not have. */
     port = &context->fabric->port[mac_hit_port(hit)];
-    if (unlikely(port->kind == FABRIC_PORT_UNUSED || port->switch_index != context->switch_index)) {
-        return flood(context);
+    if (unlikely(port->kind == FABRIC_PORT_UNUSED ||
+                 port->switch_index != context->in->switch_index)) {
+        return flood(context, train, false);
     }
     if (unlikely(mac_hit_port(hit) == context->port_in)) {
-        return (struct verdict){ PORT_NONE, DROP_BACK_TO_SENDER };
+        return drop(DROP_BACK_TO_SENDER);
+    }
+    if (unlikely(!fabric_port_receives(port, train_vid(train)))) {
+        return drop(DROP_VLAN_KEPT_APART);
     }
     return (struct verdict){ mac_hit_port(hit), NO_DROP };
 }
 
-static inline void write_train(struct frame_batch *batch, const struct train *train,
-                             struct verdict verdict)
+/* ---- the decision ---------------------------------------------------------------------------- */
+
+/* Takes the tags out of a train that goes somewhere, and says of one that does not that it has. */
+static __attribute__((noinline)) void untag_train(const struct context *context,
+                                                  struct frame_batch *batch,
+                                                  const struct train *train, bool goes)
 {
     for (uint32_t i = train[0].first; i < train[1].first; i++) {
-        batch->frame[i].vlan_tci = 0;
-        batch->frame[i].port_out = verdict.port_out;
-        batch->frame[i].drop_reason = verdict.drop_reason;
+        struct frame *frame = &batch->frame[i];
+
+        frame->came_tagged = 1;
+        frame->tagged = 1;
+        frame->tci_in = read_16(frame->hdr + 14);
+        if (goes) {
+            (void)frame_tag_pop(frame);
+        }
+    }
+    if (goes) {
+        context->classes->untagged_bytes += FRAME_TAG_BYTES * (train[1].first - train[0].first);
     }
 }
 
-static inline void decide(const struct context *context, struct frame_batch *batch,
-                          const struct train *train, uint32_t count,
-                          struct forward_classes *classes)
+static inline void count_train(const struct context *context, const struct train *train)
 {
-    uint64_t last_source = NO_ADDRESS, last_destination = NO_ADDRESS;
-    uint8_t source_drop = DROP_FRAME_TOO_SHORT;
-    struct verdict verdict = { PORT_NONE, DROP_FRAME_TOO_SHORT };
+    const uint32_t frames = train[1].first - train[0].first;
 
-    batch->flood_count = 0;
-    for (const struct train *end = train + count; train != end; train++) {
-        const uint32_t frames = train[1].first - train[0].first;
+    if (unlikely(mac_is_group(train->destination))) {
+        const bool broadcast = mac_key_address(train->destination) == MAC_BROADCAST;
 
-        if (train->source != last_source) {
-            source_drop = meet_source(context, train);
-            last_source = train->source;
-        }
-        if (train->destination != last_destination) {
-            verdict = find_destination(context, train);
-            last_destination = train->destination;
-        }
-        if (mac_is_group(train->destination) && train->destination != NO_ADDRESS) {
-            classes->broadcast_frames += train->destination == MAC_BROADCAST ? frames : 0;
-            classes->multicast_frames += train->destination != MAC_BROADCAST ? frames : 0;
-        }
-        if (unlikely(source_drop != NO_DROP)) {
-            write_train(batch, train, (struct verdict){ PORT_NONE, source_drop });
-            continue;
-        }
-        write_train(batch, train, verdict);
-        if (verdict.port_out == PORT_FLOOD) {
-            batch->flood_count = (uint16_t)(batch->flood_count + frames);
-        }
+        context->classes->broadcast_frames += broadcast ? frames : 0;
+        context->classes->multicast_frames += broadcast ? 0 : frames;
     }
+}
+
+/* What was found for the last train that got so far. */
+struct memory {
+    const struct train *train;     /* NULL: there was none */
+    uint8_t source_drop;
+    struct verdict destination;
+};
+
+static inline struct verdict judge(const struct context *context, const struct train *train,
+                                   struct memory *last)
+{
+    const struct train *before = last->train;
+
+    if (unlikely(train->drop_reason != NO_DROP)) {
+        return drop(train->drop_reason);
+    }
+    if (before == NULL || train->source != before->source) {
+        last->source_drop = meet_source(context, train);
+    }
+    if (before == NULL || train->destination != before->destination ||
+        train->tci != before->tci) {
+        last->destination = find_destination(context, train);
+    }
+    last->train = train;
+    return likely(last->source_drop == NO_DROP) ? last->destination : drop(last->source_drop);
+}
+
+/* Judges trains as their first frames come by, so that a train of one costs no loop of its own. */
+static inline void decide(const struct context *context, struct frame_batch *batch,
+                          const struct train *train)
+{
+    struct memory last = { .train = NULL };
+    struct verdict verdict = drop(NO_DROP);
+    uint32_t flooded = 0;
+    uint16_t tci = 0;
+
+    for (uint32_t i = 0; i < batch->count; i++) {
+        if (i == train->first) {
+            verdict = judge(context, train, &last);
+            tci = train->tci;
+            count_train(context, train);
+            if (unlikely(verdict.port_out == PORT_FLOOD)) {
+                flooded += train[1].first - i;
+            }
+            if (unlikely(train->tagged)) {
+                untag_train(context, batch, train, verdict.port_out != PORT_NONE);
+            }
+            train++;
+        }
+        batch->frame[i].vlan_tci = tci;
+        batch->frame[i].port_out = verdict.port_out;
+        batch->frame[i].drop_reason = verdict.drop_reason;
+    }
+    batch->flood_count = (uint16_t)flooded;
 }
 
 void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint32_t now_s,
                    struct forward_notes *notes, struct forward_classes *classes)
 {
-    const uint16_t switch_index = fabric->port[batch->port_in].switch_index;
-    const struct fabric_switch *on = &fabric->switches[switch_index];
+    const struct fabric_port *in = &fabric->port[batch->port_in];
+    const struct fabric_switch *on = &fabric->switches[in->switch_index];
     const struct context context = {
         .fabric = fabric,
         .on = on,
+        .in = in,
         .table = on->table,
         .notes = notes,
+        .classes = classes,
         .now_s = now_s,
         .port_in = batch->port_in,
-        .switch_index = switch_index,
     };
     struct train train[FRAME_BURST + 1];
 
     notes->count = 0;
     *classes = (struct forward_classes){ 0 };
-    decide(&context, batch, train, cut_trains(&context, batch, train), classes);
+    cut_trains(&context, batch, train);
+    decide(&context, batch, train);
 }

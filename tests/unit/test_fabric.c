@@ -52,7 +52,7 @@ static uint16_t lab_switch(struct lab *lab, const char *name, uint32_t mtu_bytes
     return vswitch_find(lab->model, name)->id;
 }
 
-/* Returns the port. */
+/* Returns the port, behind which there is what a vNIC has, but nothing at it. */
 static uint16_t lab_vnic(struct lab *lab, const char *on, const char *name, uint16_t queues,
                          uint32_t mtu_bytes)
 {
@@ -60,6 +60,8 @@ static uint16_t lab_vnic(struct lab *lab, const char *on, const char *name, uint
 
     snprintf(wanted.name, sizeof(wanted.name), "%s", name);
     assert_int_equal(vswitch_add_vnic(lab->model, on, &wanted, NULL), 0);
+    lab->endpoint[vswitch_find_vnic(lab->model, name)->port] =
+        (struct fabric_endpoint){ NULL, FABRIC_PORT_VNIC, queues };
     return vswitch_find_vnic(lab->model, name)->port;
 }
 
@@ -123,7 +125,7 @@ static void test_fabric_port_has_endpoint_and_the_mtu_in_force(void **state)
     lab_switch(lab, "red", 9000);
     own = lab_vnic(lab, "red", "own", 1, 1500);
     inherited = lab_vnic(lab, "red", "inherited", 1, 0);
-    lab->endpoint[own] = (struct fabric_endpoint){ &endpoint, FABRIC_PORT_VNIC, 1 };
+    lab->endpoint[own].at = &endpoint;
     fabric = lab_compile(lab, 1);
 
     assert_int_equal(fabric->port[own].kind, FABRIC_PORT_VNIC);

@@ -329,14 +329,15 @@ static void test_forward_source_behind_another_port_is_noted(void **state)
     assert_int_equal(lab->notes.note[0].port, lab->a);
 }
 
-static void test_forward_static_source_elsewhere_is_not_noted(void **state)
+static void test_forward_source_pinned_elsewhere_is_dropped_and_not_noted(void **state)
 {
     struct lab *lab = *state;
 
     assert_int_equal(mac_table_add_static(red(lab), MAC(1), 0, lab->b), 0);
 
-    assert_int_equal(lab_frame(lab, lab->a, MAC(9), MAC(1))->port_out, PORT_FLOOD);
+    check_dropped(lab_frame(lab, lab->a, MAC(9), MAC(1)), DROP_SOURCE_ELSEWHERE);
     assert_int_equal(lab->notes.count, 0);
+    assert_int_equal(lab_frame(lab, lab->b, MAC(9), MAC(1))->port_out, PORT_FLOOD);
 }
 
 static void test_forward_port_at_quota_notes_nothing(void **state)
@@ -447,7 +448,7 @@ int main(void)
         LAB_TEST(test_forward_new_source_is_noted_once_a_batch),
         LAB_TEST(test_forward_known_source_is_refreshed_and_not_noted),
         LAB_TEST(test_forward_source_behind_another_port_is_noted),
-        LAB_TEST(test_forward_static_source_elsewhere_is_not_noted),
+        LAB_TEST(test_forward_source_pinned_elsewhere_is_dropped_and_not_noted),
         LAB_TEST(test_forward_port_at_quota_notes_nothing),
         LAB_TEST(test_forward_dropped_destination_still_teaches_its_source),
         LAB_TEST(test_forward_random_batches_decide_as_single_frames_do),
