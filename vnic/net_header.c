@@ -5,7 +5,7 @@
 
 #include "switch/ether.h"
 
-#define FLAG_NEEDS_CSUM     1u     /* the other flags are for a receiver, and a sender's are ignored */
+#define FLAG_NEEDS_CSUM     1u     /* the other flags are for receivers: a sender's are ignored */
 #define GSO_NONE            0u
 #define GSO_ECN             0x80u
 

@@ -267,7 +267,7 @@ static void test_host_port_tagged_frames_of_the_host_keep_their_tag(void **state
     (void)close(raw);
 }
 
-/* A socket of the host asks for segments and checksums; the adapter has neither, so the kernel does. */
+/* What is left of segments and checksums to an adapter that has neither, the kernel does first. */
 static void test_host_port_long_frames_of_the_host_come_cut(void **state)
 {
     struct fixture *f = start(1500, 1);
