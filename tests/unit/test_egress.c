@@ -2,9 +2,6 @@
 /*
  * From decided frames to delivered ones, for interfaces that record what they are given: who gets
  * which frames, in which order, with which tag, whole or cut, and what the counters say of it.
- *
- * The functions of the host's adapter, of packet sockets and of NICs are the test's own here: each
- * endpoint is a recorder.
  */
 #include "dataplane/egress.h"
 
@@ -17,41 +14,20 @@
 
 #include <cmocka.h>
 
-#include "dataplane/host_port.h"
-#include "dataplane/nic.h"
-#include "dataplane/packet_port.h"
 #include "switch/ether.h"
-#include "switch/gather.h"
 #include "switch/mac.h"
 #include "tests/support/checksum_naive.h"
+#include "tests/support/fake_interface.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/long_frame.h"
 
 #define PORTS         6u
 #define PORT_IN       0u
-#define NOTES_MAX     128u
-#define NOTE_BYTES    1600u
 #define MAX_FRAME     1514u
-#define WORKER        5u
-#define QUEUES        2u           /* of every interface: the worker's is 5 % 2 */
+#define WORKER        5u           /* so that its queue of an interface is 5 % FAKE_QUEUES */
 #define STATION       UINT64_C(0x0200000000b0)
 #define SENDER        UINT64_C(0x0200000000a0)
 #define NAMED_AT      50u          /* where a frame of frame_add() has its number */
-
-/* One frame as an interface was given it. */
-struct note {
-    uint32_t len_bytes;
-    uint8_t csum_state;
-    uint8_t data[NOTE_BYTES];
-};
-
-struct recorder {
-    struct note note[NOTES_MAX];
-    unsigned count;
-    unsigned room;                 /* takes so many more */
-    unsigned calls;
-    uint16_t queue;                /* of the last call */
-};
 
 struct rig {
     struct worker worker;
@@ -60,72 +36,10 @@ struct rig {
     struct fabric_flood flood[3];
     uint16_t flood_of[VLAN_COUNT];
     struct vlan_set all_vlans;
-    struct recorder recorder[PORTS];
+    struct fake_interface *to[PORTS];
     struct wire wire;
     struct long_frame long_frame;
 };
-
-/* ---- interfaces that record ------------------------------------------------------------------ */
-
-static uint16_t record(struct recorder *to, uint16_t queue, const struct frame_batch *batch,
-                       const uint8_t *index, uint16_t count, uint8_t *verdict,
-                       enum drop_reason when_full)
-{
-    uint16_t taken = 0;
-
-    to->queue = queue;
-    to->calls++;
-    for (uint16_t i = 0; i < count; i++) {
-        const struct frame *frame = &batch->frame[index[i]];
-        struct note *note = &to->note[to->count];
-        struct gather gather = gather_start(batch, frame);
-
-        verdict[i] = (uint8_t)when_full;
-        if (to->room > 0) {
-            assert_true(to->count < NOTES_MAX && frame->len_bytes <= NOTE_BYTES);
-            assert_int_equal(frame->gso_type, FRAME_GSO_NONE);
-            note->len_bytes = frame->len_bytes;
-            note->csum_state = frame->csum_state;
-            gather_copy(&gather, note->data, frame->len_bytes);
-            verdict[i] = VNIC_DELIVERED;
-            to->count++;
-            to->room--;
-            taken++;
-        }
-    }
-    return taken;
-}
-
-uint16_t host_port_queues(const struct host_port *port)
-{
-    (void)port;
-    return QUEUES;
-}
-
-uint16_t host_port_to_host(struct host_port *port, uint16_t queue, const struct frame_batch *batch,
-                           const uint8_t *index, uint16_t count, uint8_t *verdict)
-{
-    return record((struct recorder *)port, queue, batch, index, count, verdict, DROP_DEVICE_ERROR);
-}
-
-uint16_t packet_port_queues(const struct packet_port *port)
-{
-    (void)port;
-    return QUEUES;
-}
-
-uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
-                             const struct frame_batch *batch, const uint8_t *index, uint16_t count,
-                             uint8_t *verdict)
-{
-    return record((struct recorder *)port, queue, batch, index, count, verdict, DROP_DEVICE_BUSY);
-}
-
-uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch *batch,
-                     const uint8_t *index, uint16_t count, uint8_t *verdict)
-{
-    return record((struct recorder *)nic, worker, batch, index, count, verdict, DROP_DEVICE_BUSY);
-}
 
 /* ---- the rig --------------------------------------------------------------------------------- */
 
@@ -147,9 +61,9 @@ static int setup(void **state)
     rig->flood[0] = (struct fabric_flood){ all, PORTS, PORTS };
     memset(&rig->all_vlans, 0xff, sizeof(rig->all_vlans));
     for (uint16_t i = 0; i < PORTS; i++) {
-        rig->recorder[i].room = NOTES_MAX;
+        rig->to[i] = fake_interface_create(i);
         rig->fabric.port[i] = (struct fabric_port){
-            .endpoint = &rig->recorder[i], .kind = FABRIC_PORT_HOST, .max_frame_bytes = MAX_FRAME,
+            .endpoint = rig->to[i], .kind = FABRIC_PORT_HOST, .max_frame_bytes = MAX_FRAME,
         };
     }
     batch_start(&rig->worker.batch, PORT_IN);
@@ -159,7 +73,12 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    free(*state);
+    struct rig *rig = *state;
+
+    for (uint16_t i = 0; i < PORTS; i++) {
+        free(rig->to[i]);
+    }
+    free(rig);
     return 0;
 }
 
@@ -212,13 +131,13 @@ static struct frame *long_frame_add_decided(struct rig *rig, uint32_t payload_by
 /* The numbers of the frames that @p port was given, as text: "0 2 3". */
 static const char *given(const struct rig *rig, uint16_t port)
 {
-    static char text[4 * NOTES_MAX];
-    const struct recorder *recorder = &rig->recorder[port];
+    static char text[4 * FAKE_NOTES_MAX];
+    const struct fake_interface *to = rig->to[port];
     size_t used = 0;
 
     text[0] = '\0';
-    for (unsigned i = 0; i < recorder->count; i++) {
-        const struct note *note = &recorder->note[i];
+    for (unsigned i = 0; i < to->note_count; i++) {
+        const struct fake_note *note = &to->note[i];
         const bool tagged = note->data[12] == 0x81 && note->data[13] == 0x00;
 
         used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%u", i == 0 ? "" : " ",
@@ -257,7 +176,7 @@ static void deliver(struct rig *rig)
 
         in += counters->flood_copies + counters->segment_copies;
         out += counters->to_frames + all_drops(counters);
-        assert_int_equal(counters->to_frames, rig->recorder[i].count);
+        assert_int_equal(counters->to_frames, rig->to[i]->note_count);
         assert_int_equal(rig->worker.mark[i], 0);
     }
     assert_int_equal(in, out);
@@ -274,8 +193,8 @@ static void test_egress_known_destination_gets_all_by_one_call(void **state)
     }
     deliver(rig);
 
-    assert_int_equal(rig->recorder[3].count, FRAME_BURST);
-    assert_int_equal(rig->recorder[3].calls, 1);
+    assert_int_equal(rig->to[3]->note_count, FRAME_BURST);
+    assert_int_equal(rig->to[3]->calls, 1);
     assert_int_equal(rig->worker.counters[3].to_bytes, FRAME_BURST * 60);
     assert_int_equal(rig->worker.counters[PORT_IN].flood_copies, 0);
 }
@@ -288,10 +207,10 @@ static void test_egress_flood_reaches_all_but_the_sender(void **state)
     (void)frame_add(rig, STATION, 60, 0, PORT_FLOOD);
     deliver(rig);
 
-    assert_int_equal(rig->recorder[PORT_IN].count, 0);
+    assert_int_equal(rig->to[PORT_IN]->note_count, 0);
     for (uint16_t i = 1; i < PORTS; i++) {
         assert_string_equal(given(rig, i), "0 1");
-        assert_int_equal(rig->recorder[i].calls, 1);
+        assert_int_equal(rig->to[i]->calls, 1);
         assert_int_equal(rig->worker.counters[i].to_broadcast, 1);
     }
     assert_int_equal(rig->worker.counters[PORT_IN].flood_copies, 2 * (PORTS - 2));
@@ -350,7 +269,7 @@ static void test_egress_vlans_of_one_batch_reach_each_their_own(void **state)
     assert_string_equal(given(rig, 1), "0 3");
     assert_string_equal(given(rig, 2), "0 1 2 3");
     assert_string_equal(given(rig, 3), "1");
-    assert_int_equal(rig->recorder[2].calls, 1);
+    assert_int_equal(rig->to[2]->calls, 1);
     assert_int_equal(rig->worker.counters[PORT_IN].flood_copies, 3);
 }
 
@@ -360,14 +279,14 @@ static void test_egress_kind_says_by_whom_and_which_queue(void **state)
 
     rig->fabric.port[2].kind = FABRIC_PORT_PACKET;
     rig->fabric.port[3].kind = FABRIC_PORT_NIC;
-    rig->recorder[2].room = 1;
+    rig->to[2]->room_frames = 1;
     (void)frame_add(rig, MAC_BROADCAST, 60, 0, PORT_FLOOD);
     (void)frame_add(rig, MAC_BROADCAST, 60, 0, PORT_FLOOD);
     deliver(rig);
 
-    assert_int_equal(rig->recorder[1].queue, WORKER % QUEUES);
-    assert_int_equal(rig->recorder[2].queue, WORKER % QUEUES);
-    assert_int_equal(rig->recorder[3].queue, WORKER);
+    assert_int_equal(rig->to[1]->queue, WORKER % FAKE_QUEUES);
+    assert_int_equal(rig->to[2]->queue, WORKER % FAKE_QUEUES);
+    assert_int_equal(rig->to[3]->queue, WORKER);
     assert_string_equal(given(rig, 2), "0");
     assert_int_equal(rig->worker.counters[2].drops[DROP_DEVICE_BUSY], 1);
     assert_int_equal(rig->worker.counters[2].to_broadcast, 1);
@@ -392,10 +311,10 @@ static void test_egress_absent_port_loses_all_as_link_down(void **state)
 /* Checks that the @p nth frame of @p port is one of 60 bytes, with @p tci in its tag if not 0. */
 static void assert_tag(const struct rig *rig, uint16_t port, unsigned nth, uint16_t tci)
 {
-    const struct note *note = &rig->recorder[port].note[nth];
+    const struct fake_note *note = &rig->to[port]->note[nth];
     const uint8_t tag[] = { 0x81, 0x00, (uint8_t)(tci >> 8), (uint8_t)tci };
 
-    assert_true(nth < rig->recorder[port].count);
+    assert_true(nth < rig->to[port]->note_count);
     assert_int_equal(note->len_bytes, tci != 0 ? 64 : 60);
     assert_memory_equal(note->data, rig->worker.batch.frame[0].hdr, 12);
     if (tci != 0) {
@@ -442,9 +361,9 @@ static void test_egress_trunk_gets_tags_of_its_frames_only(void **state)
     deliver(rig);
 
     assert_tag(rig, 2, 0, 0);
-    assert_int_equal(rig->recorder[2].note[1].len_bytes, 64);
-    assert_int_equal(rig->recorder[2].note[1].data[15], 20);
-    assert_int_equal(rig->recorder[2].note[2].len_bytes, 60);
+    assert_int_equal(rig->to[2]->note[1].len_bytes, 64);
+    assert_int_equal(rig->to[2]->note[1].data[15], 20);
+    assert_int_equal(rig->to[2]->note[2].len_bytes, 60);
 }
 
 static void test_egress_tag_comes_on_top_of_the_mtu(void **state)
@@ -457,8 +376,8 @@ static void test_egress_tag_comes_on_top_of_the_mtu(void **state)
     }
     deliver(rig);
 
-    assert_int_equal(rig->recorder[1].note[0].len_bytes, MAX_FRAME);
-    assert_int_equal(rig->recorder[2].note[0].len_bytes, MAX_FRAME + 4);
+    assert_int_equal(rig->to[1]->note[0].len_bytes, MAX_FRAME);
+    assert_int_equal(rig->to[2]->note[0].len_bytes, MAX_FRAME + 4);
     for (uint16_t i = 1; i < PORTS; i++) {
         assert_string_equal(given(rig, i), "0");
         assert_int_equal(rig->worker.counters[i].drops[DROP_OVER_MTU], 1);
@@ -468,7 +387,7 @@ static void test_egress_tag_comes_on_top_of_the_mtu(void **state)
 /* ---- checksums and segments ------------------------------------------------------------------ */
 
 /* Whether the sum of TCP in a frame whose Ethernet header has @p l2_bytes, without options, fits. */
-static void assert_tcp_sum(const struct note *note, uint32_t l2_bytes)
+static void assert_tcp_sum(const struct fake_note *note, uint32_t l2_bytes)
 {
     const uint8_t *ip = note->data + l2_bytes;
     const uint32_t tcp_bytes = note->len_bytes - l2_bytes - 20;
@@ -503,10 +422,10 @@ static void test_egress_partial_checksum_is_completed_tagged_or_not(void **state
     (void)partial_add(rig, 10, PORT_FLOOD);
     deliver(rig);
 
-    assert_tcp_sum(&rig->recorder[1].note[0], 18);
-    assert_tcp_sum(&rig->recorder[2].note[0], 14);
-    assert_int_equal(rig->recorder[1].note[0].csum_state, FRAME_CSUM_CHECKED);
-    assert_int_equal(rig->recorder[2].note[0].csum_state, FRAME_CSUM_CHECKED);
+    assert_tcp_sum(&rig->to[1]->note[0], 18);
+    assert_tcp_sum(&rig->to[2]->note[0], 14);
+    assert_int_equal(rig->to[1]->note[0].csum_state, FRAME_CSUM_CHECKED);
+    assert_int_equal(rig->to[2]->note[0].csum_state, FRAME_CSUM_CHECKED);
     assert_int_equal(rig->worker.counters[PORT_IN].segment_copies, 0);
 }
 
@@ -521,18 +440,18 @@ static void test_egress_long_frame_is_cut_for_each_port_in_its_place(void **stat
     deliver(rig);
 
     for (uint16_t port = 1; port < PORTS; port++) {
-        const struct recorder *recorder = &rig->recorder[port];
+        const struct fake_interface *to = rig->to[port];
         const uint32_t tag_bytes = port == 4 ? 4 : 0;
 
-        assert_int_equal(recorder->count, 5);
-        assert_int_equal(recorder->note[0].len_bytes, 60 + tag_bytes);
-        assert_int_equal(recorder->note[1].len_bytes, 54 + 1000 + tag_bytes);
-        assert_int_equal(recorder->note[2].len_bytes, 54 + 1000 + tag_bytes);
-        assert_int_equal(recorder->note[3].len_bytes, 54 + 500 + tag_bytes);
-        assert_int_equal(recorder->note[4].len_bytes, 70 + tag_bytes);
+        assert_int_equal(to->note_count, 5);
+        assert_int_equal(to->note[0].len_bytes, 60 + tag_bytes);
+        assert_int_equal(to->note[1].len_bytes, 54 + 1000 + tag_bytes);
+        assert_int_equal(to->note[2].len_bytes, 54 + 1000 + tag_bytes);
+        assert_int_equal(to->note[3].len_bytes, 54 + 500 + tag_bytes);
+        assert_int_equal(to->note[4].len_bytes, 70 + tag_bytes);
         for (unsigned nth = 1; nth <= 3; nth++) {
-            assert_tcp_sum(&recorder->note[nth], 14 + tag_bytes);
-            assert_memory_equal(recorder->note[nth].data + 54 + tag_bytes,
+            assert_tcp_sum(&to->note[nth], 14 + tag_bytes);
+            assert_memory_equal(to->note[nth].data + 54 + tag_bytes,
                                 rig->long_frame.wire.data + 54 + (nth - 1) * 1000, 500);
         }
     }
@@ -548,10 +467,10 @@ static void test_egress_more_segments_than_a_batch_come_in_order(void **state)
     (void)long_frame_add_decided(rig, 60000, 0, 2);
     deliver(rig);
 
-    assert_int_equal(rig->recorder[2].count, 60);
-    assert_int_equal(rig->recorder[2].calls, 2);
+    assert_int_equal(rig->to[2]->note_count, 60);
+    assert_int_equal(rig->to[2]->calls, 2);
     for (uint32_t nth = 0; nth < 60; nth++) {
-        const uint8_t *sequence = rig->recorder[2].note[nth].data + 34 + 4;
+        const uint8_t *sequence = rig->to[2]->note[nth].data + 34 + 4;
 
         assert_int_equal(sequence[2] << 8 | sequence[3], (7000 + nth * 1000) & 0xffff);
     }
@@ -567,9 +486,9 @@ static void test_egress_segments_over_the_mtu_are_dropped_as_one(void **state)
     (void)long_frame_add_decided(rig, 2500, 10, PORT_FLOOD);
     deliver(rig);
 
-    assert_int_equal(rig->recorder[2].count, 0);
+    assert_int_equal(rig->to[2]->note_count, 0);
     assert_int_equal(rig->worker.counters[2].drops[DROP_OVER_MTU], 1);
-    assert_int_equal(rig->recorder[3].count, 3);
+    assert_int_equal(rig->to[3]->note_count, 3);
 }
 
 static void test_egress_frame_that_cannot_be_cut_is_its_senders_loss(void **state)
@@ -580,7 +499,7 @@ static void test_egress_frame_that_cannot_be_cut_is_its_senders_loss(void **stat
     deliver(rig);
 
     assert_int_equal(rig->worker.counters[PORT_IN].drops[DROP_BAD_OFFLOAD], 1);
-    assert_int_equal(rig->recorder[2].count, 0);
+    assert_int_equal(rig->to[2]->note_count, 0);
 }
 
 int main(void)
