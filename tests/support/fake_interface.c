@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include <cmocka.h>
 
@@ -28,12 +29,17 @@ struct fake_interface *fake_interface_create(uint16_t port)
 
 /* ---- from it --------------------------------------------------------------------------------- */
 
+/* Readable again as long as something waits, as an interface's descriptor is. */
 static uint16_t give(struct fake_interface *fake, struct frame_batch *batch,
                      struct drop_tally *refused)
 {
+    const int drained = fake->fd >= 0 ? eventfd_read(fake->fd, &(eventfd_t){ 0 }) : 0;
     const unsigned waiting = atomic_load(&fake->waiting_frames);
     const uint16_t count = (uint16_t)(waiting < FRAME_BURST ? waiting : FRAME_BURST);
 
+    if (drained == 0 && fake->fd >= 0 && waiting > count) {
+        (void)eventfd_write(fake->fd, 1);
+    }
     *batch = (struct frame_batch){ .count = count, .port_in = fake->port };
     for (uint16_t i = 0; i < count; i++) {
         memcpy(batch->hdr[i], fake->frame, sizeof(fake->frame));

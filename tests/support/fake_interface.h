@@ -28,7 +28,7 @@ struct fake_note {
 
 struct fake_interface {
     /* ---- the test's: what it has for the worker ---- */
-    int fd;                        /* to sleep on; -1: none */
+    int fd;                        /* to sleep on, an eventfd if it gives frames; -1: none */
     uint16_t port;
     atomic_uint waiting_frames;    /* copies of `frame`, to be taken */
     atomic_uint waiting_refused;   /* taken with the next of them, and no frames: BAD_OFFLOAD */
