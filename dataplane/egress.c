@@ -45,8 +45,7 @@ static struct flood_class class_of(const struct fabric_switch *on, uint32_t key)
 {
     const struct fabric_flood *flood = fabric_flood(on, key & VLAN_VID_MASK);
 
-    return (struct flood_class){ flood->member, key >> 16 ? flood->count : flood->unknown_count,
-                                 0 };
+    return (struct flood_class){ flood->member, fabric_flood_reach(flood, key >> 16 != 0), 0 };
 }
 
 /* Sorts the frames of @p flood by whom they go to.  @return how many classes, mostly one */
