@@ -4,8 +4,9 @@
  * lcore bound to its core.  DPDK runs in-memory: no files, no mounts, no names that two daemons
  * could share.
  *
- * The switch keeps no frame in DPDK's memory (payload stays where its guest put it), so that
- * hugepages are of little use to the daemon itself; the guests' memory is where they pay.
+ * Between guests no frame is in DPDK's memory (payload stays where its guest put it), so that
+ * hugepages are of little use to the daemon itself; the guests' memory is where they pay.  Only
+ * uplinks on DPDK's devices have buffers there.
  */
 #include "dataplane/dataplane.h"
 
@@ -26,12 +27,14 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 
+#include "dataplane/nic_attach.h"
 #include "dataplane/worker.h"
 
 #define INTERRUPT_SIGNAL   SIGURG    /* to a worker that is held by a call; else ignored */
 #define PATIENCE_MS        10        /* longer than a turn that is not held */
 #define PAUSE_NS           5000
-#define DEFAULT_MEMORY_MIB 64u
+#define DEFAULT_MEMORY_MIB 64u     /* hugepages are taken at once; more are, as they are needed */
+#define ORDINARY_MEMORY_MIB 256u   /* a limit: ordinary pages are taken as they are needed */
 #define MAX_ARGS           (16u + 2u * 32u)
 #define MAX_PCI            32u
 #define LCORES_SIZE        4096u
@@ -86,21 +89,23 @@ static int format_lcores(const struct dataplane_config *config, char *text, size
     return len < size ? 0 : -E2BIG;
 }
 
-/* DPDK says nothing of an address that names no device. */
+/* DPDK says nothing of an address that names no device, or one that the kernel's driver has. */
 static int check_pci(const struct dataplane_config *config, struct error *error)
 {
-    char path[128];
+    int rc = 0;
 
-    for (uint16_t i = 0; i < config->pci_count; i++) {
-        (void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s%s",
-                       strchr(config->pci[i], ':') == strrchr(config->pci[i], ':') ? "0000:" : "",
-                       config->pci[i]);
-        if (access(path, F_OK) != 0) {
-            return error_set(error, ENODEV, "There is no PCI device %s on this host; "
-                             "`lspci -D` lists those there are.", config->pci[i]);
-        }
+    for (uint16_t i = 0; i < config->pci_count && rc == 0; i++) {
+        rc = nic_check_pci(config->pci[i], error);
     }
-    return 0;
+    return rc;
+}
+
+static uint32_t memory_mib(const struct dataplane_config *config, bool no_huge)
+{
+    if (config->memory_mib != 0) {
+        return config->memory_mib;
+    }
+    return no_huge ? ORDINARY_MEMORY_MIB : DEFAULT_MEMORY_MIB;
 }
 
 static int start_eal(const struct dataplane_config *config, bool no_huge, struct error *error)
@@ -114,8 +119,9 @@ static int start_eal(const struct dataplane_config *config, bool no_huge, struct
         return error_set(error, E2BIG, "The list of cores is too long for DPDK; give fewer "
                          "cores with --cores.");
     }
-    (void)snprintf(memory, sizeof(memory), "%u",
-                   config->memory_mib != 0 ? config->memory_mib : DEFAULT_MEMORY_MIB);
+    (void)snprintf(memory, sizeof(memory), "%u", memory_mib(config, no_huge));
+    /* An AF_XDP uplink's program is attached as it is, not chained by files in a bpffs. */
+    (void)setenv("LIBXDP_SKIP_DISPATCHER", "1", 1);
     argv[argc++] = (char *)"vswitchd";
     argv[argc++] = (char *)"--no-telemetry";
     argv[argc++] = (char *)"--log-level=*:warning";
@@ -228,7 +234,7 @@ static int launch_workers(struct dataplane *dataplane)
 struct dataplane *dataplane_start(const struct dataplane_config *config, struct error *note,
                                   struct error *error)
 {
-    const uint32_t want_mib = config->memory_mib != 0 ? config->memory_mib : DEFAULT_MEMORY_MIB;
+    const uint32_t want_mib = memory_mib(config, false);
     const uint32_t free_mib = config->no_huge ? 0 : free_hugepages_mib();
     struct dataplane *dataplane;
 

@@ -19,6 +19,7 @@
 
 #include "dataplane/nic_attach.h"
 #include "dataplane/nic_device.h"
+#include "dataplane/nic_xdp.h"
 #include "switch/mac.h"
 
 /* Beyond the MTU: an Ethernet header, two tags, and a checksum where hardware leaves it. */
@@ -66,9 +67,6 @@ static uint32_t max_mtu_of(const struct rte_eth_dev_info *info)
     if (info->max_rx_pktlen < max_bytes + beyond_bytes) {
         max_bytes = info->max_rx_pktlen - RTE_MIN(beyond_bytes, info->max_rx_pktlen);
     }
-    if (strcmp(info->driver_name, "net_af_xdp") == 0) {
-        max_bytes = RTE_MIN(max_bytes, max_mtu_of_chunk());
-    }
     return max_bytes;
 }
 
@@ -98,6 +96,13 @@ struct set_up {
     bool hardware;
 };
 
+/* Whether frames arrive on every queue the device has, wanted or not. */
+static bool has_all_queues(const struct rte_eth_dev_info *info)
+{
+    return strcmp(info->driver_name, "net_af_xdp") == 0 ||
+           strcmp(info->driver_name, "net_af_packet") == 0;
+}
+
 static int ask_device(struct nic *nic, struct set_up *set_up, struct error *error)
 {
     const struct nic_config *config = set_up->config;
@@ -120,6 +125,15 @@ static int ask_device(struct nic *nic, struct set_up *set_up, struct error *erro
         set_up->to_entries = set_up->hardware ? RING_ENTRIES : VDEV_ENTRIES;
     }
     nic->max_mtu_bytes = max_mtu_of(info);
+    nic->xdp = strcmp(info->driver_name, "net_af_xdp") == 0;
+    if (nic->xdp) {
+        nic->max_mtu_bytes = RTE_MIN(nic->max_mtu_bytes, max_mtu_of_chunk());
+    }
+    if (has_all_queues(info) && info->max_rx_queues > NIC_QUEUES_MAX) {
+        return error_set(error, E2BIG, "%s has %u queues, and every one would have to be looked "
+                         "at; give it at most %u.", set_up->name, info->max_rx_queues,
+                         NIC_QUEUES_MAX);
+    }
     return check_mtu(nic, config->mtu_bytes, error);
 }
 
@@ -130,7 +144,11 @@ static void choose(struct nic *nic, struct set_up *set_up)
     struct rte_eth_conf *conf = &set_up->conf;
     const uint64_t hash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
-    nic->from_count = RTE_MIN(RTE_MIN(set_up->config->queues, info->max_rx_queues), NIC_QUEUES_MAX);
+    nic->from_count = RTE_MIN(RTE_MIN(set_up->config->queues, info->max_rx_queues),
+                              NIC_QUEUES_MAX);
+    if (has_all_queues(info)) {
+        nic->from_count = info->max_rx_queues;
+    }
     nic->to_count = RTE_MIN(RTE_MIN(set_up->config->workers, info->max_tx_queues),
                             DATAPLANE_MAX_WORKERS);
     conf->rxmode.mtu = set_up->config->mtu_bytes;
@@ -154,7 +172,6 @@ static int configure(struct nic *nic, const struct rte_eth_conf *conf)
 
     if (rc != 0 && nic->from_count != nic->to_count) {
         /* Some have their queues in pairs only. */
-        nic->from_count = RTE_MIN(nic->from_count, nic->to_count);
         nic->to_count = nic->from_count;
         rc = rte_eth_dev_configure(nic->port_id, nic->from_count, nic->to_count, conf);
     }
@@ -186,6 +203,11 @@ static int make_pool(struct nic *nic, const struct set_up *set_up, struct error 
                          set_up->name,
                          (uint32_t)(((uint64_t)count * (room_bytes + sizeof(struct rte_mbuf)) >> 20)
                                     + 1));
+    }
+    if (nic->xdp && nic->pool->nb_mem_chunks != 1) {
+        return error_set(error, ENOMEM, "DPDK's memory has too many holes for %s, which needs its "
+                         "%u buffers in one piece: give the daemon more with --memory.",
+                         set_up->name, count);
     }
     return 0;
 }
@@ -311,6 +333,9 @@ static int set_up_device(struct nic *nic, const struct nic_config *config, struc
     if (rc == 0) {
         rc = see_everything(nic, &set_up, error);
     }
+    if (nic->xdp) {
+        nic_xdp_note(nic->port_id);
+    }
     if (rc == 0) {
         nic->mtu_bytes = config->mtu_bytes;
         nic->overruns_before = overruns(nic);
@@ -354,6 +379,9 @@ void nic_destroy(struct nic *nic)
     }
     (void)rte_eth_dev_stop(nic->port_id);
     nic_detach(nic->port_id);
+    if (nic->xdp) {
+        nic_xdp_close(nic->port_id);
+    }
     if (nic->promiscuous_fd >= 0) {
         (void)close(nic->promiscuous_fd);
     }

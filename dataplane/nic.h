@@ -4,8 +4,8 @@
  *
  * From the wire, frames lie in mbufs until the batch is returned.  To the wire they are copied into
  * mbufs of the NIC's own pool, whatever they come from: a guest's memory cannot be lent to a
- * device, because the guest could change a frame after it was checked.  A frame longer than a buffer
- * is in several where the device can do that; else buffers are as long as the MTU asks.
+ * device, because the guest could change a frame after it was checked.  A frame longer than a
+ * buffer is in several where the device can do that; else buffers are as long as the MTU asks.
  *
  * An ethdev's queue is one thread's.  With as many transmit queues as workers each has its own;
  * where the device has fewer, workers share by a claim for the length of one batch.

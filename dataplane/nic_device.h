@@ -41,11 +41,12 @@ struct nic {
     bool chains;                   /* a frame may be longer than a buffer, both ways */
     uint16_t room_bytes;           /* of a buffer, without headroom */
     atomic_bool carrier;           /* when control last looked */
-    struct rte_mempool *pool;      /* of both directions: some drivers copy what is from another */
+    struct rte_mempool *pool;      /* for both ways */
     /* ---- control's ---- */
     uint32_t mtu_bytes;
     uint32_t max_mtu_bytes;
     uint64_t overruns_before;      /* counted before this was made */
+    bool xdp;                      /* by AF_XDP */
     int promiscuous_fd;            /* a socket whose membership makes a kernel interface so; or -1 */
     /* ---- workers' ---- */
     struct nic_from from[NIC_QUEUES_MAX];
