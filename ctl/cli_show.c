@@ -86,6 +86,7 @@ static void show_daemon(const json_t *result, FILE *out)
     cli_show_label("up for", out);
     (void)fprintf(out, "%s\n", value_format_seconds(uptime_s > 0 ? (uint64_t)uptime_s : 0, text));
     cli_show_field_if_set(result, "memory", "memory", "", out);
+    cli_show_field_if_set(result, "MAC pool", "mac_pool", "", out);
     (void)fprintf(out, "\n");
     cli_show_list(json_object_get(result, "workers"), columns, "no workers", out);
 }
@@ -119,6 +120,7 @@ void cli_show(const struct method_spec *spec, const json_t *result, FILE *out)
         [METHOD_CONFIG_SHOW] = show_json,
         [METHOD_CONFIG_CHECK] = show_checked,
         [METHOD_DAEMON_SHOW] = show_daemon,
+        [METHOD_DAEMON_SET] = show_nothing,
         [METHOD_DAEMON_STOP] = show_nothing,
     };
 

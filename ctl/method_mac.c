@@ -15,21 +15,50 @@
 
 /* ---- show ------------------------------------------------------------------------------------ */
 
-/* The own address of a trunk holds in every VLAN, which is no number. */
-static json_t *vlan_to_json(uint16_t vlan)
-{
-    return vlan == MAC_TABLE_ANY_VLAN ? json_string("any") : json_integer(vlan);
-}
+/* What ports are called, by number; they are looked up once, as a table may have a million entries. */
+struct port_names {
+    const char *name[FABRIC_MAX_PORTS];
+};
 
-static json_t *entry_to_json(const struct control *control, const struct mac_entry *entry)
+static void name_ports(const struct vswitch_model *model, uint16_t id, struct port_names *names)
 {
     struct vswitch_port port;
-    const bool is_there = vswitch_port_at(control->model, entry->port, &port);
+    size_t cursor = 0;
+
+    while (vswitch_port_next(model, id, &cursor, &port)) {
+        names->name[port.number] = port.name;
+    }
+}
+
+/* What is in the table by `mac add` is static; the other fixed ones are ports' own: pinned. */
+static const char *kind_word(const struct vswitch_model *model, uint16_t id,
+                             const struct mac_entry *entry)
+{
+    if (entry->kind == MAC_LEARNED) {
+        return "learned";
+    }
+    for (size_t i = 0; i < model->mac_count; i++) {
+        const struct vswitch_static_mac *each = &model->macs[i];
+
+        if (each->switch_id == id && each->mac == entry->mac &&
+            vswitch_fid(model, id, each->vlan) == entry->vlan) {
+            return "static";
+        }
+    }
+    return "pinned";
+}
+
+/* The own address of a trunk holds in every VLAN, which is no number. */
+static json_t *entry_to_json(const struct vswitch_model *model, uint16_t id,
+                             const struct port_names *names, const struct mac_entry *entry)
+{
+    const char *port = entry->port < FABRIC_MAX_PORTS ? names->name[entry->port] : NULL;
     char text[MAC_TEXT_SIZE];
 
     return json_pack("{s:s, s:o, s:s, s:s, s:I}", "mac", mac_format(entry->mac, text),
-                     "vlan", vlan_to_json(entry->vlan), "port", is_there ? port.name : "",
-                     "kind", entry->kind == MAC_STATIC ? "static" : "learned",
+                     "vlan", entry->vlan == MAC_TABLE_ANY_VLAN ? json_null()
+                                                               : json_integer(entry->vlan),
+                     "port", port != NULL ? port : "", "kind", kind_word(model, id, entry),
                      "age_s", (json_int_t)entry->age_s);
 }
 
@@ -69,6 +98,7 @@ int method_mac_show(void *context, struct rpc_call *call, struct error *error)
 {
     const struct control *control = context;
     const struct vswitch_switch *of = method_named_switch(control, call, error);
+    struct port_names names = { { NULL } };
     struct mac_entry *entries;
     json_t *list = json_array();
     size_t count = 0;
@@ -77,9 +107,12 @@ int method_mac_show(void *context, struct rpc_call *call, struct error *error)
         json_decref(list);
         return -ENOENT;
     }
+    name_ports(control->model, of->id, &names);
     entries = list_table(control->resources.table[of->id], &count);
     for (size_t i = 0; i < count && list != NULL; i++) {
-        if (json_array_append_new(list, entry_to_json(control, &entries[i])) != 0) {
+        json_t *entry = entry_to_json(control->model, of->id, &names, &entries[i]);
+
+        if (json_array_append_new(list, entry) != 0) {
             json_decref(list);
             list = NULL;
         }

@@ -275,8 +275,10 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .help = "Show the traffic and the losses of ports",
         .example = "vswitchctl stats show lan --watch 1",
         .keys = {
-            { .name = "name", .kind = METHOD_KIND_NAME, .positional = true,
-              .placeholder = "NAME", .preset = "all", .help = "a switch or a vNIC" },
+            { .name = "name", .kind = METHOD_KIND_TEXT, .positional = true, .min = 1,
+              .max = 255, .placeholder = "NAME", .preset = "all",
+              .form = "a switch, a vNIC, an uplink or a host's adapter",
+              .help = "whose traffic" },
             { .name = "watch", .kind = METHOD_KIND_MS, .side = METHOD_SIDE_CLIENT,
               .min = 100, .max = 86400000, .placeholder = "S",
               .help = "show rates, again after so long, until Ctrl-C" },
