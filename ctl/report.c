@@ -35,7 +35,7 @@ static json_int_t unicast(uint64_t all, uint64_t multicast, uint64_t broadcast)
 /* {from_frames, from_bytes, ...} */
 static json_t *report_counters(const struct port_counters *c)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "from_frames", (json_int_t)c->from_frames,
                      "from_bytes", (json_int_t)c->from_bytes,
                      "from_unicast", unicast(c->from_frames, c->from_multicast, c->from_broadcast),
@@ -46,7 +46,8 @@ static json_t *report_counters(const struct port_counters *c)
                      "to_unicast", unicast(c->to_frames, c->to_multicast, c->to_broadcast),
                      "to_multicast", (json_int_t)c->to_multicast,
                      "to_broadcast", (json_int_t)c->to_broadcast,
-                     "flood_copies", (json_int_t)c->flood_copies);
+                     "flood_copies", (json_int_t)c->flood_copies,
+                     "segment_copies", (json_int_t)c->segment_copies);
 }
 
 /* {"receiver had no free buffers": 0, ...} */
