@@ -18,7 +18,7 @@
 
 struct persist_pool {
     uint64_t next;
-    uint64_t first, last;          /* 0 in a file of version 1: then all that have five bytes of it */
+    uint64_t first, last;          /* 0 in a file of version 1: all that differ in the last byte */
 };
 
 struct persist_vnic {

@@ -189,7 +189,8 @@ static int read_list_item(struct reader *reader, struct vlan_set *set, const cha
     uint16_t first, last;
 
     if (!read_vids(item, true, &first, &last) || first == 0) {
-        return refuse_item(reader, item, "neither a VLAN from 1 to 4094 nor a range of them", error);
+        return refuse_item(reader, item, "neither a VLAN from 1 to 4094 nor a range of them",
+                           error);
     }
     for (uint16_t vid = first; vid <= last; vid++) {
         vlan_set_add(set, vid);

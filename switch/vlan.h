@@ -56,7 +56,7 @@ enum vlan_mode {
 
 struct vlan_policy {
     enum vlan_mode mode;
-    uint16_t vid;                  /* access: the VLAN; trunk: the native one; private: the primary */
+    uint16_t vid;                  /* access: the VLAN; trunk: native; private: the primary */
     uint16_t secondary;            /* isolated and community; else 0 */
     struct vlan_set others;        /* trunk: allowed; promiscuous: secondaries; else empty */
 };

@@ -104,7 +104,7 @@ struct vswitch_port {
     enum vswitch_port_kind kind;
     uint16_t number;
     uint16_t switch_id;
-    const char *name;              /* the vNIC's; the host adapter's interface; the uplink's WHERE */
+    const char *name;              /* the vNIC's; the host's interface; the uplink's WHERE */
     const struct vlan_policy *vlan;
     uint32_t mtu_bytes;            /* in force */
     uint64_t mac;                  /* 0 for an uplink */
@@ -153,7 +153,7 @@ size_t vswitch_pins(const struct vswitch_model *model, struct vswitch_pin *pins,
 /** The filtering id of @p vid on switch @p id: the primary of a private VLAN, else itself. */
 uint16_t vswitch_fid(const struct vswitch_model *model, uint16_t id, uint16_t vid);
 
-/** An empty model; its pool is 00:15:5D, the two @p pool_octets, 00 to FF.  @return owned or NULL. */
+/** An empty model; its pool is 00:15:5D, @p pool_octets (two), 00 to FF.  @return owned or NULL. */
 struct vswitch_model *vswitch_model_create(uint16_t pool_octets);
 struct vswitch_model *vswitch_model_copy(const struct vswitch_model *model);
 void vswitch_model_destroy(struct vswitch_model *model);       /* NULL is fine */

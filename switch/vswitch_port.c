@@ -17,7 +17,9 @@
 const char *vswitch_port_kind_word(enum vswitch_port_kind kind)
 {
     static const char *const words[] = {
-        [VSWITCH_PORT_VNIC] = "vnic", [VSWITCH_PORT_HOST] = "host", [VSWITCH_PORT_UPLINK] = "uplink",
+        [VSWITCH_PORT_VNIC] = "vnic",
+        [VSWITCH_PORT_HOST] = "host",
+        [VSWITCH_PORT_UPLINK] = "uplink",
     };
 
     return words[kind];

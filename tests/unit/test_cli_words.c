@@ -262,7 +262,8 @@ static void test_value_that_is_none_is_refused(void **state)
     assert_usage("vswitchctl switch add a --type privat", "private, internal or external");
     assert_usage("vswitchctl switch add a --type private --mtu 1", "from 576 to 9600");
     assert_usage("vswitchctl mac add lan --mac 1 --port a", "--mac must be an address");
-    assert_usage("vswitchctl capture start --on lan", "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+    assert_usage("vswitchctl capture start --on lan",
+                 "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
     assert_usage("vswitchctl switch list --timeout 0", "--timeout must be a time");
     assert_usage("vswitchctl switch list --timeout abc", "--timeout must be a time");
 }

@@ -14,107 +14,7 @@
 
 #include <cmocka.h>
 
-
-#define POOL     0x0a0bu
-#define MAC_1    UINT64_C(0x020000000001)
-#define MAC_2    UINT64_C(0x020000000002)
-#define POOL_MAC UINT64_C(0x00155d0a0b00)
-
-struct lab {
-    struct vswitch_model *model;
-    struct error error;
-};
-
-static int lab_setup(void **state)
-{
-    struct lab *lab = calloc(1, sizeof(*lab));
-
-    assert_non_null(lab);
-    lab->model = vswitch_model_create(POOL);
-    assert_non_null(lab->model);
-    *state = lab;
-    return 0;
-}
-
-static int lab_teardown(void **state)
-{
-    struct lab *lab = *state;
-
-    vswitch_model_destroy(lab->model);
-    free(lab);
-    return 0;
-}
-
-static struct vswitch_switch a_switch(const char *name)
-{
-    struct vswitch_switch wanted = { .mtu_bytes = 1500, .mac_capacity_entries = 8192,
-                                     .mac_ageing_s = 300 };
-
-    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
-    return wanted;
-}
-
-static struct vswitch_vnic a_vnic(const char *name)
-{
-    struct vswitch_vnic wanted = { .queues = 1 };
-
-    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
-    return wanted;
-}
-
-static const struct vswitch_switch *add(struct lab *lab, const char *name)
-{
-    const struct vswitch_switch wanted = a_switch(name);
-
-    assert_int_equal(vswitch_add(lab->model, &wanted, &lab->error), 0);
-    return vswitch_find(lab->model, name);
-}
-
-static const struct vswitch_vnic *add_vnic(struct lab *lab, const char *on, const char *name)
-{
-    const struct vswitch_vnic wanted = a_vnic(name);
-
-    assert_int_equal(vswitch_add_vnic(lab->model, on, &wanted, &lab->error), 0);
-    return vswitch_find_vnic(lab->model, name);
-}
-
-/* ---- what a refusal is ----------------------------------------------------------------------- */
-
-static bool same_array(const void *a, const void *b, size_t count, size_t size_bytes)
-{
-    return count == 0 || memcmp(a, b, count * size_bytes) == 0;
-}
-
-static void assert_unchanged(const struct vswitch_model *is, const struct vswitch_model *was)
-{
-    assert_int_equal(is->switch_count, was->switch_count);
-    assert_int_equal(is->vnic_count, was->vnic_count);
-    assert_int_equal(is->mac_count, was->mac_count);
-    assert_true(same_array(is->switches, was->switches, is->switch_count, sizeof(*is->switches)));
-    assert_true(same_array(is->vnics, was->vnics, is->vnic_count, sizeof(*is->vnics)));
-    assert_true(same_array(is->macs, was->macs, is->mac_count, sizeof(*is->macs)));
-    assert_int_equal(is->next_switch_id, was->next_switch_id);
-    assert_int_equal(is->next_port, was->next_port);
-    assert_true(is->pool_first == was->pool_first && is->pool_last == was->pool_last);
-    assert_true(is->pool_next == was->pool_next);
-}
-
-/*
- * Checks that @p edit is refused with the code and the sentence given, and changes nothing.  An
- * edit names the model `m` and the error `e`.
- */
-#define assert_refused(lab, edit, code_, sentence)                               \
-    do {                                                                        \
-        struct vswitch_model *m = (lab)->model;                                 \
-        struct vswitch_model *was = vswitch_model_copy(m);                      \
-        struct error *e = &(lab)->error;                                        \
-        assert_non_null(was);                                                   \
-        assert_int_equal((edit), -(code_));                                     \
-        assert_int_equal(e->code, (code_));                                     \
-        assert_string_equal(e->text, (sentence));                               \
-        assert_unchanged(m, was);                                               \
-        vswitch_model_destroy(was);                                             \
-    } while (0)
+#include "tests/support/model_lab.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
@@ -399,8 +299,8 @@ static void test_vswitch_vnic_mac_is_a_station_s_and_nobody_else_s(void **state)
     wanted = a_vnic("db");
     wanted.mac = MAC_1;
     assert_refused(lab, vswitch_add_vnic(m, "blue", &wanted, e), EEXIST, "port \"db\" may not "
-                   "use MAC 02:00:00:00:00:01, it belongs to port \"web\" of switch \"red\"; choose "
-                   "another");
+                   "use MAC 02:00:00:00:00:01, it belongs to port \"web\" of switch \"red\"; "
+                   "choose another");
     wanted.mac = UINT64_C(0x01005e000001);
     assert_refused(lab, vswitch_add_vnic(m, "blue", &wanted, e), EINVAL, "port \"db\" may not "
                    "use MAC 01:00:5e:00:00:01, which is a group address; choose a unicast one");
@@ -509,60 +409,6 @@ static void test_vswitch_set_vnic_refuses_by_the_rules(void **state)
                    "there is no vNIC named \"mail\"; there are \"web\" and \"db\"");
 }
 
-/* ---- static addresses ------------------------------------------------------------------------ */
-
-static void test_vswitch_static_mac_goes_with_its_vnic(void **state)
-{
-    struct lab *lab = *state;
-    uint16_t port;
-
-    add(lab, "red");
-    port = add_vnic(lab, "red", "web")->port;
-    add_vnic(lab, "red", "db");
-    assert_int_equal(vswitch_add_mac(lab->model, "red", MAC_1, 0, "web", &lab->error), 0);
-    assert_int_equal(vswitch_add_mac(lab->model, "red", MAC_2, 0, "db", &lab->error), 0);
-    assert_int_equal(lab->model->macs[0].port, port);
-    assert_int_equal(vswitch_remove_vnic(lab->model, "web", &lab->error), 0);
-
-    assert_int_equal(lab->model->mac_count, 1);
-    assert_true(lab->model->macs[0].mac == MAC_2);
-    assert_int_equal(vswitch_remove_mac(lab->model, "red", MAC_2, 0, &lab->error), 0);
-    assert_int_equal(lab->model->mac_count, 0);
-}
-
-static void test_vswitch_add_mac_refuses_by_the_rules(void **state)
-{
-    struct lab *lab = *state;
-    struct vswitch_switch small = a_switch("small");
-
-    add(lab, "red");
-    small.mac_capacity_entries = 1;
-    assert_int_equal(vswitch_add(lab->model, &small, &lab->error), 0);
-    add_vnic(lab, "red", "web");
-    add_vnic(lab, "small", "db");
-    assert_int_equal(vswitch_add_mac(lab->model, "red", MAC_1, 0, "web", &lab->error), 0);
-    assert_int_equal(vswitch_add_mac(lab->model, "small", MAC_1, 0, "db", &lab->error), 0);
-
-    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 0, "x", e), ENOENT,
-                   "switch \"red\" has no port named \"x\"; \"switch show red\" lists those there "
-                   "are");
-    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 0, "db", e), EINVAL, "port \"db\" is on "
-                   "switch \"small\", not on \"red\"; name one of \"red\"");
-    assert_refused(lab, vswitch_add_mac(m, "red", 0, 0, "web", e), EINVAL, "switch \"red\": "
-                   "00:00:00:00:00:00 cannot be pinned to a port; choose a unicast address that "
-                   "is not all zero");
-    assert_refused(lab, vswitch_add_mac(m, "red", MAC_2, 4095, "web", e), ERANGE,
-                   "switch \"red\": there is no VLAN 4095; choose 0 to 4094");
-    assert_refused(lab, vswitch_add_mac(m, "red", MAC_1, 0, "web", e), EEXIST, "switch \"red\": "
-                   "02:00:00:00:00:01 is pinned to port \"web\" already; remove it there first");
-    assert_refused(lab, vswitch_add_mac(m, "small", MAC_2, 0, "db", e), ENOSPC, "switch \"small\" "
-                   "has as many pinned addresses as its mac-capacity of 1 allows; raise it or "
-                   "remove some first");
-    assert_refused(lab, vswitch_remove_mac(m, "red", MAC_2, 0, e), ENOENT, "switch \"red\" has no "
-                   "static address 02:00:00:00:00:02 in VLAN 0; \"mac show red\" lists what it "
-                   "has");
-}
-
 /* ---- copies ---------------------------------------------------------------------------------- */
 
 static void test_vswitch_copy_is_independent(void **state)
@@ -583,8 +429,6 @@ static void test_vswitch_copy_is_independent(void **state)
     assert_int_equal(copy->mac_count, 1);
     vswitch_model_destroy(copy);
 }
-
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
 
 int main(void)
 {
@@ -608,8 +452,6 @@ int main(void)
         LAB_TEST(test_vswitch_most_vnics_are_511),
         LAB_TEST(test_vswitch_set_vnic_changes_what_it_may),
         LAB_TEST(test_vswitch_set_vnic_refuses_by_the_rules),
-        LAB_TEST(test_vswitch_static_mac_goes_with_its_vnic),
-        LAB_TEST(test_vswitch_add_mac_refuses_by_the_rules),
         LAB_TEST(test_vswitch_copy_is_independent),
     };
 
