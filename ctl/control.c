@@ -12,6 +12,9 @@
 #include <time.h>
 
 #include "ctl/captures.h"
+#include "ctl/follow.h"
+#include "ctl/link.h"
+#include "ctl/loans.h"
 #include "ctl/log.h"
 #include "ctl/notices.h"
 #include "ctl/persist.h"
@@ -73,11 +76,67 @@ static void drop_fabric(struct fabric *fabric)
     }
 }
 
+/* ---- what the tables have learned, after a change of VLANs ----------------------------------- */
+
+static const struct fabric_switch *find_switch(const struct fabric *fabric, uint32_t id)
+{
+    for (uint32_t i = 0; i < fabric->switch_count; i++) {
+        if (fabric->switches[i].id == id) {
+            return &fabric->switches[i];
+        }
+    }
+    return NULL;
+}
+
+static bool same_others(const struct vlan_set *a, const struct vlan_set *b)
+{
+    return a == b || (a != NULL && b != NULL && memcmp(a, b, sizeof(*a)) == 0);
+}
+
+/* Whether what was learned behind a port can be so still. */
+static bool learns_alike(const struct fabric_port *a, const struct fabric_port *b)
+{
+    return a->vlan_in == b->vlan_in && a->fid_in == b->fid_in && a->flags == b->flags &&
+           same_others(a->others, b->others);
+}
+
+static bool same_fids(const struct fabric_switch *a, const struct fabric_switch *b)
+{
+    return a->fid == b->fid || (a->fid != NULL && b->fid != NULL &&
+                                memcmp(a->fid, b->fid, VLAN_COUNT * sizeof(a->fid[0])) == 0);
+}
+
+/* Forgets what was learned under filtering ids that mean something else now. */
+static void flush_stale(const struct fabric *before, const struct fabric *now)
+{
+    for (uint32_t i = 0; i < now->switch_count; i++) {
+        const struct fabric_switch *on = &now->switches[i];
+        const struct fabric_switch *was = find_switch(before, on->id);
+
+        if (was != NULL && !same_fids(was, on)) {
+            (void)mac_table_flush(on->table, MAC_TABLE_MISS);
+        }
+    }
+    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
+        const struct fabric_port *was = &before->port[port], *is = &now->port[port];
+
+        if (was->kind != FABRIC_PORT_UNUSED && is->kind != FABRIC_PORT_UNUSED &&
+            !learns_alike(was, is)) {
+            (void)mac_table_flush(now->switches[is->switch_index].table, port);
+        }
+    }
+}
+
+/* ---- the commit, its steps ------------------------------------------------------------------- */
+
 static void publish(struct control *control, struct fabric *fabric)
 {
     struct fabric *before = dataplane_publish(control->config.dataplane, fabric);
 
     control->fabric = fabric;
+    if (before != NULL) {
+        flush_stale(before, fabric);
+    }
     drop_fabric(before);
 }
 
@@ -235,6 +294,7 @@ static int restore(struct control *control, struct error *error)
         rc = control_commit(control, wanted, 0, error);
         control->restoring = false;
     }
+    loans_settle(control->loans);  /* also when there is nothing to start with: then all of them */
     if (rc == 0 && control->model->switch_count > 0) {
         log_info("%s/%s: %zu %s and %zu %s are back", control->config.state_dir,
                  PERSIST_FILE_NAME, control->model->switch_count,
@@ -268,32 +328,63 @@ static void hook_changed(void *context, uint16_t port)
     notices_port_changed(control->notices, port);
 }
 
+/* Makes what a commit needs.  @return 0, or a negative errno and a sentence */
+static int make_ready(struct control *control, struct error *error)
+{
+    control->model = vswitch_model_create(0);
+    control->rates = rates_create();
+    if (control->model == NULL || control->rates == NULL) {
+        return error_set(error, ENOMEM, "There is no memory left to start.");
+    }
+    control->links = links_open(error);
+    if (control->links != NULL) {
+        control->loans = loans_open(control->config.state_dir, control->links, error);
+    }
+    if (control->loans != NULL) {
+        control->captures = captures_create(control, error);
+    }
+    if (control->captures != NULL) {
+        control->notices = notices_create(control, error);
+    }
+    if (control->notices != NULL) {
+        control->follow = follow_create(control, error);
+    }
+    return control->follow != NULL ? 0 : -(error->code != 0 ? error->code : ENOMEM);
+}
+
+static void release(struct control *control)
+{
+    follow_destroy(control->follow);
+    notices_destroy(control->notices);
+    captures_destroy(control->captures);
+    loans_close(control->loans);
+    links_close(control->links);
+    rates_destroy(control->rates);
+    vswitch_model_destroy(control->model);
+    free(control);
+}
+
 int control_start(const struct control_config *config, struct control **out, struct error *error)
 {
     static struct vhost_control_hooks hooks = {
         .wait_for_workers = hook_wait, .wake_workers = hook_wake, .changed = hook_changed,
     };
     struct control *control = calloc(1, sizeof(*control));
-    int rc = -ENOMEM;
+    int rc;
 
     if (control == NULL) {
         return error_set(error, ENOMEM, "There is no memory left to start.");
     }
     control->config = *config;
     control->started_s = control_now_s();
-    control->model = vswitch_model_create(0);
-    control->rates = rates_create();
-    if (control->model == NULL || control->rates == NULL) {
-        (void)error_set(error, ENOMEM, "There is no memory left to start.");
-    } else {
-        control->captures = captures_create(control, error);
-        control->notices = notices_create(control, error);
+    rc = make_ready(control, error);
+    if (rc != 0) {
+        release(control);
+        return rc;
     }
-    if (control->captures != NULL && control->notices != NULL) {
-        hooks.context = control;
-        vhost_control_start(&hooks);
-        rc = restore(control, error);
-    }
+    hooks.context = control;
+    vhost_control_start(&hooks);
+    rc = restore(control, error);
     if (rc != 0) {
         control_stop(control);
         return rc;
@@ -311,14 +402,10 @@ void control_stop(struct control *control)
         return;
     }
     control->keeping = false;
-    if (nothing == NULL || control->model == NULL || control->captures == NULL ||
-        control->notices == NULL || control_commit(control, nothing, 0, &error) != 0) {
-        log_error("The vNICs are left to the end of the process, as memory is short");
+    if (nothing == NULL || control_commit(control, nothing, 0, &error) != 0) {
+        log_error("The vNICs are left to the end of the process, and the interfaces to the next "
+                  "start, as memory is short");
         return;
     }
-    captures_destroy(control->captures);
-    notices_destroy(control->notices);
-    rates_destroy(control->rates);
-    vswitch_model_destroy(control->model);
-    free(control);
+    release(control);
 }

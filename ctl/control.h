@@ -4,11 +4,11 @@
  *
  * Every change, be it a command's, the state file's at the start or the end of the daemon, is a new
  * model, and control_commit() makes it real: it compares the new model with the one in force, makes
- * the tables and sockets that are new, compiles the fabric, writes the state file, publishes, waits
- * until no worker uses the old fabric, and gives back what only that one used.  Each step before
- * publishing can fail, and then what it had made is given back instead; publishing cannot fail.  So
- * a command is done or it has changed nothing, and no command has a sequence of its own to get
- * wrong.
+ * the tables, sockets and interfaces that are new, compiles the fabric, writes the state file,
+ * publishes, waits until no worker uses the old fabric, and gives back what only that one used.
+ * Each step before publishing can fail, and then what it had made is given back instead; publishing
+ * cannot fail.  So a command is done or it has changed nothing, and no command has a sequence of
+ * its own to get wrong.
  *
  * Methods read the fields below; only control.c and what it calls writes them.
  * Thread: the control thread, for everything here.
@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ctl/pins.h"
 #include "dataplane/dataplane.h"
 #include "switch/error.h"
 #include "switch/fabric.h"
@@ -50,6 +51,7 @@ struct control_resources {
     struct uplink *uplink[FABRIC_MAX_SWITCHES];
     struct host_vnic *host[FABRIC_MAX_SWITCHES];
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];   /* by port: its vNIC, its interface */
+    struct pins pins;                               /* what is pinned in the tables */
 };
 
 struct control {
@@ -79,7 +81,10 @@ struct control {
  */
 int control_start(const struct control_config *config, struct control **out, struct error *error);
 
-/** Ends captures, removes every vNIC and its socket, and keeps the state file.  NULL is fine. */
+/**
+ * Ends captures, removes every vNIC and its socket and the host's adapters, gives interfaces back,
+ * and keeps the state file.  NULL is fine.
+ */
 void control_stop(struct control *control);
 
 /** A copy of the model to edit.  @return owned, for control_commit(); NULL with a sentence */

@@ -3,10 +3,10 @@
  * Keeping the host's own stack off an interface whose frames are a switch's.
  *
  * A packet socket gets copies: without more, the host would answer what is meant for a guest that
- * has the same addresses, and would be reachable by a network it is no part of.  A chain of nf_tables
- * at the interface's ingress, whose policy is to drop, comes after packet sockets and before
- * everything else of the host.  The table has an owner: whatever ends this process ends the table,
- * and no other program can change it meanwhile.
+ * has the same addresses, and could be reached from a network it is no part of.  A chain of
+ * nf_tables at the interface's ingress, whose policy is to drop, comes after packet sockets and
+ * before everything else of the host.  The table has an owner: whatever ends this process ends the
+ * table, and no other program can change it meanwhile.
  *
  * Thread: control.
  */

@@ -15,6 +15,7 @@
 
 #include "ctl/captures.h"
 #include "ctl/control.h"
+#include "ctl/follow.h"
 #include "ctl/log.h"
 #include "ctl/rates.h"
 #include "switch/mac.h"
@@ -137,18 +138,21 @@ static void tell_state(struct notices *notices, const struct vswitch_vnic *vnic,
 
 /*
  * A VM that has moved here asks by RARP to be known at its new place before it has sent a frame;
- * the switch does for it what the frame would have done.
+ * the switch does for it what the frame would have done.  So nothing is learned behind a locked
+ * port, whose own addresses are pinned.
  */
 static void learn_announced(struct notices *notices, const struct vswitch_vnic *vnic,
                             uint32_t now_s)
 {
     struct control *control = notices->control;
+    const struct fabric_port *port = &control->fabric->port[vnic->port];
     struct vhost_status status;
 
     vhost_control_status(control->resources.endpoint[vnic->port].at, &status);
-    if (status.state != VHOST_WAITING && mac_is_station(status.announce_mac)) {
-        (void)mac_table_learn(control->resources.table[vnic->switch_id], status.announce_mac, 0,
-                              vnic->port, now_s);
+    if (status.state != VHOST_WAITING && mac_is_station(status.announce_mac) &&
+        (port->flags & FABRIC_PORT_LOCKED) == 0) {
+        (void)mac_table_learn(control->resources.table[vnic->switch_id], status.announce_mac,
+                              port->fid_in, vnic->port, now_s);
     }
 }
 
@@ -236,6 +240,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     sample_workers(notices);
     rates_tick(control->rates, control->config.dataplane, model);
     captures_tick(control->captures);
+    follow_tick(control->follow);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */

@@ -10,8 +10,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ctl/host_vnic.h"
 #include "ctl/log.h"
 #include "ctl/notices.h"
+#include "ctl/uplink.h"
 #include "switch/mac.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
@@ -51,57 +53,24 @@ static int make_table(struct control *control, const struct vswitch_switch *want
     return 0;
 }
 
-/* ---- pinned addresses: entries of the tables that the model names ---------------------------- */
+/* ---- pinned addresses ------------------------------------------------------------------------ */
 
-static bool model_pins(const struct vswitch_model *model, const struct vswitch_static_mac *pin)
+static int add_pins(const struct control *control, const struct vswitch_model *wanted,
+                    struct control_resources *made, struct error *error)
 {
-    for (size_t i = 0; i < model->mac_count; i++) {
-        const struct vswitch_static_mac *each = &model->macs[i];
-
-        if (each->mac == pin->mac && each->vlan == pin->vlan && each->switch_id == pin->switch_id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Pins what @p model names in the tables there are; what is pinned already stays so. */
-static int add_pins(const struct control_resources *resources, const struct vswitch_model *model,
-                    struct error *error)
-{
+    const struct control_resources *is = &control->resources;
     char text[MAC_TEXT_SIZE];
+    struct vswitch_pin pin;
 
-    for (size_t i = 0; i < model->mac_count; i++) {
-        const struct vswitch_static_mac *pin = &model->macs[i];
-        struct mac_table *table = resources->table[pin->switch_id];
-
-        if (table != NULL && mac_table_add_static(table, pin->mac, pin->vlan, pin->port) != 0) {
-            return error_set(error, ENOSPC, "switch \"%s\": its table has no room for the static "
-                             "address %s; raise its --mac-capacity",
-                             vswitch_by_id(model, pin->switch_id)->name,
-                             mac_format(pin->mac, text));
-        }
+    if (pins_list(wanted, &made->pins) != 0) {
+        return error_set(error, ENOMEM, "There is no memory left to prepare the change.");
+    }
+    if (pins_add(made->table, is->table, &is->pins, &made->pins, &pin) != 0) {
+        return error_set(error, ENOSPC, "switch \"%s\": its table has no room for the static "
+                         "address %s; raise its --mac-capacity",
+                         vswitch_by_id(wanted, pin.switch_id)->name, mac_format(pin.mac, text));
     }
     return 0;
-}
-
-/* Takes out of the tables what @p from pins and @p to does not. */
-static void drop_pins(const struct control_resources *resources, const struct vswitch_model *from,
-                      const struct vswitch_model *to)
-{
-    if (from->mac_count == to->mac_count &&
-        (from->mac_count == 0 ||
-         memcmp(from->macs, to->macs, from->mac_count * sizeof(from->macs[0])) == 0)) {
-        return;
-    }
-    for (size_t i = 0; i < from->mac_count; i++) {
-        const struct vswitch_static_mac *pin = &from->macs[i];
-        struct mac_table *table = resources->table[pin->switch_id];
-
-        if (table != NULL && !model_pins(to, pin)) {
-            (void)mac_table_remove(table, pin->mac, pin->vlan);
-        }
-    }
 }
 
 /* ---- who owns a socket ----------------------------------------------------------------------- */
@@ -216,6 +185,76 @@ static int keep_vnic(struct control *control, const struct vswitch_vnic *is,
     return change_owner(control, made->endpoint[wanted->port].at, wanted, error);
 }
 
+/* ---- uplinks and the host's adapters --------------------------------------------------------- */
+
+/* Keeps the uplink that stands, with another MTU if need be, or opens the one that is new. */
+static int make_uplink(struct control *control, const struct vswitch_switch *is,
+                       const struct vswitch_switch *wanted, struct control_resources *made,
+                       struct error *error)
+{
+    const uint16_t port = wanted->uplink_port;
+    int rc = 0;
+
+    if (is == NULL || is->uplink_port != port) {
+        made->uplink[wanted->id] = uplink_open(control, wanted, &made->endpoint[port], error);
+        return made->uplink[wanted->id] != NULL ? 0 : -(error->code != 0 ? error->code : EIO);
+    }
+    made->uplink[wanted->id] = control->resources.uplink[wanted->id];
+    made->endpoint[port] = control->resources.endpoint[port];
+    if (is->mtu_bytes != wanted->mtu_bytes) {
+        rc = uplink_set_mtu(made->uplink[wanted->id], wanted->mtu_bytes, error);
+    }
+    return rc;
+}
+
+static int make_host(struct control *control, const struct vswitch_switch *is,
+                     const struct vswitch_switch *wanted, struct control_resources *made,
+                     struct error *error)
+{
+    const uint16_t port = wanted->host_port;
+
+    if (is == NULL || is->host_port != port) {
+        made->host[wanted->id] = host_vnic_open(control, wanted, &made->endpoint[port], error);
+        return made->host[wanted->id] != NULL ? 0 : -(error->code != 0 ? error->code : EIO);
+    }
+    made->host[wanted->id] = control->resources.host[wanted->id];
+    made->endpoint[port] = control->resources.endpoint[port];
+    return host_vnic_set(made->host[wanted->id], wanted, error);
+}
+
+/* An uplink can say no more often than the host's adapter, so it is asked first. */
+static int make_switch(struct control *control, const struct vswitch_switch *wanted,
+                       struct control_resources *made, struct error *error)
+{
+    const struct vswitch_switch *is = vswitch_by_id(control->model, wanted->id);
+    int rc = make_table(control, wanted, made, error);
+
+    if (rc == 0 && wanted->uplink_port != VSWITCH_NO_PORT) {
+        rc = make_uplink(control, is, wanted, made, error);
+    }
+    if (rc == 0 && wanted->host_port != VSWITCH_NO_PORT) {
+        rc = make_host(control, is, wanted, made, error);
+    }
+    return rc;
+}
+
+/* Changes back what resources_make() changed of what stays; what it did not reach is as it was. */
+static void restore_switch(struct control *control, const struct vswitch_switch *is,
+                           const struct vswitch_switch *wanted)
+{
+    struct error ignored;
+
+    if (is->uplink_port != VSWITCH_NO_PORT && is->uplink_port == wanted->uplink_port &&
+        is->mtu_bytes != wanted->mtu_bytes) {
+        (void)uplink_set_mtu(control->resources.uplink[is->id], is->mtu_bytes, &ignored);
+    }
+    if (is->host_port != VSWITCH_NO_PORT && is->host_port == wanted->host_port) {
+        (void)host_vnic_set(control->resources.host[is->id], is, &ignored);
+    }
+}
+
+/* ---- making ---------------------------------------------------------------------------------- */
+
 int resources_make(struct control *control, const struct vswitch_model *wanted,
                    struct control_resources *made, struct error *error)
 {
@@ -223,7 +262,7 @@ int resources_make(struct control *control, const struct vswitch_model *wanted,
 
     memset(made, 0, sizeof(*made));
     for (size_t i = 0; i < wanted->switch_count && rc == 0; i++) {
-        rc = make_table(control, &wanted->switches[i], made, error);
+        rc = make_switch(control, &wanted->switches[i], made, error);
     }
     for (size_t i = 0; i < wanted->vnic_count && rc == 0; i++) {
         const struct vswitch_vnic *vnic = &wanted->vnics[i];
@@ -232,64 +271,97 @@ int resources_make(struct control *control, const struct vswitch_model *wanted,
         rc = is == NULL ? make_vnic(control, vnic, made, error)
                         : keep_vnic(control, is, vnic, made, error);
     }
-    return rc != 0 ? rc : add_pins(made, wanted, error);
+    return rc != 0 ? rc : add_pins(control, wanted, made, error);
 }
 
 /* ---- giving back ----------------------------------------------------------------------------- */
 
-static void drop_vnic(struct control *control, struct vnic *endpoint,
-                      const struct vswitch_vnic *vnic, struct mac_table *table)
+/* What a port leaves behind: its table entries, its counters, what the log has said of it. */
+static void forget_port(struct control *control, uint16_t port, uint16_t switch_id,
+                        struct mac_table *table)
 {
     struct port_counters counters;
 
     if (table != NULL) {
-        (void)mac_table_remove_port(table, vnic->port);
+        (void)mac_table_remove_port(table, port);
     }
-    vhost_control_remove(endpoint);
-    dataplane_counters(control->config.dataplane, vnic->port, &counters);
-    port_counters_add(&control->removed[vnic->switch_id], &counters);
-    dataplane_clear_counters(control->config.dataplane, vnic->port);
-    notices_forget_port(control->notices, vnic->port);
+    dataplane_counters(control->config.dataplane, port, &counters);
+    port_counters_add(&control->removed[switch_id], &counters);
+    dataplane_clear_counters(control->config.dataplane, port);
+    notices_forget_port(control->notices, port);
 }
 
-/* Gives back what stands in @p drop and not in @p stay; @p model is what @p drop was made for. */
-static void drop_others(struct control *control, const struct control_resources *drop,
-                        const struct control_resources *stay, const struct vswitch_model *model)
+static void drop_vnics(struct control *control, const struct control_resources *drop,
+                       const struct control_resources *stay, const struct vswitch_model *model)
 {
     for (size_t i = 0; i < model->vnic_count; i++) {
         const struct vswitch_vnic *vnic = &model->vnics[i];
         struct vnic *endpoint = drop->endpoint[vnic->port].at;
 
         if (endpoint != NULL && endpoint != stay->endpoint[vnic->port].at) {
-            drop_vnic(control, endpoint, vnic, stay->table[vnic->switch_id]);
-        }
-    }
-    for (size_t i = 0; i < model->switch_count; i++) {
-        const uint16_t id = model->switches[i].id;
-
-        if (drop->table[id] != stay->table[id]) {
-            mac_table_destroy(drop->table[id]);
-        }
-        if (stay->table[id] == NULL) {
-            memset(&control->removed[id], 0, sizeof(control->removed[id]));
+            vhost_control_remove(endpoint);
+            forget_port(control, vnic->port, vnic->switch_id, stay->table[vnic->switch_id]);
         }
     }
 }
 
-void resources_undo(struct control *control, const struct vswitch_model *wanted,
-                    const struct control_resources *made)
+static void drop_switch(struct control *control, const struct control_resources *drop,
+                        const struct control_resources *stay, const struct vswitch_switch *of)
 {
+    struct uplink *uplink = drop->uplink[of->id];
+    struct host_vnic *host = drop->host[of->id];
+
+    if (host != NULL && host != stay->host[of->id]) {
+        host_vnic_close(host);
+        forget_port(control, of->host_port, of->id, stay->table[of->id]);
+    }
+    if (uplink != NULL && uplink != stay->uplink[of->id]) {
+        uplink_close(uplink);
+        forget_port(control, of->uplink_port, of->id, stay->table[of->id]);
+    }
+    if (drop->table[of->id] != stay->table[of->id]) {
+        mac_table_destroy(drop->table[of->id]);
+    }
+    if (stay->table[of->id] == NULL) {
+        memset(&control->removed[of->id], 0, sizeof(control->removed[of->id]));
+    }
+}
+
+/* Gives back what stands in @p drop and not in @p stay; @p model is what @p drop was made for. */
+static void drop_others(struct control *control, struct control_resources *drop,
+                        const struct control_resources *stay, const struct vswitch_model *model)
+{
+    drop_vnics(control, drop, stay, model);
+    for (size_t i = 0; i < model->switch_count; i++) {
+        drop_switch(control, drop, stay, &model->switches[i]);
+    }
+    pins_release(&drop->pins);
+}
+
+void resources_undo(struct control *control, const struct vswitch_model *wanted,
+                    struct control_resources *made)
+{
+    const struct control_resources *is = &control->resources;
+    struct vswitch_pin unused;
     struct error ignored;
 
-    drop_others(control, made, &control->resources, wanted);
-    drop_pins(&control->resources, wanted, control->model);
-    (void)add_pins(&control->resources, control->model, &ignored);
-    for (size_t i = 0; i < control->model->vnic_count; i++) {
-        const struct vswitch_vnic *is = &control->model->vnics[i];
-        const struct vswitch_vnic *vnic = vswitch_vnic_by_port(wanted, is->port);
+    pins_drop(is->table, &made->pins, &is->pins);
+    (void)pins_add(is->table, is->table, &made->pins, &is->pins, &unused);
+    drop_others(control, made, is, wanted);
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *of = &control->model->switches[i];
+        const struct vswitch_switch *other = vswitch_by_id(wanted, of->id);
 
-        if (vnic != NULL && !same_owner(is, vnic)) {
-            (void)change_owner(control, control->resources.endpoint[is->port].at, is, &ignored);
+        if (other != NULL) {
+            restore_switch(control, of, other);
+        }
+    }
+    for (size_t i = 0; i < control->model->vnic_count; i++) {
+        const struct vswitch_vnic *vnic = &control->model->vnics[i];
+        const struct vswitch_vnic *other = vswitch_vnic_by_port(wanted, vnic->port);
+
+        if (other != NULL && !same_owner(vnic, other)) {
+            (void)change_owner(control, is->endpoint[vnic->port].at, vnic, &ignored);
         }
     }
 }
@@ -297,7 +369,7 @@ void resources_undo(struct control *control, const struct vswitch_model *wanted,
 void resources_settle(struct control *control, const struct vswitch_model *wanted,
                       const struct control_resources *made)
 {
-    drop_pins(made, control->model, wanted);
+    pins_drop(made->table, &control->resources.pins, &made->pins);
     for (size_t i = 0; i < wanted->switch_count; i++) {
         const struct vswitch_switch *each = &wanted->switches[i];
 

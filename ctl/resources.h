@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What stands behind a model at run time: address tables, vNICs and their sockets.
+ * What stands behind a model at run time: address tables and what they pin, uplinks, the host's
+ * adapters, vNICs and their sockets.
  *
  * The three steps of a commit that touch them.  Making compares two models and makes what is new
  * next to what is there; then either it is undone, or the fabric is published and what only the old
- * model used is given back.  For control.c only.
+ * model used is given back.  What stands in both is kept and may be changed (an MTU, an address, an
+ * owner); undoing changes it back.  For control.c only.
  */
 #ifndef CTL_RESOURCES_H
 #define CTL_RESOURCES_H
@@ -21,7 +23,7 @@ int resources_make(struct control *control, const struct vswitch_model *wanted,
 
 /** Gives back what resources_make() made, however far it came. */
 void resources_undo(struct control *control, const struct vswitch_model *wanted,
-                    const struct control_resources *made);
+                    struct control_resources *made);
 
 /**
  * Puts @p made in the place of control->resources and gives back what only control->model used.

@@ -15,7 +15,9 @@
  * the host's own stack off it) is had that way.
  *
  * An interface may go and come back, or lose its carrier: the uplink lives on, its port is
- * FABRIC_PORT_ABSENT meanwhile, and what an interface needs is done again when it is back.
+ * FABRIC_PORT_ABSENT meanwhile, and what an interface needs is done again when it is back.  One
+ * that is renamed is still the uplink, until the daemon ends; one that another program sets down or
+ * gives another MTU is left so, and shown.
  *
  * Thread: control, for everything here.
  */
@@ -34,16 +36,16 @@ struct uplink;
 
 /* What `switch show` tells of it. */
 struct uplink_status {
-    char driver[32];               /* "af_xdp", "af_packet", or DPDK's name of a driver; "" absent */
+    char driver[32];               /* "af_xdp", "af_packet", or DPDK's name of one; "": absent */
     char device[64];               /* the interface, or DPDK's name of the device */
-    char note[160];                /* why not a better driver, or what is wrong; "": nothing */
+    char note[320];                /* what is wrong, or why not a better driver; "": nothing */
     bool present;                  /* the interface exists */
     bool carrier;
     uint32_t speed_mbps;           /* 0: unknown */
     uint64_t mac;                  /* 0: unknown */
     uint32_t mtu_bytes;            /* of the interface now; another program may have changed it */
     uint32_t max_mtu_bytes;        /* 0: unknown */
-    uint32_t carrier_losses;       /* since the uplink was opened */
+    uint32_t carrier_losses;       /* since the uplink was opened; that it was gone, too */
     uint64_t overruns;             /* frames lost before the switch could take them */
     bool exclusive;                /* the host's own stack sees none of its frames */
 };
@@ -53,8 +55,10 @@ struct uplink_status {
  *
  * @param endpoint  filled with what is to be compiled into the fabric
  * @return owned, for uplink_close(); NULL with a sentence: missing, already in use (by another
- *         switch, a bridge, a bond), carries the default route without `force`, an MTU it cannot
- *         take and which it can; nothing has been changed then
+ *         switch, a bridge, a bond), carries the default route without `force` or
+ *         `move_addresses`, an MTU it cannot take and which it can; nothing has been changed then.
+ *         While the state file is put in force one that cannot be opened is absent instead, with a
+ *         line in the log
  */
 struct uplink *uplink_open(struct control *control, const struct vswitch_switch *of,
                            struct fabric_endpoint *endpoint, struct error *error);
@@ -68,7 +72,20 @@ int uplink_set_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *erro
 /** How it stands.  Asks the kernel. */
 void uplink_status(struct uplink *uplink, struct uplink_status *status);
 
-/** What is to be compiled now: as uplink_open() said, or ABSENT. */
-void uplink_endpoint(const struct uplink *uplink, struct fabric_endpoint *endpoint);
+/* ---- for follow.c ---------------------------------------------------------------------------- */
+
+/** Whether the uplink is interface number @p ifindex, or would be the one called @p name. */
+bool uplink_is(const struct uplink *uplink, int ifindex, const char *name);
+/** Whether nobody tells when its carrier changes, so that one has to look. */
+bool uplink_wants_looks(const struct uplink *uplink);
+/**
+ * Looks how it stands, and takes an interface that is back.
+ * @param endpoint  filled with what is to be compiled now
+ * @return whether that is not what was compiled before: then uplink_published() is to follow, and
+ *         another look
+ */
+bool uplink_look(struct uplink *uplink, struct fabric_endpoint *endpoint);
+/** No worker uses what was compiled before. */
+void uplink_published(struct uplink *uplink);
 
 #endif

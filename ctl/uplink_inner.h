@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of uplink.h share: how it stands, and how an interface is taken.
+ */
+#ifndef CTL_UPLINK_INNER_H
+#define CTL_UPLINK_INNER_H
+
+#include "ctl/link.h"
+#include "ctl/uplink.h"
+#include "dataplane/nic.h"
+#include "dataplane/packet_port.h"
+
+struct exclusive;
+
+struct uplink {
+    struct control *control;
+    char switch_name[VSWITCH_NAME_SIZE];
+    uint16_t switch_id;
+    uint16_t port;
+    enum vswitch_where where;
+    char device[VSWITCH_UPLINK_SIZE];   /* its one spelling: see vswitch_read_where() */
+    uint32_t mtu_bytes;                 /* of the switch */
+    /* ---- of a kernel interface ---- */
+    int ifindex;                        /* 0: it is not there, or has not been taken */
+    char name[LINK_NAME_SIZE];          /* as it is called now */
+    struct exclusive *exclusive;        /* NULL: the host's stack sees the frames */
+    struct packet_port *packet;         /* while frames can flow, and until that is published */
+    uint32_t losses_seen;               /* the kernel's count of this interface */
+    /* ---- of an ethdev, AF_XDP's too ---- */
+    struct nic *nic;
+    /* ---- of both ---- */
+    bool carrier;                       /* as it was looked at last */
+    bool live;                          /* frames can flow: what is compiled is not ABSENT */
+    uint32_t losses;
+    uint64_t overruns;                  /* of packet ports that are no more */
+    char wrong[ERROR_TEXT_SIZE];        /* why it is not there; "": it is */
+    char driver_note[ERROR_TEXT_SIZE];  /* why not a better driver */
+    char exclusive_note[ERROR_TEXT_SIZE];
+};
+
+/**
+ * Takes the interface that is called as `device` says, if it is fit: makes it what an uplink needs,
+ * keeps the host off it, and opens it.
+ * @return 0, or a negative errno and a sentence with nothing changed
+ */
+int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of,
+                          struct error *error);
+/** Gives an interface back that may be gone; no worker uses it. */
+void uplink_release_interface(struct uplink *uplink);
+
+/** Opens a packet port on the interface, which has a carrier.  @return 0, or -errno, a sentence */
+int uplink_open_packet(struct uplink *uplink, struct error *error);
+void uplink_close_packet(struct uplink *uplink);
+/** Keeps the host off the interface, under its present name; without, a note says so. */
+void uplink_keep_host_off(struct uplink *uplink);
+
+/** Makes @p mtu_bytes of the interface.  @return 0, or a negative errno, a sentence, no change */
+int uplink_set_interface_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *error);
+
+#endif
