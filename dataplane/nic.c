@@ -31,7 +31,6 @@
 #define VDEV_ENTRIES     64u       /* of software: net_tap looks at each of them for every frame */
 #define POOL_LEAST       2047u
 #define POOL_CACHE       128u      /* buffers a worker keeps at hand, at most 1.5 times as many */
-#define OVERRUN_UNKNOWN  0u
 
 /* ---- how long a frame may be ----------------------------------------------------------------- */
 
@@ -76,9 +75,9 @@ static int check_mtu(const struct nic *nic, uint32_t mtu_bytes, struct error *er
 
     (void)rte_eth_dev_get_name_by_port(nic->port_id, name);
     if (mtu_bytes > nic->max_mtu_bytes) {
-        return error_set(error, EINVAL, "%s takes an MTU of at most %u bytes, not %u; give the "
-                         "switch one that its uplink can take.", name, nic->max_mtu_bytes,
-                         mtu_bytes);
+        return error_set(error, ERANGE, "device \"%s\" can have an MTU of at most %u, and the "
+                         "switch's is %u; choose --mtu %u or less", name, nic->max_mtu_bytes,
+                         mtu_bytes, nic->max_mtu_bytes);
     }
     return 0;
 }
@@ -111,7 +110,7 @@ static int ask_device(struct nic *nic, struct set_up *set_up, struct error *erro
 
     if (rte_eth_dev_get_name_by_port(nic->port_id, set_up->name) != 0 ||
         rte_eth_dev_info_get(nic->port_id, info) != 0) {
-        return error_set(error, EIO, "DPDK does not say what the device \"%s\" can do.",
+        return error_set(error, EIO, "device \"%s\" does not say what it can do",
                          config->where);
     }
     set_up->hardware = rte_pci_addr_parse(config->where, &address) == 0;
@@ -130,8 +129,8 @@ static int ask_device(struct nic *nic, struct set_up *set_up, struct error *erro
         nic->max_mtu_bytes = RTE_MIN(nic->max_mtu_bytes, max_mtu_of_chunk());
     }
     if (has_all_queues(info) && info->max_rx_queues > NIC_QUEUES_MAX) {
-        return error_set(error, E2BIG, "%s has %u queues, and every one would have to be looked "
-                         "at; give it at most %u.", set_up->name, info->max_rx_queues,
+        return error_set(error, E2BIG, "device \"%s\" has %u queues, and each would have to be "
+                         "polled; give it at most %u", set_up->name, info->max_rx_queues,
                          NIC_QUEUES_MAX);
     }
     return check_mtu(nic, config->mtu_bytes, error);
@@ -178,35 +177,38 @@ static int configure(struct nic *nic, const struct rte_eth_conf *conf)
     return rc;
 }
 
-/*
- * Buffers for all that can be away at once: in the device's rings, in a batch of every worker's,
- * on their way through its hands, and in its cache.
- */
-static int make_pool(struct nic *nic, const struct set_up *set_up, struct error *error)
+/* Buffers for all that can be away at once: in rings, in batches both ways, in workers' caches. */
+static uint32_t buffers_for(const struct nic *nic, const struct set_up *set_up)
 {
     const uint32_t workers = set_up->config->workers;
-    const uint32_t pieces = RTE_ALIGN(room_for(set_up->config->mtu_bytes), nic->room_bytes) /
+    const uint32_t pieces = (room_for(set_up->config->mtu_bytes) + nic->room_bytes - 1) /
                             nic->room_bytes;
+    const uint32_t count = nic->from_count * set_up->from_entries +
+                           nic->to_count * set_up->to_entries +
+                           (nic->from_count + workers) * FRAME_BURST * pieces +
+                           (workers + 1) * (POOL_CACHE + POOL_CACHE / 2);
+
+    return RTE_MAX(count, POOL_LEAST);
+}
+
+static int make_pool(struct nic *nic, const struct set_up *set_up, struct error *error)
+{
+    const uint32_t count = buffers_for(nic, set_up);
     const uint32_t room_bytes = RTE_PKTMBUF_HEADROOM + nic->room_bytes;
-    uint32_t count = nic->from_count * set_up->from_entries + nic->to_count * set_up->to_entries;
+    const uint64_t all_bytes = (uint64_t)count * (room_bytes + sizeof(struct rte_mbuf));
     char name[RTE_MEMPOOL_NAMESIZE];
 
-    count += (nic->from_count + workers) * FRAME_BURST * pieces;
-    count += (workers + 1) * (POOL_CACHE + POOL_CACHE / 2);
-    count = RTE_MAX(count, POOL_LEAST);
     (void)snprintf(name, sizeof(name), "nic%u", nic->port_id);
     nic->pool = rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0, (uint16_t)room_bytes,
                                         set_up->socket);
     if (nic->pool == NULL) {
-        return error_set(error, ENOMEM, "DPDK has no memory left for the %u buffers of %s, which "
-                         "are about %u MiB: give the daemon that much more with --memory.", count,
-                         set_up->name,
-                         (uint32_t)(((uint64_t)count * (room_bytes + sizeof(struct rte_mbuf)) >> 20)
-                                    + 1));
+        return error_set(error, ENOMEM, "device \"%s\" needs %u buffers, about %u MiB, and DPDK "
+                         "has no such memory left; give the daemon that much more with --memory",
+                         set_up->name, count, (uint32_t)(all_bytes >> 20) + 1);
     }
     if (nic->xdp && nic->pool->nb_mem_chunks != 1) {
-        return error_set(error, ENOMEM, "DPDK's memory has too many holes for %s, which needs its "
-                         "%u buffers in one piece: give the daemon more with --memory.",
+        return error_set(error, ENOMEM, "device \"%s\" needs its %u buffers in one piece, and "
+                         "DPDK's memory has none that long; give the daemon more with --memory",
                          set_up->name, count);
     }
     return 0;
@@ -255,8 +257,8 @@ static int bring_up(struct nic *nic, struct set_up *set_up, struct error *error)
     }
     if (rc != 0) {
         /* Most drivers say -1 of whatever it was. */
-        return error_set(error, rc < -1 ? -rc : EIO, "%s was found but does not start%s%s; DPDK's "
-                         "messages in the daemon's log say more.", set_up->name,
+        return error_set(error, rc < -1 ? -rc : EIO, "device \"%s\" was found but does not "
+                         "start%s%s; DPDK's messages in the daemon's log say more", set_up->name,
                          rc < -1 ? ": " : "", rc < -1 ? strerror(-rc) : "");
     }
     nic->shared = set_up->config->workers > nic->to_count;
@@ -284,9 +286,10 @@ static int see_everything(struct nic *nic, const struct set_up *set_up, struct e
         rc = rte_eth_promiscuous_enable(nic->port_id);
     }
     if (rc != 0) {
-        return error_set(error, -rc, "%s does not let frames for other addresses than its own "
-                         "through (%s), so that none for a guest would arrive: a virtual function "
-                         "has to be trusted by its host (`ip link set DEVICE vf N trust on`).",
+        return error_set(error, -rc, "device \"%s\" does not let frames for other addresses than "
+                         "its own through (%s), so that none for a guest would arrive; a virtual "
+                         "function has to be trusted by its host (`ip link set DEVICE vf N trust "
+                         "on`)",
                          set_up->name, strerror(-rc));
     }
     return 0;
@@ -310,12 +313,13 @@ static void find_interrupts(struct nic *nic)
     (void)rte_log_set_level_pattern("lib.ethdev", (uint32_t)level);
 }
 
+/* All the device ever counted; 0 when it does not count. */
 static uint64_t overruns(const struct nic *nic)
 {
     struct rte_eth_stats stats;
 
     if (rte_eth_stats_get(nic->port_id, &stats) != 0) {
-        return OVERRUN_UNKNOWN;
+        return 0;
     }
     return stats.imissed + stats.rx_nombuf;
 }
@@ -352,7 +356,8 @@ struct nic *nic_create(const struct nic_config *config, struct error *error)
     struct nic *nic = aligned_alloc(64, sizeof(*nic));
 
     if (nic == NULL) {
-        (void)error_set(error, ENOMEM, "There is no memory for another uplink.");
+        (void)error_set(error, ENOMEM, "device \"%s\": there is no memory left for it",
+                        config->where);
         return NULL;
     }
     memset(nic, 0, sizeof(*nic));
@@ -401,8 +406,8 @@ int nic_set_mtu(struct nic *nic, uint32_t mtu_bytes, struct error *error)
     rc = fits ? rte_eth_dev_set_mtu(nic->port_id, (uint16_t)mtu_bytes) : -EBUSY;
     if (rc != 0 && rc != -ENOTSUP) {
         (void)rte_eth_dev_get_name_by_port(nic->port_id, name);
-        return error_set(error, EBUSY, "%s takes an MTU of %u bytes only when it is started anew; "
-                         "it was started with %u.", name, mtu_bytes, nic->mtu_bytes);
+        return error_set(error, EBUSY, "device \"%s\" can have an MTU of %u only when it is "
+                         "started anew; it was started for %u", name, mtu_bytes, nic->mtu_bytes);
     }
     nic->mtu_bytes = mtu_bytes;
     return 0;

@@ -7,6 +7,11 @@
  * device, because the guest could change a frame after it was checked.  A frame longer than a
  * buffer is in several where the device can do that; else buffers are as long as the MTU asks.
  *
+ * AF_XDP by DPDK's driver: an MTU of at most 3430, all queues of the interface or none, and no word
+ * of its carrier.  Its program leaves the interface with the device, but not with a process that is
+ * killed: it then lets every frame through to the host, until the interface is taken again or
+ * `ip link set INTERFACE xdp off`.
+ *
  * An ethdev's queue is one thread's.  With as many transmit queues as workers each has its own;
  * where the device has fewer, workers share by a claim for the length of one batch.
  */
@@ -55,7 +60,7 @@ void nic_destroy(struct nic *nic);
 
 /**
  * Changes the MTU while frames flow.
- * @return 0; -EINVAL with a sentence that says which it can take; -EBUSY with one when it could,
+ * @return 0; -ERANGE with a sentence that says which it can take; -EBUSY with one when it could,
  *         but only if it is destroyed and created again with it
  * Thread: control.
  */

@@ -55,13 +55,13 @@ static int check_bound(const char *name, struct error *error)
 
     (void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", name);
     if (access(path, F_OK) != 0) {
-        return error_set(error, ENODEV, "There is no PCI device %s on this host; `lspci -D` lists "
-                         "those there are.", name);
+        return error_set(error, ENODEV, "PCI device %s is not on this host; `lspci -D` lists "
+                         "those there are", name);
     }
     pci_driver(name, driver, sizeof(driver));
     if (!is_for_dpdk(driver)) {
         return error_set(error, EBUSY, "PCI device %s is bound to %s%s, where DPDK cannot reach "
-                         "it: `dpdk-devbind.py -b vfio-pci %s` hands it over.", name,
+                         "it; `dpdk-devbind.py -b vfio-pci %s` hands it over", name,
                          driver[0] == '\0' ? "no driver" : "the kernel's driver ", driver, name);
     }
     return 0;
@@ -73,8 +73,8 @@ int nic_check_pci(const char *address, struct error *error)
     char name[PCI_NAME_SIZE];
 
     if (rte_pci_addr_parse(address, &parsed) != 0) {
-        return error_set(error, ENODEV, "%.64s is no PCI address; one is written as 0000:01:00.0, "
-                         "and `lspci -D` lists those there are.", address);
+        return error_set(error, ENODEV, "\"%.64s\" is no PCI address; one is written as "
+                         "0000:01:00.0, and `lspci -D` lists those there are", address);
     }
     rte_pci_device_name(&parsed, name, sizeof(name));
     return check_bound(name, error);
@@ -108,20 +108,20 @@ static int attach_pci(const struct rte_pci_addr *address, uint16_t *port_id, str
         return rc;
     }
     if (!is_given(address)) {
-        return error_set(error, EPERM, "PCI device %s is not one that vswitchd was given: start it "
-                         "with --pci %s.", name, name);
+        return error_set(error, EPERM, "PCI device %s is not one that vswitchd was given; start it "
+                         "with --pci %s", name, name);
     }
     if (rte_eth_dev_get_port_by_name(name, port_id) != 0) {
         rc = rte_dev_probe(name);
         if (rc != 0 || rte_eth_dev_get_port_by_name(name, port_id) != 0) {
-            return error_set(error, ENODEV, "DPDK has no network driver that takes PCI device %s; "
-                             "its messages in the daemon's log may say more, and drivers are in "
-                             "the packages librte-net-*.", name);
+            return error_set(error, ENODEV, "PCI device %s is one that no network driver of DPDK's "
+                             "takes; its messages in the daemon's log may say more, and drivers "
+                             "are in the packages librte-net-*", name);
         }
     }
     if (rte_eth_dev_owner_get(*port_id, &owner) == 0 && owner.id != RTE_ETH_DEV_NO_OWNER) {
-        return error_set(error, EBUSY, "PCI device %s is the uplink of another switch; one device "
-                         "can have one switch.", name);
+        return error_set(error, EBUSY, "PCI device %s is the uplink of another switch already; one "
+                         "device can have one switch", name);
     }
     return 0;
 }
@@ -136,25 +136,26 @@ static int attach_vdev(const char *where, uint16_t *port_id, struct error *error
 
     if (snprintf(name, sizeof(name), "%.*s", (int)strcspn(where, ","), where) >=
         (int)sizeof(name)) {
-        return error_set(error, EINVAL, "The name of the device before the first comma is longer "
-                         "than the %zu characters that DPDK has for one.", sizeof(name) - 1);
+        return error_set(error, EINVAL, "device \"%s\" has a name, before its first comma, of more "
+                         "than the %zu characters that DPDK has for one; shorten it", name,
+                         sizeof(name) - 1);
     }
     if (rte_eth_dev_get_port_by_name(name, port_id) == 0) {
-        return error_set(error, EBUSY, "%s is in use already; another device by that driver takes "
-                         "another number at the end of its name.", name);
+        return error_set(error, EBUSY, "device \"%s\" is in use already; another one by its driver "
+                         "has another number at the end of its name", name);
     }
     rc = rte_devargs_parse(&parsed, where);
     rte_devargs_reset(&parsed);
     if (rc != 0 || name[0] == '\0') {
-        return error_set(error, ENODEV, "DPDK has no driver for a device named \"%s\": a name is a "
-                         "driver's and a number, as net_tap0 or net_af_packet1, and drivers are in "
-                         "the packages librte-net-*.", name);
+        return error_set(error, ENODEV, "device \"%s\" is one that DPDK has no driver for; a name "
+                         "is a driver's and a number, as net_tap0 or net_af_packet1, and drivers "
+                         "are in the packages librte-net-*", name);
     }
     rc = rte_dev_probe(where);
     if (rc != 0 || rte_eth_dev_get_port_by_name(name, port_id) != 0) {
         /* Most drivers say -1 of whatever it was. */
-        return error_set(error, rc < -1 ? -rc : EIO, "DPDK could not make \"%s\"%s%s%s; its "
-                         "messages in the daemon's log say why.", where, rc < -1 ? " (" : "",
+        return error_set(error, rc < -1 ? -rc : EIO, "device \"%s\" could not be made%s%s%s; "
+                         "DPDK's messages in the daemon's log say why", where, rc < -1 ? " (" : "",
                          rc < -1 ? strerror(-rc) : "", rc < -1 ? ")" : "");
     }
     return 0;

@@ -22,7 +22,7 @@ struct rte_mempool;
 struct nic_from {
     struct rte_mbuf *held[FRAME_BURST];    /* of the batch that is under way */
     uint16_t held_count;
-    bool interrupts;               /* fd is an eventfd that the device signals when it is armed */
+    bool interrupts;               /* fd is an eventfd, signalled when the device is armed */
     int fd;                        /* -1: none; else set once */
 } __attribute__((aligned(64)));
 
@@ -47,7 +47,7 @@ struct nic {
     uint32_t max_mtu_bytes;
     uint64_t overruns_before;      /* counted before this was made */
     bool xdp;                      /* by AF_XDP */
-    int promiscuous_fd;            /* a socket whose membership makes a kernel interface so; or -1 */
+    int promiscuous_fd;            /* a socket that makes a kernel interface so; or -1 */
     /* ---- workers' ---- */
     struct nic_from from[NIC_QUEUES_MAX];
     struct nic_to to[DATAPLANE_MAX_WORKERS];

@@ -6,6 +6,7 @@
 #include "dataplane/nic.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -431,14 +432,14 @@ static void test_nic_refuses_with_a_sentence(void **state)
         int code;
         const char *says;
     } cases[] = {
-        { "0fff:00:00.0", MTU, ENODEV, "no PCI device 0fff:00:00.0 on this host" },
-        { "net_none0", MTU, ENODEV, "no driver for a device named \"net_none0\"" },
+        { "0fff:00:00.0", MTU, ENODEV, "PCI device 0fff:00:00.0 is not on this host" },
+        { "net_none0", MTU, ENODEV, "device \"net_none0\" is one that DPDK has no driver for" },
         { "eth1", MTU, ENODEV, "no driver" },
         { "", MTU, ENODEV, "no driver" },
-        { "net_af_packet0", MTU, EIO, "could not make" },
-        { "net_pcap0,rx_pcap=/nowhere/x", MTU, EIO, "could not make" },
-        { "net_af_packet0,iface=nowhere", MTU, EIO, "could not make" },
-        { "net_tap0,iface=small", 9000, EINVAL, "takes an MTU of at most 1504 bytes, not 9000" },
+        { "net_af_packet0", MTU, EIO, "could not be made" },
+        { "net_pcap0,rx_pcap=/nowhere/x", MTU, EIO, "could not be made" },
+        { "net_af_packet0,iface=nowhere", MTU, EIO, "could not be made" },
+        { "net_tap0,iface=small", 9000, ERANGE, "can have an MTU of at most 1504, and" },
     };
     struct error error;
 
@@ -450,6 +451,33 @@ static void test_nic_refuses_with_a_sentence(void **state)
         assert_non_null(strstr(said, cases[i].says));
         assert_int_equal(error.code, cases[i].code);
     }
+}
+
+/* Any device of this host that the kernel drives; it is only looked at. */
+static void test_nic_leaves_the_kernel_its_devices(void **state)
+{
+    DIR *devices = (lab_of(state), opendir("/sys/bus/pci/devices"));
+    const struct dirent *entry;
+    char path[sizeof("/sys/bus/pci/devices//driver") + sizeof(entry->d_name)];
+    struct error error = { 0 };
+
+    while (devices != NULL && (entry = readdir(devices)) != NULL) {
+        (void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver", entry->d_name);
+        if (entry->d_name[0] != '.' && access(path, F_OK) == 0 &&
+            strstr(nic_lab_refusal(entry->d_name, MTU, &error), "bound to the kernel's driver")) {
+            break;
+        }
+    }
+    if (devices != NULL) {
+        (void)closedir(devices);
+    }
+    if (error.code == 0) {
+        printf("# skip: no PCI device here has a driver of the kernel's\n");
+        skip();
+    }
+    printf("# said: %s\n", error.text);
+    assert_int_equal(error.code, EBUSY);
+    assert_non_null(strstr(error.text, "dpdk-devbind.py -b vfio-pci"));
 }
 
 static void test_nic_refuses_a_second_use(void **state)
@@ -544,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_nic_says_what_it_is),
         cmocka_unit_test(test_nic_changes_its_mtu_or_says_that_it_cannot),
         cmocka_unit_test(test_nic_refuses_with_a_sentence),
+        cmocka_unit_test(test_nic_leaves_the_kernel_its_devices),
         cmocka_unit_test(test_nic_refuses_a_second_use),
         cmocka_unit_test(test_nic_says_when_memory_is_short),
         cmocka_unit_test(test_nic_cost),

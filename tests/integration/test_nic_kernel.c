@@ -306,7 +306,7 @@ static void test_nic_af_xdp_takes_what_a_page_holds(void **state)
     printf("# measured: AF_XDP takes an MTU of at most %u bytes\n", status.max_mtu_bytes);
     assert_true(status.max_mtu_bytes > 3000);
     assert_non_null(strstr(nic_lab_refusal("net_af_xdp0,iface=near", status.max_mtu_bytes + 1,
-                                           &error), "takes an MTU of at most"));
+                                           &error), "can have an MTU of at most"));
 
     nic_lab_run("ip link set far mtu %u", status.max_mtu_bytes);
     nic = xdp_or_skip(status.max_mtu_bytes);
@@ -330,6 +330,36 @@ static void test_nic_af_xdp_can_be_made_again(void **state)
     remove_veth();
 }
 
+/* A nic whose interface is deleted moves nothing and says nothing; it can be destroyed. */
+static void lose_interface(struct nic_lab *lab, struct nic *nic)
+{
+    nic_lab_start(lab);
+    for (unsigned i = 0; i < FRAME_BURST; i++) {
+        nic_lab_add(lab, 1000, 0);
+    }
+    assert_int_equal(nic_lab_send(lab, nic, 0), FRAME_BURST);
+    remove_veth();
+    for (unsigned i = 0; i < 1000; i++) {
+        (void)nic_lab_send(lab, nic, 0);
+        assert_int_equal(nic_from_wire(nic, 0, &lab->got, &lab->refused), 0);
+        nic_return(nic, 0);
+    }
+    (void)nic_overruns(nic);
+    nic_destroy(nic);
+}
+
+static void test_nic_survives_its_interface(void **state)
+{
+    struct nic_lab *lab = lab_of(state);
+
+    for (unsigned life = 0; life < 3; life++) {
+        make_veth();
+        lose_interface(lab, nic_lab_nic("net_af_packet0,iface=near", MTU));
+        make_veth();
+        lose_interface(lab, xdp_or_skip(MTU));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_nic_af_xdp_exchanges_frames),
         cmocka_unit_test(test_nic_af_xdp_takes_what_a_page_holds),
         cmocka_unit_test(test_nic_af_xdp_can_be_made_again),
+        cmocka_unit_test(test_nic_survives_its_interface),
     };
 
     return cmocka_run_group_tests_name("nic_kernel", tests, group_setup, group_teardown);
