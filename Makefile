@@ -86,7 +86,8 @@ endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
 # ---- tests ---------------------------------------------------------------------------------------
-# tests/unit/test_forward.c tests switch/forward.c, and links no more than switch/ may use.
+# tests/unit/test_forward.c tests switch/forward.c, and links no more than switch/ may use; so does
+# test_forward_vlan.c, since there is no file forward_vlan.
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 HOSTILE_SRC := $(wildcard tests/hostile/test_*.c)
 RACE_SRC    := $(wildcard tests/race/test_*.c)
@@ -103,7 +104,8 @@ $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
 
-folder_of = $(firstword $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c $(f)/$(1).h),$(f))))
+folders_with = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c $(f)/$(1).h),$(f)))
+folder_of = $(firstword $(call folders_with,$(1)) $(call folders_with,$(firstword $(subst _, ,$(1)))))
 define unit_rule
 $(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
                            $(STACK_$(call folder_of,$(1)))
