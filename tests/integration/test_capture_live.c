@@ -187,7 +187,7 @@ static void test_capture_follows_vnics_that_come_and_go(void **state)
                "$BIN/vswitchctl capture start --on switch:lan --frames 4 --filter 'udp'"
                " --write $DIR/file >$DIR/summary");
     assert_int_equal(lab_do(&lab->lab, "vnic remove absent"), 0);
-    assert_int_equal(lab_do(&lab->lab, "vnic add late --switch lan"), 0);
+    assert_int_equal(lab_do(&lab->lab, "vnic add late --switch lan --spoof-guard off"), 0);
     assert_int_equal(frontend_open(&late, &(struct frontend_config){
                                               .socket_path = lab_socket(&lab->lab, "late") }), 0);
     clab_broadcast(&late, 9);
@@ -203,7 +203,7 @@ static void test_capture_follows_vnics_that_come_and_go(void **state)
     assert_int_equal(lab->stream.packet[0].flags, 1);
     assert_int_equal(frontend_close(&late), 0);
     assert_int_equal(lab_do(&lab->lab, "vnic remove late"), 0);
-    assert_int_equal(lab_do(&lab->lab, "vnic add absent --switch lan"), 0);
+    assert_int_equal(lab_do(&lab->lab, "vnic add absent --switch lan --spoof-guard off"), 0);
 }
 
 static void test_capture_two_at_once_take_each_their_own(void **state)

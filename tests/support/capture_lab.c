@@ -64,9 +64,9 @@ int clab_setup(void **state)
     *state = lab;
     if (lab == NULL || lab_create(&lab->lab) != 0 || lab_start(&lab->lab, NULL) != 0 ||
         lab_do(&lab->lab, "switch add lan --type private") != 0 ||
-        lab_do(&lab->lab, "vnic add a --switch lan") != 0 ||
-        lab_do(&lab->lab, "vnic add b --switch lan") != 0 ||
-        lab_do(&lab->lab, "vnic add absent --switch lan") != 0) {
+        lab_do(&lab->lab, "vnic add a --switch lan --spoof-guard off") != 0 ||
+        lab_do(&lab->lab, "vnic add b --switch lan --spoof-guard off") != 0 ||
+        lab_do(&lab->lab, "vnic add absent --switch lan --spoof-guard off") != 0) {
         return -1;
     }
     if (frontend_open(&lab->a, &(struct frontend_config){
