@@ -34,6 +34,7 @@ static void fact_speed(struct cli_show_facts *facts, json_int_t speed_mbps)
 static void print_uplink(const json_t *result, FILE *out)
 {
     const json_t *status = json_object_get(result, "uplink_status");
+    const json_int_t losses = cli_show_number(status, "carrier_losses");
     struct cli_show_facts facts = { out, "" };
 
     if (!cli_show_is_set(json_object_get(result, "uplink"))) {
@@ -50,9 +51,9 @@ static void print_uplink(const json_t *result, FILE *out)
         fact_speed(&facts, cli_show_number(status, "speed_mbps"));
         cli_show_fact_of(&facts, "MTU ", json_object_get(status, "mtu"), "");
         cli_show_fact_of(&facts, "", json_object_get(status, "mac"), "");
-        if (cli_show_number(status, "carrier_losses") > 0) {
-            cli_show_fact_of(&facts, "carrier lost ", json_object_get(status, "carrier_losses"),
-                             " times");
+        if (losses > 0) {
+            cli_show_fact_of(&facts, "", json_object_get(status, "carrier_losses"),
+                             losses == 1 ? " carrier loss" : " carrier losses");
         }
     }
     (void)fputc('\n', out);

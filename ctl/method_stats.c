@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stats show: the ports of all switches, of one switch, or one vNIC.
+ * stats show: the ports of all switches, of one switch, or one port.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ctl/control.h"
@@ -13,9 +14,12 @@
 static int add_switch(const struct control *control, const struct vswitch_switch *of,
                       json_t *switches, json_t *ports)
 {
-    json_t *traffic = report_traffic(control, of);
+    size_t count;
+    struct port_reading *readings = port_readings_take(control, of->id, &count);
+    json_t *traffic = readings == NULL ? NULL : report_traffic(control, of, readings, count);
     int rc = -ENOMEM;
 
+    free(readings);
     if (traffic != NULL && json_array_extend(ports, json_object_get(traffic, "ports")) == 0 &&
         json_object_del(traffic, "ports") == 0 &&
         json_object_set_new(traffic, "name", json_string(of->name)) == 0 &&
@@ -26,25 +30,42 @@ static int add_switch(const struct control *control, const struct vswitch_switch
     return rc;
 }
 
-/* A name may be a switch's and a vNIC's; then both are meant. */
+/* Adds the ports called @p name that are not on @p but.  @return how many, or -ENOMEM */
+static int add_ports(const struct control *control, const char *name,
+                     const struct vswitch_switch *but, json_t *ports)
+{
+    struct vswitch_port port;
+    struct port_reading reading;
+    size_t cursor = 0;
+    int count = 0;
+
+    while (vswitch_port_next(control->model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
+        if (strcmp(port.name, name) != 0 || (but != NULL && port.switch_id == but->id)) {
+            continue;
+        }
+        port_reading_take(control, &port, &reading);
+        if (json_array_append_new(ports, report_port(vswitch_by_id(control->model, port.switch_id),
+                                                     &reading)) != 0) {
+            return -ENOMEM;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* A name may be a switch's, a vNIC's and an interface's; then all are meant. */
 static int add_named(const struct control *control, const char *name, json_t *switches,
                      json_t *ports, struct error *error)
 {
     const struct vswitch_switch *of = vswitch_find(control->model, name);
-    const struct vswitch_vnic *vnic = vswitch_find_vnic(control->model, name);
-    int rc = 0;
+    const int rc = of == NULL ? 0 : add_switch(control, of, switches, ports);
+    const int others = rc != 0 ? rc : add_ports(control, name, of, ports);
 
-    if (of == NULL && vnic == NULL) {
-        return error_set(error, ENOENT, "there is no switch and no vNIC named \"%s\"; switch list "
-                         "and vnic list show those there are", name);
+    if (of == NULL && others == 0) {
+        return error_set(error, ENOENT, "there is no switch, vNIC, uplink or host adapter named "
+                         "\"%s\"; stats show without a name shows all", name);
     }
-    if (of != NULL) {
-        rc = add_switch(control, of, switches, ports);
-    }
-    if (rc == 0 && vnic != NULL && (of == NULL || vnic->switch_id != of->id)) {
-        rc = json_array_append_new(ports, report_port(control, vnic));
-    }
-    return rc;
+    return others < 0 ? others : 0;
 }
 
 int method_stats_show(void *context, struct rpc_call *call, struct error *error)

@@ -212,7 +212,7 @@ static void test_external_switch_fits_one_screen(void **state)
     assert_shown(METHOD_SWITCH_SHOW, external_switch,
 "switch ext\n"
 "  type         external, MTU 9000\n"
-"  uplink       eth1: up, af_packet, 10 Gbit/s, MTU 1500, 52:54:00:00:00:01, carrier lost 2 times\n"
+"  uplink       eth1: up, af_packet, 10 Gbit/s, MTU 1500, 52:54:00:00:00:01, 2 carrier losses\n"
 "  host vNIC    ext: up, MTU 9000, 00:15:5d:00:01:00, VLAN access:10, 192.0.2.1/24,2001:db8::1/64\n"
 "  addresses    12 of 8192, ageing 300 s, 3 moves\n"
 "  MTU differs  uplink eth1 has 1500, the switch 9000: `ip link set eth1 mtu 9000` sets it back\n"
