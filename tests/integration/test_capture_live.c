@@ -231,6 +231,60 @@ static void test_capture_two_at_once_take_each_their_own(void **state)
     assert_int_equal(lab->stream.interface_count, 1);
 }
 
+/* Nobody is attached to the trunk: what is shown of it is what was to leave. */
+static void test_capture_shows_the_tag_where_a_frame_has_one(void **state)
+{
+    struct capture_lab *lab = *state;
+    struct frontend access;
+    struct pipeline pipeline;
+    const char *const names[] = { "vnic:access", "vnic:trunk" };
+    const uint8_t tag[] = { 0x81, 0x00, 0x00, 0x0a };
+
+    assert_int_equal(lab_do(&lab->lab, "vnic add access --switch lan --spoof-guard off "
+                            "--vlan access:10"), 0);
+    assert_int_equal(lab_do(&lab->lab, "vnic add trunk --switch lan --vlan trunk:10,native:1"), 0);
+    assert_int_equal(frontend_open(&access, &(struct frontend_config){
+                                       .socket_path = lab_socket(&lab->lab, "access") }), 0);
+    clab_start(lab, &pipeline, 1,
+               "$BIN/vswitchctl capture start --on switch:lan --frames 2 --write $DIR/file"
+               " >$DIR/summary");
+    clab_broadcast(&access, 9);
+
+    assert_int_equal(pipeline_wait(&pipeline, CLAB_END_MS), 0);
+
+    clab_read(lab, "file");
+    assert_int_equal(lab->stream.packet_count, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct pcapng_read_packet *packet = &lab->stream.packet[i];
+
+        assert_string_equal(lab->stream.interface[packet->interface].name, names[i]);
+        assert_int_equal(packet->original_bytes, CLAB_FRAME_BYTES + i * sizeof(tag));
+        assert_int_equal(packet->flags, i + 1);
+    }
+    assert_memory_equal(lab->stream.packet[1].data + 12, tag, sizeof(tag));
+    assert_memory_equal(lab->stream.packet[1].data + 16, lab->stream.packet[0].data + 12,
+                        CLAB_FRAME_BYTES - 12);
+    assert_int_equal(frontend_close(&access), 0);
+    assert_int_equal(lab_do(&lab->lab, "vnic remove access"), 0);
+    assert_int_equal(lab_do(&lab->lab, "vnic remove trunk"), 0);
+}
+
+static void test_capture_where_no_interface_is_says_so(void **state)
+{
+    struct capture_lab *lab = *state;
+    struct lab_answer answer;
+
+    assert_int_equal(lab_ask(&lab->lab, &answer, "capture start --on uplink:lan --write %s/none",
+                             lab->lab.dir), 1);
+    assert_non_null(strstr(answer.error, "there is no uplink named \"lan\""));
+    lab_answer_release(&answer);
+    assert_int_equal(lab_ask(&lab->lab, &answer, "capture start --on host:lan --write %s/none",
+                             lab->lab.dir), 1);
+    assert_non_null(strstr(answer.error, "there is no adapter of the host named \"lan\""));
+    lab_answer_release(&answer);
+    assert_int_equal(clab_size(lab, "none"), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +297,8 @@ int main(void)
         cmocka_unit_test(test_capture_drops_carry_their_reason),
         cmocka_unit_test(test_capture_follows_vnics_that_come_and_go),
         cmocka_unit_test(test_capture_two_at_once_take_each_their_own),
+        cmocka_unit_test(test_capture_shows_the_tag_where_a_frame_has_one),
+        cmocka_unit_test(test_capture_where_no_interface_is_says_so),
     };
 
     return cmocka_run_group_tests(tests, clab_setup, clab_teardown);
