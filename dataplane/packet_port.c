@@ -13,18 +13,20 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
 #include "dataplane/kernel_frame.h"
+#include "dataplane/packet_send.h"
 #include "switch/frame_tag.h"
-#include "vnic/vnic.h"
 
 #define QUEUES_MAX       16u
 #define BLOCK_BYTES      (4u << 20)
@@ -32,7 +34,6 @@
 #define SLOT_BYTES       66576u
 #define RING_BLOCKS      8u        /* 504 slots in 32 MiB for a queue */
 #define RING_BLOCKS_MANY 2u        /* 126 slots in 8 MiB for each of several, who share bursts */
-#define SEND_BYTES       (4 << 20) /* under way to an interface's own queue, for each queue */
 #define AHEAD_SLOTS      2u        /* to have in the cache what another core has written */
 
 /* Before a frame in a slot are the slot's header and the virtio-net header. */
@@ -49,7 +50,9 @@ struct packet_queue {
     /* ---- the worker's that polls it ---- */
     uint32_t next;                 /* the slot to be looked at */
     uint32_t held;                 /* how many before it are not given back */
-} __attribute__((aligned(64)));
+    /* ---- any worker's ---- */
+    struct packet_sender sender __attribute__((aligned(64)));
+};
 
 struct packet_port {
     uint16_t port;
@@ -81,6 +84,11 @@ static bool set_option(int fd, int option, int value)
     return setsockopt(fd, SOL_PACKET, option, &value, sizeof(value)) == 0;
 }
 
+static size_t ring_bytes(uint32_t slot_count)
+{
+    return (size_t)(slot_count / BLOCK_SLOTS) * BLOCK_BYTES;
+}
+
 static int make_ring(struct packet_queue *queue, const struct packet_port_config *config,
                      struct error *error)
 {
@@ -93,7 +101,7 @@ static int make_ring(struct packet_queue *queue, const struct packet_port_config
     if (setsockopt(queue->fd, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request)) != 0) {
         return refuse_socket(config, "receive ring of this size", error);
     }
-    ring = mmap(NULL, (size_t)blocks * BLOCK_BYTES, PROT_READ | PROT_WRITE,
+    ring = mmap(NULL, ring_bytes(request.tp_frame_nr), PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_POPULATE, queue->fd, 0);
     if (ring == MAP_FAILED) {
         return refuse_socket(config, "receive ring of this size", error);
@@ -128,25 +136,24 @@ static int open_queue(struct packet_queue *queue, const struct packet_port_confi
 {
     const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = config->ifindex,
                                          .sll_protocol = htons(ETH_P_ALL) };
-    const int send_bytes = SEND_BYTES;
 
     queue->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (queue->fd < 0) {
         return refuse_socket(config, "support", error);
     }
     if (!set_option(queue->fd, PACKET_VERSION, TPACKET_V2) ||
-        !set_option(queue->fd, PACKET_VNET_HDR, 1) ||
-        !set_option(queue->fd, PACKET_QDISC_BYPASS, 1)) {
+        !set_option(queue->fd, PACKET_VNET_HDR, 1)) {
         return refuse_socket(config, "offloads", error);
     }
-    /* More than the default of 208 KiB: a burst of jumbo frames.  A smaller one works as well. */
-    (void)setsockopt(queue->fd, SOL_SOCKET, SO_SNDBUFFORCE, &send_bytes, sizeof(send_bytes));
     if (make_ring(queue, config, error) != 0) {
         return -1;
     }
     if (!take_in(queue->fd, false) ||
         bind(queue->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         return refuse_socket(config, "access", error);
+    }
+    if (packet_send_open(&queue->sender, queue->fd, config->ifindex) != 0) {
+        return refuse_socket(config, "transmit ring", error);
     }
     return 0;
 }
@@ -175,10 +182,11 @@ static int share(const struct packet_port *port, const struct packet_port_config
     return 0;
 }
 
-static int start(const struct packet_port *port, const struct packet_port_config *config,
+static int start(struct packet_port *port, const struct packet_port_config *config,
                  struct error *error)
 {
     const struct packet_mreq all = { .mr_ifindex = config->ifindex, .mr_type = PACKET_MR_PROMISC };
+    struct ifreq request = { 0 };
 
     if (setsockopt(port->queue[0].fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &all, sizeof(all)) != 0) {
         return refuse_socket(config, "promiscuous mode", error);
@@ -188,6 +196,11 @@ static int start(const struct packet_port *port, const struct packet_port_config
             return refuse_socket(config, "filters", error);
         }
     }
+    if (if_indextoname((unsigned)config->ifindex, request.ifr_name) == NULL ||
+        ioctl(port->queue[0].fd, SIOCGIFMTU, &request) != 0) {
+        return refuse_socket(config, "MTU", error);
+    }
+    packet_port_set_mtu(port, (uint32_t)request.ifr_mtu);
     return 0;
 }
 
@@ -228,10 +241,11 @@ void packet_port_destroy(struct packet_port *port)
         return;
     }
     for (unsigned n = 0; n < port->queue_count; n++) {
-        const struct packet_queue *queue = &port->queue[n];
+        struct packet_queue *queue = &port->queue[n];
 
+        packet_send_close(&queue->sender);
         if (queue->ring != NULL) {
-            (void)munmap(queue->ring, (size_t)queue->slot_count / BLOCK_SLOTS * BLOCK_BYTES);
+            (void)munmap(queue->ring, ring_bytes(queue->slot_count));
         }
         if (queue->fd >= 0) {
             (void)close(queue->fd);
@@ -327,63 +341,18 @@ void packet_port_return(struct packet_port *port, uint16_t queue)
 
 /* ---- to the wire ----------------------------------------------------------------------------- */
 
-/* Frames as messages of one call. */
-struct sending {
-    uint16_t count;
-    uint8_t verdict_of[FRAME_BURST];       /* where a message's verdict goes */
-    struct mmsghdr message[FRAME_BURST];
-    struct iovec iov[FRAME_RUNS + KERNEL_FRAME_IOVECS * FRAME_BURST];
-};
-
-static void prepare(struct sending *sending, const struct frame_batch *batch, const uint8_t *index,
-                    uint16_t count, uint8_t *verdict)
-{
-    struct iovec *iov = sending->iov;
-
-    sending->count = 0;
-    for (uint16_t i = 0; i < count; i++) {
-        const uint32_t pieces = kernel_frame_iov(batch, &batch->frame[index[i]], iov);
-
-        if (pieces == 0) {
-            verdict[i] = DROP_DEVICE_ERROR;
-            continue;
-        }
-        sending->message[sending->count] =
-            (struct mmsghdr){ .msg_hdr = { .msg_iov = iov, .msg_iovlen = pieces } };
-        sending->verdict_of[sending->count++] = (uint8_t)i;
-        iov += pieces;
-    }
-}
-
-/* The call ends before a frame that is refused, and says why only when that is its first. */
-static uint16_t send_all(int fd, struct sending *sending, uint8_t *verdict)
-{
-    uint16_t delivered = 0;
-    uint16_t done = 0;
-
-    while (done < sending->count) {
-        const int sent = sendmmsg(fd, &sending->message[done], sending->count - done, 0);
-
-        if (sent <= 0) {
-            verdict[sending->verdict_of[done++]] = (uint8_t)kernel_frame_refusal(errno);
-            continue;
-        }
-        for (int i = 0; i < sent; i++) {
-            verdict[sending->verdict_of[done++]] = VNIC_DELIVERED;
-        }
-        delivered = (uint16_t)(delivered + sent);
-    }
-    return delivered;
-}
-
 uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
                              const struct frame_batch *batch, const uint8_t *index, uint16_t count,
                              uint8_t *verdict)
 {
-    struct sending sending;
+    return packet_send(&port->queue[queue].sender, batch, index, count, verdict);
+}
 
-    prepare(&sending, batch, index, count, verdict);
-    return send_all(port->queue[queue].fd, &sending, verdict);
+void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes)
+{
+    for (unsigned n = 0; n < port->queue_count; n++) {
+        packet_send_limit(&port->queue[n].sender, mtu_bytes);
+    }
 }
 
 uint16_t packet_port_queues(const struct packet_port *port)

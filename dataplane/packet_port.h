@@ -2,10 +2,8 @@
 /*
  * An uplink on a kernel interface by packet sockets, for interfaces that AF_XDP does not serve.
  *
- * What comes in is read from a ring that the kernel fills (PACKET_RX_RING), what goes out is sent
- * by sendmmsg() straight from the pieces a frame is in.  Not by the transmit ring: its slots are
- * handed back when the frame is orphaned, which on its way into another namespace is before it has
- * been read, and the next frame would overwrite it.
+ * What comes in is read from a ring that the kernel fills (PACKET_RX_RING), 32 MiB for a queue, or
+ * 8 MiB for each of several.  How it goes out: see packet_send.h.
  *
  * With PACKET_VNET_HDR the kernel says of each frame whether its checksum is still to be computed
  * and whether it is a segment of more than the MTU, as frames from a local stack (a veth's other
@@ -67,6 +65,13 @@ void packet_port_return(struct packet_port *port, uint16_t queue);
 uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
                              const struct frame_batch *batch, const uint8_t *index, uint16_t count,
                              uint8_t *verdict);
+
+/**
+ * Tells of the interface's MTU when it has changed since the port was made.  A frame that is longer
+ * than the port knows of is sent at more cost, and refused by the kernel when it is too long.
+ * Thread: control.
+ */
+void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes);
 
 uint16_t packet_port_queues(const struct packet_port *port);
 /**

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "dataplane/packet_send.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+
+#include "dataplane/kernel_frame.h"
+#include "switch/frame_tag.h"
+#include "switch/gather.h"
+#include "vnic/vnic.h"
+
+#define RING_BYTES      (1u << 20)
+#define SLOT_BYTES      10240u     /* for the frame of the longest MTU */
+#define SLOTS           (RING_BYTES / SLOT_BYTES)
+#define SEND_BYTES      (4 << 20)  /* on their way through the interface's own queue */
+
+/* A slot: its header (less the address of a received one), the virtio-net header, the bytes. */
+#define HEADER_OFF      (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
+#define FRAME_OFF       (HEADER_OFF + NET_HEADER_BASE_BYTES)
+#define HDR_LEN_OFF     2u         /* of a virtio-net header */
+#define SLOT_MAX_BYTES  (SLOT_BYTES - FRAME_OFF)
+static_assert(SLOT_BYTES % TPACKET_ALIGNMENT == 0, "slots are aligned");
+static_assert(SLOTS > FRAME_BURST, "a batch fits");
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static bool set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+int packet_send_open(struct packet_sender *sender, int fd, int ifindex)
+{
+    const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = ifindex };
+    const struct tpacket_req request = { .tp_block_size = RING_BYTES, .tp_block_nr = 1,
+                                         .tp_frame_size = SLOT_BYTES, .tp_frame_nr = SLOTS };
+    void *ring;
+
+    sender->fd = fd;
+    sender->ring_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (sender->ring_fd < 0) {
+        return -1;
+    }
+    sender->opened = true;
+    /* The default of 208 KiB is less than a burst of jumbo frames; but works, where it must. */
+    (void)set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES);
+    (void)set_option(sender->ring_fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES);
+    if (!set_option(fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1) ||
+        !set_option(sender->ring_fd, SOL_PACKET, PACKET_QDISC_BYPASS, 1) ||
+        !set_option(sender->ring_fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2) ||
+        !set_option(sender->ring_fd, SOL_PACKET, PACKET_VNET_HDR, 1) ||
+        setsockopt(sender->ring_fd, SOL_PACKET, PACKET_TX_RING, &request, sizeof(request)) != 0 ||
+        bind(sender->ring_fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        return -1;
+    }
+    ring = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+                sender->ring_fd, 0);
+    if (ring == MAP_FAILED) {
+        return -1;
+    }
+    sender->ring = ring;
+    return 0;
+}
+
+void packet_send_close(struct packet_sender *sender)
+{
+    if (sender->ring != NULL) {
+        (void)munmap(sender->ring, RING_BYTES);
+    }
+    if (sender->opened) {
+        (void)close(sender->ring_fd);
+    }
+}
+
+/* ---- by messages ----------------------------------------------------------------------------- */
+
+/* Frames as messages of one call. */
+struct messages {
+    uint16_t count;
+    uint8_t verdict_of[FRAME_BURST];       /* where a message's verdict goes */
+    struct mmsghdr message[FRAME_BURST];
+    struct iovec iov[FRAME_RUNS + KERNEL_FRAME_IOVECS * FRAME_BURST];
+};
+
+static void prepare(struct messages *messages, const struct frame_batch *batch,
+                    const uint8_t *index, uint16_t count, uint8_t *verdict)
+{
+    struct iovec *iov = messages->iov;
+
+    messages->count = 0;
+    for (uint16_t i = 0; i < count; i++) {
+        const uint32_t pieces = kernel_frame_iov(batch, &batch->frame[index[i]], iov);
+
+        if (pieces == 0) {
+            verdict[i] = DROP_DEVICE_ERROR;
+            continue;
+        }
+        messages->message[messages->count] =
+            (struct mmsghdr){ .msg_hdr = { .msg_iov = iov, .msg_iovlen = pieces } };
+        messages->verdict_of[messages->count++] = (uint8_t)i;
+        iov += pieces;
+    }
+}
+
+/* The call ends before a frame that is refused, and says why only when that is its first. */
+static uint16_t send_messages(int fd, const struct frame_batch *batch, const uint8_t *index,
+                              uint16_t count, uint8_t *verdict)
+{
+    struct messages messages;
+    uint16_t delivered = 0;
+    uint16_t done = 0;
+
+    prepare(&messages, batch, index, count, verdict);
+    while (done < messages.count) {
+        const int sent = sendmmsg(fd, &messages.message[done], messages.count - done, 0);
+
+        if (sent <= 0) {
+            verdict[messages.verdict_of[done++]] = (uint8_t)kernel_frame_refusal(errno);
+            continue;
+        }
+        for (int i = 0; i < sent; i++) {
+            verdict[messages.verdict_of[done++]] = VNIC_DELIVERED;
+        }
+        delivered = (uint16_t)(delivered + sent);
+    }
+    return delivered;
+}
+
+/* ---- by the ring ----------------------------------------------------------------------------- */
+
+static inline struct tpacket2_hdr *slot_at(const struct packet_sender *sender, uint32_t number)
+{
+    return (struct tpacket2_hdr *)(sender->ring +
+                                   number % SLOTS * SLOT_BYTES);
+}
+
+static inline uint32_t slot_status(const struct tpacket2_hdr *slot)
+{
+    return __atomic_load_n(&slot->tp_status, __ATOMIC_ACQUIRE);
+}
+
+static inline void fill_slot(struct tpacket2_hdr *slot, const struct frame_batch *batch,
+                             const struct frame *frame)
+{
+    struct gather from = gather_start(batch, frame);
+    uint8_t *header = (uint8_t *)slot + HEADER_OFF;
+    const uint16_t hdr_len = (uint16_t)frame->len_bytes;
+
+    memset(header, 0, NET_HEADER_BASE_BYTES);
+    memcpy(header + HDR_LEN_OFF, &hdr_len, sizeof(hdr_len));   /* little-endian host */
+    gather_copy(&from, header + NET_HEADER_BASE_BYTES, frame->len_bytes);
+    slot->tp_len = NET_HEADER_BASE_BYTES + frame->len_bytes;
+    __atomic_store_n(&slot->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+}
+
+/*
+ * Takes back the slots that the kernel has left, of @p filled from sender->next on: it works in
+ * order, and looks at the first of those next time.  @return how many it has not left
+ */
+static uint16_t take_back(struct packet_sender *sender, uint16_t filled)
+{
+    const uint32_t left = TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT;
+    uint16_t sent = filled;
+
+    while (sent > 0 && (slot_status(slot_at(sender, sender->next + sent - 1)) & left) != 0) {
+        sent--;
+        __atomic_store_n(&slot_at(sender, sender->next + sent)->tp_status, TP_STATUS_AVAILABLE,
+                         __ATOMIC_RELEASE);
+    }
+    return sent;
+}
+
+/* @return how many were sent, from the first on */
+static uint16_t send_by_ring(struct packet_sender *sender, const struct frame_batch *batch,
+                             const uint8_t *index, uint16_t count)
+{
+    uint16_t filled = 0;
+    uint16_t sent;
+
+    while (filled < count) {
+        struct tpacket2_hdr *slot = slot_at(sender, sender->next + filled);
+
+        if (slot_status(slot) != TP_STATUS_AVAILABLE) {
+            break;                 /* with the interface's driver still */
+        }
+        fill_slot(slot, batch, &batch->frame[index[filled++]]);
+    }
+    (void)send(sender->ring_fd, NULL, 0, MSG_DONTWAIT);
+    sent = take_back(sender, filled);
+    sender->next = (sender->next + sent) % SLOTS;
+    return sent;
+}
+
+/* ---- a batch --------------------------------------------------------------------------------- */
+
+void packet_send_limit(struct packet_sender *sender, uint32_t mtu_bytes)
+{
+    const uint32_t frame_bytes = ETH_HLEN + mtu_bytes;
+    const uint32_t slot_bytes = SLOT_MAX_BYTES - FRAME_TAG_BYTES;
+
+    atomic_store_explicit(&sender->max_frame_bytes,
+                          frame_bytes < slot_bytes ? frame_bytes : slot_bytes,
+                          memory_order_relaxed);
+}
+
+static bool suit_ring(struct packet_sender *sender, const struct frame_batch *batch,
+                      const uint8_t *index, uint16_t count)
+{
+    const uint32_t max_bytes = atomic_load_explicit(&sender->max_frame_bytes,
+                                                    memory_order_relaxed);
+
+    for (uint16_t i = 0; i < count; i++) {
+        const struct frame *frame = &batch->frame[index[i]];
+
+        if (frame->len_bytes > max_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint16_t packet_send(struct packet_sender *sender, const struct frame_batch *batch,
+                     const uint8_t *index, uint16_t count, uint8_t *verdict)
+{
+    uint16_t sent = 0;
+
+    if (suit_ring(sender, batch, index, count) &&
+        !atomic_flag_test_and_set_explicit(&sender->claim, memory_order_acquire)) {
+        sent = send_by_ring(sender, batch, index, count);
+        atomic_flag_clear_explicit(&sender->claim, memory_order_release);
+        memset(verdict, VNIC_DELIVERED, sent);
+    }
+    if (sent == count) {
+        return sent;
+    }
+    return (uint16_t)(sent + send_messages(sender->fd, batch, &index[sent],
+                                           (uint16_t)(count - sent), &verdict[sent]));
+}

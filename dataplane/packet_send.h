@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Sending by a packet socket, in two ways.
+ *
+ * By the transmit ring (PACKET_TX_RING) a batch is one call: frames are copied into slots, and the
+ * kernel is asked to copy each whole (hdr_len of its virtio-net header is all of it).  Otherwise it
+ * would lend pages of the ring, and hand a slot back when its frame is orphaned, which on the way
+ * into another namespace is before anybody has read it: the next frame would overwrite it.  Two
+ * copies and one call are a third faster than one copy and a message for each frame.
+ *
+ * By messages (sendmmsg) goes what the ring does not take: frames longer than the MTU or a slot,
+ * for which the ring has no check, or when another worker is at the ring.  The ring does not say
+ * why it stopped either; so what it left is sent by messages, and those say it for each frame.
+ */
+#ifndef DATAPLANE_PACKET_SEND_H
+#define DATAPLANE_PACKET_SEND_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "switch/frame.h"
+
+struct packet_sender {
+    /* ---- written once, but for the limit, which is control's ---- */
+    int fd;                        /* for messages; borrowed */
+    int ring_fd;                   /* a socket of its own: one with a ring takes no messages */
+    bool opened;
+    uint8_t *ring;
+    atomic_uint max_frame_bytes;   /* of an untagged frame, by the ring */
+    /* ---- of whoever has the claim ---- */
+    atomic_flag claim __attribute__((aligned(64)));
+    uint32_t next;                 /* the slot that the kernel looks at next */
+};
+
+/**
+ * Opens a ring to interface @p ifindex, of 1 MiB.
+ *
+ * @param sender  all 0
+ * @param fd      a packet socket on the interface, with virtio-net headers; borrowed
+ * @return 0, or -1 with errno; packet_send_close() is due in either case
+ * Thread: control.
+ */
+int packet_send_open(struct packet_sender *sender, int fd, int ifindex);
+/** Nothing for one that is all 0.  Thread: control. */
+void packet_send_close(struct packet_sender *sender);
+
+/** Sets the limit for an interface of @p mtu_bytes; longer frames go by messages.  Any thread. */
+void packet_send_limit(struct packet_sender *sender, uint32_t mtu_bytes);
+
+/** As packet_port_to_wire(). */
+uint16_t packet_send(struct packet_sender *sender, const struct frame_batch *batch,
+                     const uint8_t *index, uint16_t count, uint8_t *verdict);
+
+#endif
