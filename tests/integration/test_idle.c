@@ -45,7 +45,8 @@ static int fixture_setup(void **state)
         char name[8];
 
         (void)snprintf(name, sizeof(name), "g%u", i);
-        assert_int_equal(lab_do(&f->lab, "vnic add %s --switch lan", name), 0);
+        assert_int_equal(lab_do(&f->lab, "vnic add %s --switch lan --mac 02:00:00:00:00:%02x",
+                                name, i + 1), 0);
         assert_int_equal(frontend_open(&f->guest[i], &(struct frontend_config){
                              .socket_path = lab_socket(&f->lab, name) }), 0);
     }
