@@ -36,8 +36,8 @@ static char *manual(void)
     return text;
 }
 
-/* The paragraph of a command: its line and what follows up to the next item; owned. */
-static char *command_line(const char *text, const struct method_spec *spec)
+/* The item of a command, up to the next one; owned. */
+static char *command_item(const char *text, const struct method_spec *spec)
 {
     char item[64];
     const char *at, *next;
@@ -45,8 +45,8 @@ static char *command_line(const char *text, const struct method_spec *spec)
     (void)snprintf(item, sizeof(item), "\n.It Ic %s %s", spec->noun, spec->verb);
     at = strstr(text, item);
     if (at == NULL) {
-        print_error("%s has no item \"%s %s\"\n", MANUAL, spec->noun, spec->verb);
-        fail();
+        fail_msg("%s has no item \"%s %s\"", MANUAL, spec->noun, spec->verb);
+        return NULL;
     }
     next = strstr(at + 1, "\n.It Ic ");
     return strndup(at, next != NULL ? (size_t)(next - at) : strlen(at));
@@ -59,7 +59,7 @@ static void test_every_command_and_every_key_is_in_the_manual(void **state)
     (void)state;
     for (size_t i = 0; i < METHOD_COUNT; i++) {
         const struct method_spec *spec = method_get((enum method_id)i);
-        char *command = spec->hidden ? NULL : command_line(text, spec);
+        char *command = spec->hidden ? NULL : command_item(text, spec);
 
         for (size_t k = 0; command != NULL && k < method_key_count(spec); k++) {
             const struct method_key *key = &spec->keys[k];
