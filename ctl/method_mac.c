@@ -15,7 +15,7 @@
 
 /* ---- show ------------------------------------------------------------------------------------ */
 
-/* What ports are called, by number; they are looked up once, as a table may have a million entries. */
+/* What ports are called, by number: looked up once, as a table may have a million entries. */
 struct port_names {
     const char *name[FABRIC_MAX_PORTS];
 };
