@@ -66,6 +66,24 @@ static void part(struct classes *classes, const struct vlan_set *set)
     }
 }
 
+/* Parts the VLANs by all of @p port; trunks are often alike, and the second parts nothing more. */
+static void part_by_ports(struct classes *classes, const struct fabric *fabric,
+                          const uint16_t *port, uint16_t port_count)
+{
+    struct vlan_set last_trunk = { { 0 } };
+
+    for (uint16_t i = 0; i < port_count; i++) {
+        const struct vlan_set set = received_by(&fabric->port[port[i]]);
+
+        if (memcmp(&set, &last_trunk, sizeof(set)) != 0) {
+            part(classes, &set);
+        }
+        if (fabric->port[port[i]].others != NULL) {
+            last_trunk = set;
+        }
+    }
+}
+
 /* Lists who receives @p vid: first those of @p port that take unknown unicast, then the others. */
 static bool list_members(struct fabric *fabric, const uint16_t *port, uint16_t port_count,
                          uint16_t vid, struct fabric_flood *flood)
@@ -115,11 +133,7 @@ bool fabric_flood_compile(struct fabric *fabric, struct fabric_switch *on, const
         if (classes.of == NULL) {
             return false;
         }
-        for (uint16_t i = 0; i < port_count; i++) {
-            const struct vlan_set set = received_by(&fabric->port[port[i]]);
-
-            part(&classes, &set);
-        }
+        part_by_ports(&classes, fabric, port, port_count);
         for (uint16_t vid = 0; vid < VLAN_COUNT; vid++) {
             stands_for[classes.of[vid]] = vid;
         }

@@ -190,17 +190,180 @@ static void test_fabric_queue_keeps_its_worker_when_others_come_and_go(void **st
     assert_int_equal(worker_of(lab_compile(lab, 2), kept, 1), before);
 }
 
-static void test_fabric_without_runtime_objects_compiles(void **state)
+/* ---- ports of other kinds -------------------------------------------------------------------- */
+
+/* An external switch "red" with the host's adapter. */
+static const struct vswitch_switch *lab_external(struct lab *lab)
+{
+    const struct vswitch_switch wanted = {
+        .name = "red", .type = VSWITCH_EXTERNAL, .mtu_bytes = 9000, .mac_capacity_entries = 100,
+        .uplink = "eth9", .host_vnic = true,
+    };
+
+    assert_int_equal(vswitch_add(lab->model, &wanted, NULL), 0);
+    return vswitch_find(lab->model, "red");
+}
+
+static uint16_t lab_vnic_like(struct lab *lab, const char *name, const char *vlan,
+                              struct vswitch_vnic like)
+{
+    snprintf(like.name, sizeof(like.name), "%s", name);
+    like.queues = 1;
+    assert_int_equal(vlan_parse(vlan, &like.vlan, NULL), 0);
+    assert_int_equal(vswitch_add_vnic(lab->model, "red", &like, NULL), 0);
+    return vswitch_find_vnic(lab->model, name)->port;
+}
+
+static void test_fabric_without_runtime_objects_has_what_the_model_says(void **state)
 {
     struct lab *lab = *state;
     const struct fabric_binding binding = { .worker_count = 1 };
+    const struct vswitch_switch *red = lab_external(lab);
+    const uint16_t vnic = lab_vnic(lab, "red", "a", 3, 0);
+    const struct fabric *fabric = lab->fabric = fabric_compile(lab->model, &binding, 1);
 
-    lab_switch(lab, "red", 1500);
-    lab_vnic(lab, "red", "a", 1, 0);
-    lab->fabric = fabric_compile(lab->model, &binding, 1);
+    assert_non_null(fabric);
+    assert_null(fabric->switches[0].table);
+    assert_int_equal(fabric->port[vnic].kind, FABRIC_PORT_VNIC);
+    assert_int_equal(fabric->port[red->host_port].kind, FABRIC_PORT_HOST);
+    assert_int_equal(fabric->port[red->uplink_port].kind, FABRIC_PORT_PACKET);
+    assert_int_equal(fabric->queue_count, 5);
+}
 
-    assert_non_null(lab->fabric);
-    assert_null(lab->fabric->switches[0].table);
+static void test_fabric_ports_are_of_the_kind_and_have_the_queues_of_what_is_behind(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_switch *red = lab_external(lab);
+    const struct fabric *fabric;
+    int nic, host;
+
+    lab->endpoint[red->uplink_port] = (struct fabric_endpoint){ &nic, FABRIC_PORT_NIC, 4 };
+    lab->endpoint[red->host_port] = (struct fabric_endpoint){ &host, FABRIC_PORT_HOST, 2 };
+    fabric = lab_compile(lab, 2);
+
+    assert_int_equal(fabric->port[red->uplink_port].kind, FABRIC_PORT_NIC);
+    assert_ptr_equal(fabric->port[red->uplink_port].endpoint, &nic);
+    assert_int_equal(fabric->port[red->uplink_port].max_frame_bytes, 9014);
+    assert_int_equal(fabric->port[red->host_port].kind, FABRIC_PORT_HOST);
+    assert_true(fabric->port[red->host_port].mac == red->host_mac);
+    assert_int_equal(fabric->queue_count, 6);
+    assert_true(worker_of(fabric, red->uplink_port, 2) !=
+                worker_of(fabric, red->uplink_port, 3));
+    assert_int_equal(fabric->switches[0].member_count, 2);
+    assert_true(fabric->switches[0].outside);
+}
+
+static void test_fabric_absent_port_has_no_queues_and_stays_a_member(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_switch *red = lab_external(lab);
+    const struct fabric *fabric;
+    int nic;
+
+    lab->endpoint[red->uplink_port] = (struct fabric_endpoint){ &nic, FABRIC_PORT_ABSENT, 4 };
+    fabric = lab_compile(lab, 1);
+
+    assert_int_equal(fabric->port[red->uplink_port].kind, FABRIC_PORT_ABSENT);
+    assert_int_equal(fabric->port[red->host_port].kind, FABRIC_PORT_ABSENT);
+    assert_int_equal(fabric->queue_count, 0);
+    assert_int_equal(fabric->switches[0].member_count, 2);
+    assert_int_equal(fabric_flood(&fabric->switches[0], 0)->count, 2);
+}
+
+static void test_fabric_port_has_its_flags(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_switch *red = lab_external(lab);
+    const uint16_t plain = lab_vnic_like(lab, "plain", "none", (struct vswitch_vnic){ 0 });
+    const uint16_t trunk = lab_vnic_like(lab, "trunk", "trunk:10,native:20",
+                                         (struct vswitch_vnic){ .spoof_guard = true });
+    const uint16_t voice = lab_vnic_like(lab, "voice", "promiscuous:100,201",
+                                         (struct vswitch_vnic){ .priority_trust = true });
+    const struct fabric_port *port = lab_compile(lab, 1)->port;
+
+    assert_int_equal(port[plain].flags, 0);
+    assert_int_equal(port[trunk].flags, FABRIC_PORT_TAGS | FABRIC_PORT_LOCKED);
+    assert_int_equal(port[voice].flags, FABRIC_PORT_TRUSTED);
+    assert_int_equal(port[red->host_port].flags, FABRIC_PORT_TRUSTED);
+    assert_int_equal(port[red->uplink_port].flags,
+                     FABRIC_PORT_TAGS | FABRIC_PORT_TRUSTED | FABRIC_PORT_OUTSIDE);
+    assert_true(lab->fabric->switches[0].wildcard);
+}
+
+static void test_fabric_without_a_locked_trunk_has_no_wildcards(void **state)
+{
+    struct lab *lab = *state;
+
+    lab_external(lab);
+    lab_vnic_like(lab, "trunk", "trunk:10,native:20", (struct vswitch_vnic){ 0 });
+    lab_vnic_like(lab, "locked", "access:10", (struct vswitch_vnic){ .spoof_guard = true });
+
+    assert_false(lab_compile(lab, 1)->switches[0].wildcard);
+}
+
+/* ---- VLANs ----------------------------------------------------------------------------------- */
+
+static void test_fabric_port_has_the_facts_of_its_policy(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_switch *red = lab_external(lab);
+    const uint16_t access = lab_vnic_like(lab, "a", "access:10", (struct vswitch_vnic){ 0 });
+    const uint16_t isolated = lab_vnic_like(lab, "i", "isolated:100,201",
+                                            (struct vswitch_vnic){ 0 });
+    const struct fabric_port *port = lab_compile(lab, 1)->port;
+
+    assert_int_equal(port[access].vlan_in, 10);
+    assert_int_equal(port[access].vlan_out, 10);
+    assert_int_equal(port[access].fid_in, 10);
+    assert_null(port[access].others);
+    assert_int_equal(port[isolated].vlan_in, 201);
+    assert_int_equal(port[isolated].vlan_out, 100);
+    assert_int_equal(port[isolated].fid_in, 100);
+    assert_false(fabric_port_receives(&port[isolated], 201));
+    assert_int_equal(port[red->uplink_port].vlan_out, 0);
+    assert_true(fabric_port_receives(&port[red->uplink_port], 4094));
+    assert_false(fabric_port_receives(&port[red->uplink_port], 4095));
+}
+
+static void test_fabric_filtering_ids_are_those_of_the_model(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_switch *red = lab_external(lab);
+    const struct fabric_switch *on;
+
+    assert_null(lab_compile(lab, 1)->switches[0].fid);
+    lab_vnic_like(lab, "a", "access:202", (struct vswitch_vnic){ 0 });
+    lab_vnic_like(lab, "c", "community:100,201", (struct vswitch_vnic){ 0 });
+    lab_vnic_like(lab, "p", "promiscuous:100,201-203", (struct vswitch_vnic){ 0 });
+    lab_vnic_like(lab, "q", "promiscuous:300,301", (struct vswitch_vnic){ 0 });
+    on = &lab_compile(lab, 1)->switches[0];
+
+    for (uint16_t vid = 0; vid < VLAN_COUNT; vid++) {
+        assert_int_equal(on->fid[vid], vswitch_fid(lab->model, red->id, vid));
+    }
+    assert_int_equal(on->fid[203], 100);
+    assert_int_equal(lab->fabric->port[vswitch_find_vnic(lab->model, "a")->port].fid_in, 100);
+}
+
+/* Control frees the model when it has another; a worker may have the fabric for a moment longer. */
+static void test_fabric_outlives_its_model(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_vnic like = { .spoof_guard = true, .mac = UINT64_C(0x020000000001),
+                                       .allowed_mac = { UINT64_C(0x020000000002) },
+                                       .allowed_mac_count = 1 };
+    uint16_t port;
+
+    lab_external(lab);
+    port = lab_vnic_like(lab, "t", "trunk:10,native:20", like);
+    (void)lab_compile(lab, 1);
+    vswitch_model_destroy(lab->model);
+    lab->model = NULL;
+
+    assert_true(lab->fabric->port[port].mac == like.mac);
+    assert_int_equal(lab->fabric->port[port].allowed_mac_count, 1);
+    assert_true(lab->fabric->port[port].allowed_mac[0] == like.allowed_mac[0]);
+    assert_true(fabric_port_receives(&lab->fabric->port[port], 10));
 }
 
 #define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, lab_setup, lab_teardown)
@@ -213,7 +376,14 @@ int main(void)
         LAB_TEST(test_fabric_port_has_endpoint_and_the_mtu_in_force),
         LAB_TEST(test_fabric_queues_are_spread_and_ordered_by_worker),
         LAB_TEST(test_fabric_queue_keeps_its_worker_when_others_come_and_go),
-        LAB_TEST(test_fabric_without_runtime_objects_compiles),
+        LAB_TEST(test_fabric_without_runtime_objects_has_what_the_model_says),
+        LAB_TEST(test_fabric_ports_are_of_the_kind_and_have_the_queues_of_what_is_behind),
+        LAB_TEST(test_fabric_absent_port_has_no_queues_and_stays_a_member),
+        LAB_TEST(test_fabric_port_has_its_flags),
+        LAB_TEST(test_fabric_without_a_locked_trunk_has_no_wildcards),
+        LAB_TEST(test_fabric_port_has_the_facts_of_its_policy),
+        LAB_TEST(test_fabric_filtering_ids_are_those_of_the_model),
+        LAB_TEST(test_fabric_outlives_its_model),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
