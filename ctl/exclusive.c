@@ -17,7 +17,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#define TABLE_NAME_SIZE  32u
+#define TABLE_NAME_SIZE  40u
 #define CHAIN_NAME       "drop"
 #define BATCH_SIZE_BYTES 4096u
 
@@ -138,13 +138,13 @@ static int commit(struct nl_sock *socket, struct batch *batch)
     return rc;
 }
 
-static int make_table(struct nl_sock *socket, const char *interface)
+static int make_table(struct nl_sock *socket, const char *interface, int ifindex)
 {
     struct batch batch = { .len_bytes = 0 };
     char table[TABLE_NAME_SIZE];
     int rc;
 
-    (void)snprintf(table, sizeof(table), "vswitch-%s", interface);
+    (void)snprintf(table, sizeof(table), "vswitch-%.15s-%d", interface, ifindex);
     rc = batch_add(&batch, new_message(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
     rc = rc != 0 ? rc : add_table(&batch, table);
     rc = rc != 0 ? rc : add_chain(&batch, table, interface);
@@ -153,7 +153,7 @@ static int make_table(struct nl_sock *socket, const char *interface)
     return rc != 0 ? rc : commit(socket, &batch);
 }
 
-struct exclusive *exclusive_take(const char *name, struct error *error)
+struct exclusive *exclusive_take(const char *name, int ifindex, struct error *error)
 {
     struct exclusive *exclusive = calloc(1, sizeof(*exclusive));
     int rc = -ENOMEM;
@@ -163,7 +163,7 @@ struct exclusive *exclusive_take(const char *name, struct error *error)
     }
     if (exclusive != NULL && exclusive->socket != NULL) {
         rc = nl_connect(exclusive->socket, NETLINK_NETFILTER) != 0
-                 ? -EPROTONOSUPPORT : make_table(exclusive->socket, name);
+                 ? -EPROTONOSUPPORT : make_table(exclusive->socket, name, ifindex);
     }
     if (rc != 0) {
         (void)error_set(error, -rc, "the host's own stack sees the frames too, because nf_tables "

@@ -8,6 +8,9 @@
  * before everything else of the host.  The table has an owner: whatever ends this process ends the
  * table, and no other program can change it meanwhile.
  *
+ * A chain goes by the interface's name.  Since Linux 6.16 it is also there for the next interface of
+ * that name, from its first moment on; so it is kept while one is gone that may be back.
+ *
  * Thread: control.
  */
 #ifndef CTL_EXCLUSIVE_H
@@ -18,10 +21,10 @@
 struct exclusive;
 
 /**
- * @param name  of the interface; the table is called "vswitch-NAME" then
+ * @param name, ifindex  of the interface; the table is called "vswitch-NAME-IFINDEX"
  * @return owned; NULL with a clause that says why the host's stack still sees the frames
  */
-struct exclusive *exclusive_take(const char *name, struct error *error);
+struct exclusive *exclusive_take(const char *name, int ifindex, struct error *error);
 void exclusive_drop(struct exclusive *exclusive);              /* NULL is fine */
 
 #endif

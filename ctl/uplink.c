@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "ctl/control.h"
-#include "ctl/exclusive.h"
 #include "ctl/log.h"
 #include "ctl/uplink_inner.h"
 #include "dataplane/dataplane.h"
@@ -160,17 +159,12 @@ bool uplink_wants_looks(const struct uplink *uplink)
     return uplink->nic != NULL && !is_interface(uplink);
 }
 
-/*
- * What is open stays so until uplink_published().  The host is let on at once: the next interface
- * of that name need not be ours.
- */
+/* What is open stays so until uplink_published(). */
 static void note_gone(struct uplink *uplink)
 {
     log_warning("Switch %s: its uplink %s is gone; the switch goes on without it until an "
                 "interface of that name is there", uplink->switch_name, uplink->device);
     (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "it is gone");
-    exclusive_drop(uplink->exclusive);
-    uplink->exclusive = NULL;
     uplink->ifindex = 0;
     uplink->carrier = false;
     uplink->live = false;
@@ -270,7 +264,10 @@ static void look_for_interface(struct uplink *uplink)
     if (take(uplink, of, &error) == 0) {
         log_info("Switch %s: its uplink %s is back%s", uplink->switch_name, uplink->device,
                  uplink->live ? "; frames flow" : ", without a carrier");
-    } else if (strcmp(before, uplink->wrong) != 0) {
+        return;
+    }
+    uplink_let_host_on(uplink);
+    if (strcmp(before, uplink->wrong) != 0) {
         log_warning("Switch %s: its uplink %s is there again and cannot be used: %s",
                     uplink->switch_name, uplink->device, error.text);
     }
@@ -293,10 +290,12 @@ bool uplink_look(struct uplink *uplink, struct fabric_endpoint *endpoint)
 
 void uplink_published(struct uplink *uplink)
 {
-    if (is_gone_and_open(uplink)) {
-        uplink_release_interface(uplink);
-    } else if (!uplink->live) {
+    if (!uplink->live) {
         uplink_close_packet(uplink);
+    }
+    if (is_gone_and_open(uplink)) {
+        nic_destroy(uplink->nic);
+        uplink->nic = NULL;
     }
 }
 

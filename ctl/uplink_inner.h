@@ -45,7 +45,7 @@ struct uplink {
  */
 int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of,
                           struct error *error);
-/** Gives an interface back that may be gone; no worker uses it. */
+/** Gives back an interface, or what is left of one that is gone; no worker uses it. */
 void uplink_release_interface(struct uplink *uplink);
 
 /** Opens a packet port on the interface, which has a carrier.  @return 0, or -errno, a sentence */
@@ -53,6 +53,7 @@ int uplink_open_packet(struct uplink *uplink, struct error *error);
 void uplink_close_packet(struct uplink *uplink);
 /** Keeps the host off the interface, under its present name; without, a note says so. */
 void uplink_keep_host_off(struct uplink *uplink);
+void uplink_let_host_on(struct uplink *uplink);
 
 /** Makes @p mtu_bytes of the interface.  @return 0, or a negative errno, a sentence, no change */
 int uplink_set_interface_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *error);

@@ -171,11 +171,18 @@ void uplink_close_packet(struct uplink *uplink)
 
 void uplink_keep_host_off(struct uplink *uplink)
 {
+    struct exclusive *before = uplink->exclusive;
     struct error why = { 0 };
 
-    exclusive_drop(uplink->exclusive);
-    uplink->exclusive = exclusive_take(uplink->name, &why);
+    uplink->exclusive = exclusive_take(uplink->name, uplink->ifindex, &why);
+    exclusive_drop(before);
     (void)snprintf(uplink->exclusive_note, sizeof(uplink->exclusive_note), "%s", why.text);
+}
+
+void uplink_let_host_on(struct uplink *uplink)
+{
+    exclusive_drop(uplink->exclusive);
+    uplink->exclusive = NULL;
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -213,8 +220,7 @@ void uplink_release_interface(struct uplink *uplink)
     uplink_close_packet(uplink);
     nic_destroy(uplink->nic);
     uplink->nic = NULL;
-    exclusive_drop(uplink->exclusive);
-    uplink->exclusive = NULL;
+    uplink_let_host_on(uplink);
     if (uplink->ifindex != 0) {
         loans_give_back(uplink->control->loans, uplink->ifindex);
         uplink->ifindex = 0;
