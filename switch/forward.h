@@ -39,7 +39,7 @@ struct forward_notes {
 struct forward_classes {
     uint32_t broadcast_frames;
     uint32_t multicast_frames;     /* group addresses but broadcast */
-    uint32_t untagged_bytes;       /* taken out of frames as tags, which len_bytes no longer counts */
+    uint32_t untagged_bytes;       /* taken out of frames as tags; len_bytes counts them no more */
     uint64_t spoofed_mac;          /* the last source that a locked port tried; 0: none */
 };
 

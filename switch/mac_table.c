@@ -13,84 +13,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "switch/mac_table_lookup.h"
 
-#define NO_SLOT              UINT32_MAX
 #define SWEEP_MAX_CALLS      30u   /* calls of mac_table_age() that examine the whole table */
 #define EVICT_LOOK_ENTRIES   8u    /* entries from which an eviction chooses the oldest */
-
-/* ---- making and unmaking --------------------------------------------------------------------- */
-
-/* Spreads the bits of a seed over a whole word: a finalizer of two multiplications. */
-static uint64_t seed_mix(uint64_t seed)
-{
-    seed = (seed ^ seed >> 31) * UINT64_C(0x9e3779b97f4a7c15);
-    seed = (seed ^ seed >> 29) * UINT64_C(0xd1342543de82ef95);
-    return seed ^ seed >> 32;
-}
-
-/* Twice as many slots as entries, as a power of two, and no bucket twice on a probe's way. */
-static size_t buckets_for(uint32_t capacity_entries)
-{
-    size_t buckets = MAC_TABLE_PROBES;
-
-    while (buckets * MAC_TABLE_SLOTS < (size_t)capacity_entries * 2) {
-        buckets *= 2;
-    }
-    return buckets;
-}
-
-struct mac_table *mac_table_create(const struct mac_table_config *config)
-{
-    const size_t buckets = buckets_for(config->capacity_entries);
-    const uint32_t quarter = (config->capacity_entries + 3) / 4;
-    struct mac_table *table = aligned_alloc(64, sizeof(*table));
-
-    assert(config->capacity_entries >= 1 && config->capacity_entries <= MAC_TABLE_MAX_ENTRIES);
-    if (table == NULL) {
-        return NULL;
-    }
-    memset(table, 0, sizeof(*table));
-    table->bucket = aligned_alloc(64, buckets * sizeof(*table->bucket));
-    table->link = malloc(buckets * MAC_TABLE_SLOTS * sizeof(*table->link));
-    table->passed_entries = calloc(buckets, sizeof(*table->passed_entries));
-    table->port = calloc(MAC_TABLE_PORTS, sizeof(*table->port));
-    if (table->bucket == NULL || table->link == NULL || table->passed_entries == NULL ||
-        table->port == NULL) {
-        mac_table_destroy(table);
-        return NULL;
-    }
-
-    memset(table->bucket, 0, buckets * sizeof(*table->bucket));
-    for (unsigned port = 0; port < MAC_TABLE_PORTS; port++) {
-        for (unsigned kind = MAC_LEARNED; kind <= MAC_STATIC; kind++) {
-            table->port[port][kind].first = NO_SLOT;
-            table->port[port][kind].last = NO_SLOT;
-        }
-    }
-    table->bucket_mask = buckets - 1;
-    table->seed = seed_mix(config->seed + 1);
-    table->multiplier = seed_mix(table->seed + config->seed) | 1;
-    table->capacity_entries = config->capacity_entries;
-    table->quota_entries = config->quota_entries != 0 ? config->quota_entries : quarter;
-    table->ageing_s = config->ageing_s;
-    return table;
-}
-
-void mac_table_destroy(struct mac_table *table)
-{
-    if (table == NULL) {
-        return;
-    }
-    free(table->bucket);
-    free(table->link);
-    free(table->passed_entries);
-    free(table->port);
-    free(table);
-}
 
 /* ---- slots ----------------------------------------------------------------------------------- */
 
@@ -145,7 +72,7 @@ static uint32_t slot_find(const struct mac_table *table, uint64_t key)
     size_t bucket;
 
     if (hit.value == NULL) {
-        return NO_SLOT;
+        return MAC_NO_SLOT;
     }
     bucket = (size_t)((const char *)hit.value - (const char *)table->bucket);
     bucket /= sizeof(*table->bucket);
@@ -164,7 +91,7 @@ static uint32_t slot_find_free(const struct mac_table *table, uint64_t key)
             return slot;
         }
     }
-    return NO_SLOT;
+    return MAC_NO_SLOT;
 }
 
 /* Stores a slot's key and keeps the mark that its bucket carries; 0 clears the slot. */
@@ -230,8 +157,8 @@ static void list_append(struct mac_table *table, uint32_t slot)
     const uint16_t port = slot_port(table, slot);
 
     table->port_limit = port >= table->port_limit ? (uint16_t)(port + 1) : table->port_limit;
-    table->link[slot] = (struct mac_link){ .before = list->last, .after = NO_SLOT };
-    if (list->last != NO_SLOT) {
+    table->link[slot] = (struct mac_link){ .before = list->last, .after = MAC_NO_SLOT };
+    if (list->last != MAC_NO_SLOT) {
         table->link[list->last].after = slot;
     } else {
         list->first = slot;
@@ -245,12 +172,12 @@ static void list_remove(struct mac_table *table, uint32_t slot)
     struct mac_list *list = slot_list(table, slot);
     const struct mac_link link = table->link[slot];
 
-    if (link.before != NO_SLOT) {
+    if (link.before != MAC_NO_SLOT) {
         table->link[link.before].after = link.after;
     } else {
         list->first = link.after;
     }
-    if (link.after != NO_SLOT) {
+    if (link.after != MAC_NO_SLOT) {
         table->link[link.after].before = link.before;
     } else {
         list->last = link.before;
@@ -294,7 +221,7 @@ static uint32_t list_remove_all(struct mac_table *table, struct mac_list *list)
 {
     const uint32_t removed = list_count(list);
 
-    while (list->first != NO_SLOT) {
+    while (list->first != MAC_NO_SLOT) {
         entry_remove(table, list->first);
     }
     return removed;
@@ -313,7 +240,7 @@ static uint32_t slot_to_evict(const struct mac_table *table, uint16_t for_port)
         }
     }
     oldest = slot = table->port[largest][MAC_LEARNED].first;
-    for (unsigned i = 0; i < EVICT_LOOK_ENTRIES && slot != NO_SLOT; i++) {
+    for (unsigned i = 0; i < EVICT_LOOK_ENTRIES && slot != MAC_NO_SLOT; i++) {
         if ((int32_t)(slot_seen_s(table, slot) - slot_seen_s(table, oldest)) < 0) {
             oldest = slot;
         }
@@ -322,16 +249,16 @@ static uint32_t slot_to_evict(const struct mac_table *table, uint16_t for_port)
     return oldest;
 }
 
-/* A free slot for a new entry, made so if need be; NO_SLOT when there is none to be had fairly. */
+/* A free slot for a new entry, made so if need be; MAC_NO_SLOT when none is to be had fairly. */
 static uint32_t slot_make(struct mac_table *table, uint64_t key, uint16_t port)
 {
     const uint32_t slot = slot_find_free(table, key);
 
-    if (slot != NO_SLOT && table->entries >= table->capacity_entries) {
+    if (slot != MAC_NO_SLOT && table->entries >= table->capacity_entries) {
         const uint32_t victim = slot_to_evict(table, port);
 
-        if (victim == NO_SLOT) {
-            return NO_SLOT;
+        if (victim == MAC_NO_SLOT) {
+            return MAC_NO_SLOT;
         }
         entry_remove(table, victim);
         table->evictions++;
@@ -363,7 +290,7 @@ static void forget_learned(struct mac_table *table, uint64_t mac)
     for (uint16_t vlan = 0; vlan < MAC_TABLE_ANY_VLAN; vlan++) {
         const uint32_t slot = slot_find(table, mac_table_key(mac, vlan));
 
-        if (slot != NO_SLOT && slot_kind(table, slot) == MAC_LEARNED) {
+        if (slot != MAC_NO_SLOT && slot_kind(table, slot) == MAC_LEARNED) {
             entry_remove(table, slot);
         }
     }
@@ -378,10 +305,10 @@ enum mac_learn_result mac_table_learn(struct mac_table *table, uint64_t mac, uin
     uint32_t slot = slot_find(table, key);
 
     assert(port < MAC_TABLE_PORTS);
-    if (slot == NO_SLOT) {
+    if (slot == MAC_NO_SLOT) {
         slot = slot_find(table, mac_table_key(mac, MAC_TABLE_ANY_VLAN));
     }
-    if (slot != NO_SLOT) {
+    if (slot != MAC_NO_SLOT) {
         return learn_again(table, slot, port, now_s);
     }
     if (mac_table_port_full(table, port)) {
@@ -389,7 +316,7 @@ enum mac_learn_result mac_table_learn(struct mac_table *table, uint64_t mac, uin
         return MAC_LEARN_QUOTA;
     }
     slot = slot_make(table, key, port);
-    if (slot == NO_SLOT) {
+    if (slot == MAC_NO_SLOT) {
         table->refused++;
         return MAC_LEARN_FULL;
     }
@@ -403,7 +330,7 @@ int mac_table_add_static(struct mac_table *table, uint64_t mac, uint16_t vlan, u
     uint32_t slot = slot_find(table, key);
 
     assert(port < MAC_TABLE_PORTS);
-    if (slot != NO_SLOT) {
+    if (slot != MAC_NO_SLOT) {
         entry_move(table, slot, port, MAC_STATIC);
         return 0;
     }
@@ -411,7 +338,7 @@ int mac_table_add_static(struct mac_table *table, uint64_t mac, uint16_t vlan, u
         forget_learned(table, mac);
     }
     slot = slot_make(table, key, port);
-    if (slot == NO_SLOT) {
+    if (slot == MAC_NO_SLOT) {
         return -ENOSPC;
     }
     entry_insert(table, slot, key, port, MAC_STATIC, 0);
@@ -422,7 +349,7 @@ int mac_table_remove(struct mac_table *table, uint64_t mac, uint16_t vlan)
 {
     const uint32_t slot = slot_find(table, mac_table_key(mac, vlan));
 
-    if (slot == NO_SLOT) {
+    if (slot == MAC_NO_SLOT) {
         return -ENOENT;
     }
     entry_remove(table, slot);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The layout of a mac_table, and the lookup that forwarding inlines.  Who may include it:
- * forward.c, mac_table.c and their tests; all others see mac_table.h only.
+ * forward.c, mac_table*.c and their tests; all others see mac_table.h only.
  *
  * Placing.  A key lies in its home bucket or in one of the next few.  A bucket that a key had to
  * pass over carries a mark, so that a lookup goes on only where that can help: at the load the
@@ -38,6 +38,7 @@
 #define MAC_TABLE_SLOTS    4u      /* in a bucket */
 #define MAC_TABLE_PROBES   16u     /* buckets that a key may lie in: its home and the ones after */
 #define MAC_TABLE_PORTS    1280u   /* port numbers are below this */
+#define MAC_NO_SLOT        UINT32_MAX
 
 /* A key: the address in bits 0 to 47, the VLAN in bits 48 to 59, and two marks. */
 #define MAC_KEY_VALID      (UINT64_C(1) << 60)

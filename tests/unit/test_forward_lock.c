@@ -227,7 +227,7 @@ static void test_forward_lock_address_in_a_vlan_goes_before_one_in_all(void **st
     assert_int_equal(send(lab, access, GROUP, MAC(8))->port_out, PORT_FLOOD);
 }
 
-/* ---- groups that are reserved for the link ---------------------------------------------------- */
+/* ---- groups that are reserved for the link --------------------------------------------------- */
 
 static void test_forward_lock_reserved_groups_stop_at_a_switch_with_an_uplink(void **state)
 {
