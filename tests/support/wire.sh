@@ -35,8 +35,10 @@ outside_start() {
     outside_pid=$!
 }
 
+# A card that is put back is the same card: its addresses are always these.
 wire_make() {
-    ip link add eth1 mtu "${1:-1500}" type veth peer name eth1 mtu "${1:-1500}" netns outside &&
+    ip link add eth1 address 02:00:00:00:ee:01 mtu "${1:-1500}" type veth \
+        peer name eth1 address 02:00:00:00:ee:02 mtu "${1:-1500}" netns outside &&
         ip link set eth1 up && outside ip link set eth1 up
 }
 
