@@ -360,6 +360,7 @@ static void release(struct control *control)
     loans_close(control->loans);
     links_close(control->links);
     rates_destroy(control->rates);
+    pins_release(&control->resources.pins);
     vswitch_model_destroy(control->model);
     free(control);
 }
