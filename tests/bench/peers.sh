@@ -43,8 +43,8 @@ start_vswitchd() {
     local ctl=("$bin/vswitchctl" --run-dir "$dir/run")
     {
         "${ctl[@]}" switch add bench --type private --mtu 9000 &&
-            "${ctl[@]}" vnic add a --switch bench --mtu 9000 &&
-            "${ctl[@]}" vnic add b --switch bench --mtu 9000
+            "${ctl[@]}" vnic add a --switch bench --mtu 9000 --spoof-guard off &&
+            "${ctl[@]}" vnic add b --switch bench --mtu 9000 --spoof-guard off
     } >>"$work/vswitchd.log" 2>&1 || return 1
     port_a[vswitchd]=$dir/run/vnic/a.sock port_b[vswitchd]=$dir/run/vnic/b.sock
 }

@@ -76,7 +76,7 @@ static void test_control_results_have_the_keys_that_scripts_rely_on(void **state
     assert_int_equal(lab_ask(lab, &answer, "switch show lan"), 0);
     assert_has_keys(answer.json, of_switch);
     assert_has_keys(json_array_get(lab_value(answer.json, "ports"), 0), of_port);
-    assert_int_equal(lab_number(answer.json, "mac_entries"), 1);
+    assert_int_equal(lab_number(answer.json, "mac_entries"), 3);
     lab_answer_release(&answer);
     assert_int_equal(lab_ask(lab, &answer, "vnic show b"), 0);
     assert_has_keys(answer.json, of_vnic);
@@ -112,7 +112,11 @@ static void test_control_what_breaks_a_rule_changes_nothing(void **state)
 {
     static const struct { const char *command, *sentence; } broken[] = {
         { "switch add lan --type private", "already exists" },
-        { "switch add out --type external", "private" },
+        { "switch add out --type external", "needs an uplink" },
+        { "switch add out --type private --uplink eth1", "no uplink" },
+        { "switch add out --type external --uplink team:a", "no teams" },
+        { "switch set lan --host-vnic on", "private" },
+        { "switch set lan --uplink none --type external", "needs an uplink" },
         { "switch set lan --mtu 1000", "below" },
         { "switch set nix --mtu 1000", "no switch" },
         { "vnic add e --switch nix", "no switch" },
@@ -120,6 +124,11 @@ static void test_control_what_breaks_a_rule_changes_nothing(void **state)
         { "vnic add e --switch lan --mac 02:00:00:00:00:0c", "02:00:00:00:00:0c" },
         { "vnic add e --switch lan --mac 00:00:00:00:00:00", "no adapter's address" },
         { "vnic set b --mac 00:00:00:00:00:00", "no adapter's address" },
+        { "vnic set b --allow-mac 02:00:00:00:00:0c", "belongs to port" },
+        { "vnic set b --allow-mac 02:00:00:00:00", "--allow-mac is a list" },
+        { "vnic set b --vlan access:4095", "no VLAN" },
+        { "vnic set b --vlan trunk:10", "native VLAN" },
+        { "daemon set --mac-pool 02:00:00:00:00:09-02:00:00:00:00:01", "cannot be" },
         { "vnic add e --switch lan --socket-group no-such-group", "no group" },
         { "vnic set b --socket-owner no-such-user", "no user" },
         { "vnic remove e", "no vNIC" },
@@ -151,14 +160,15 @@ static void test_control_table_is_resized_with_what_it_holds(void **state)
 
     control_lab_fill(lab);
 
-    assert_int_equal(lab_do(lab, "switch set lan --mac-capacity 1"), 0);
+    assert_int_equal(lab_do(lab, "switch set lan --mac-capacity 3"), 0);
     control_lab_assert_refused(lab, "mac add lan --mac 02:00:00:00:00:02 --port d", "mac-capacity");
     assert_int_equal(lab_do(lab, "switch set lan --mac-capacity 100000"), 0);
     assert_int_equal(lab_do(lab, "mac add lan --mac 02:00:00:00:00:02 --port d"), 0);
     assert_int_equal(lab_do(lab, "mac remove lan --mac 02:00:00:00:00:01"), 0);
     assert_int_equal(lab_ask(lab, &answer, "mac show lan"), 0);
-    assert_int_equal(json_array_size(answer.json), 1);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(answer.json, 0), "port")),
+    /* In order: the own addresses of b and d, which stay, and the one of mac add. */
+    assert_int_equal(json_array_size(answer.json), 3);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(answer.json, 2), "port")),
                         "d");
     lab_answer_release(&answer);
 }

@@ -191,8 +191,9 @@ restarted blue "" 2
 sleep 1
 must "vswitchd starts" daemon_start --no-huge
 must "a switch is made" vswitchctl switch add lab --type private --mtu 9000
-must "a vNIC is made" vswitchctl vnic add red --switch lab
-must "a vNIC with two queue pairs is made" vswitchctl vnic add blue --switch lab --queues 2
+must "a vNIC is made" vswitchctl vnic add red --switch lab --mac "${mac[red]}"
+must "a vNIC with two queue pairs is made" \
+    vswitchctl vnic add blue --switch lab --queues 2 --mac "${mac[blue]}"
 must "guests that were started before the daemon attach and boot" both_up
 
 check "red pings blue" pings red

@@ -41,8 +41,8 @@ static int fixture_setup(void **state)
     assert_int_equal(lab_create(&f->lab), 0);
     assert_int_equal(lab_start(&f->lab, NULL), 0);
     assert_int_equal(lab_do(&f->lab, "switch add lan --type private --mac-capacity 1000"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add a --switch lan"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add b --switch lan"), 0);
+    assert_int_equal(lab_do(&f->lab, "vnic add a --switch lan --spoof-guard off"), 0);
+    assert_int_equal(lab_do(&f->lab, "vnic add b --switch lan --spoof-guard off"), 0);
     assert_int_equal(frontend_open(&f->a, &(struct frontend_config){
                          .socket_path = lab_socket(&f->lab, "a") }), 0);
     assert_int_equal(frontend_open(&f->b, &(struct frontend_config){

@@ -76,8 +76,8 @@ static int setup(void **state)
                    0);
     if (x->life == MAP_FAILED || lab_create(&x->lab) != 0 || lab_start(&x->lab, NULL) != 0 ||
         lab_do(&x->lab, "switch add s1 --type private") != 0 ||
-        lab_do(&x->lab, "vnic add crasher --switch s1 --queues 2") != 0 ||
-        lab_do(&x->lab, "vnic add neighbour --switch s1") != 0) {
+        lab_do(&x->lab, "vnic add crasher --switch s1 --queues 2 --mac 02:01:00:00:00:c0") != 0 ||
+        lab_do(&x->lab, "vnic add neighbour --switch s1 --mac 02:01:00:00:00:0e") != 0) {
         return -1;
     }
     *state = x;

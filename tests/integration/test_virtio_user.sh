@@ -110,8 +110,8 @@ command -v dpdk-testpmd >/dev/null || {
 daemon_prepare "$work"
 daemon_start --no-huge || exit 1
 vswitchctl switch add lab --type private >/dev/null || exit 1
-vswitchctl vnic add gen --switch lab --queues 2 >/dev/null || exit 1
-vswitchctl vnic add swap --switch lab --queues 2 >/dev/null || exit 1
+vswitchctl vnic add gen --switch lab --queues 2 --spoof-guard off >/dev/null || exit 1
+vswitchctl vnic add swap --switch lab --queues 2 --spoof-guard off >/dev/null || exit 1
 
 testpmd_start swap 2 macswap 02:00:00:00:00:01
 swap=$testpmd_in
