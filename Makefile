@@ -96,10 +96,16 @@ BENCH_SRC   := $(wildcard tests/bench/*.c)
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 SUPPORT     := $(O)/libsupport.a
 bins         = $(patsubst %.c,$(O)/%,$(1))
+linked       = $(filter %.o,$(1)) $(filter-out %.o,$(1))
 
-$(SUPPORT): $(call objs,$(wildcard tests/support/*.c))
+# A fake takes the place of code of ours, in the programs that include it and in no other.
+FAKE        := tests/support/fake_interface
+FAKED       := $(call bins,$(shell grep -l '"$(FAKE).h"' tests/*/test_*.c))
+
+$(SUPPORT): $(call objs,$(filter-out $(FAKE).c,$(wildcard tests/support/*.c)))
 	@rm -f $@
 	ar rcs $@ $^
+$(FAKED): $(O)/$(FAKE).o
 $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
@@ -109,13 +115,14 @@ folder_of = $(firstword $(call folders_with,$(1)) $(call folders_with,$(firstwor
 define unit_rule
 $(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
                            $(STACK_$(call folder_of,$(1)))
-	$$(CC) $$(SANFLAGS) -o $$@ $$^ $$(LD_$(call folder_of,$(1))) -lcmocka -pthread
+	$$(CC) $$(SANFLAGS) -o $$@ $$(call linked,$$^) $$(LD_$(call folder_of,$(1))) \
+	    -lcmocka -pthread
 endef
 $(foreach t,$(patsubst tests/unit/test_%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 
 WHOLE := $(call bins,$(HOSTILE_SRC) $(RACE_SRC) $(INTEG_SRC) $(BENCH_SRC))
 $(WHOLE): %: %.o $(SUPPORT) $(STACK_ctl)
-	$(CC) $(SANFLAGS) -o $@ $^ $(LD_ctl) -lcmocka -pthread
+	$(CC) $(SANFLAGS) -o $@ $(call linked,$^) $(LD_ctl) -lcmocka -pthread
 
 # Fuzz targets are built by clang, from sources, with the fuzzer's own coverage in all of them.
 FUZZ_CF := -O1 -g -std=gnu11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
