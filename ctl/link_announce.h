@@ -14,7 +14,7 @@
 #include "ctl/link.h"
 #include "ctl/link_layer3.h"
 
-/** Announces the addresses of @p layer3 on interface @p ifindex: one frame each, which may be lost. */
+/** Announces the addresses of @p layer3 on interface @p ifindex once each. */
 void link_announce(struct links *links, int ifindex, const struct layer3 *layer3);
 
 #endif

@@ -422,9 +422,9 @@ int layer3_read(struct links *links, int ifindex, const char *name, struct layer
     }
     layer3_free(layer3);
     if (rc == -EOPNOTSUPP) {
-        return error_set(error, -rc, "interface \"%s\": a route by it uses a nexthop object, which "
-                         "other routes may share; `ip route` shows it with \"nhid\": give it a next "
-                         "hop of its own", name);
+        return error_set(error, -rc, "interface \"%s\": a route by it uses a nexthop object, "
+                         "which other routes may share; `ip route` shows it with \"nhid\": give it "
+                         "a next hop of its own", name);
     }
     return link_refuse(error, rc, name, "its addresses and routes cannot be read");
 }

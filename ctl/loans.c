@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "ctl/log.h"
+#include "ctl/host_id.h"
 #include "ctl/loans_file.h"
+#include "ctl/log.h"
 
 struct loans {
     const char *state_dir;
     struct links *links;
     struct loan_list list;
-    char host[LOANS_HOST_SIZE];
+    char host[HOST_ID_SIZE];
 };
 
 /* ---- the values ------------------------------------------------------------------------------ */
@@ -230,26 +230,6 @@ void loans_settle(struct loans *loans)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* Which numbers of interfaces are meant: those of this boot and this network namespace. */
-static int read_host(char host[LOANS_HOST_SIZE])
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    char boot[40] = "";
-    struct stat space;
-    int rc = 0;
-
-    if (file == NULL || fscanf(file, "%39s", boot) != 1 ||
-        stat("/proc/self/ns/net", &space) != 0) {
-        rc = -EIO;
-    } else {
-        (void)snprintf(host, LOANS_HOST_SIZE, "%s/%ju", boot, (uintmax_t)space.st_ino);
-    }
-    if (file != NULL) {
-        (void)fclose(file);
-    }
-    return rc;
-}
-
 static void set_aside(const char *state_dir, const char *why)
 {
     char path[PATH_MAX], aside[PATH_MAX + 16];
@@ -264,11 +244,11 @@ static void set_aside(const char *state_dir, const char *why)
 struct loans *loans_open(const char *state_dir, struct links *links, struct error *error)
 {
     struct loans *loans = calloc(1, sizeof(*loans));
-    char host[LOANS_HOST_SIZE] = "";
+    char host[HOST_ID_SIZE] = "";
     struct error why = { 0 };
     int rc;
 
-    if (loans == NULL || read_host(loans->host) != 0) {
+    if (loans == NULL || host_id_read(loans->host) != 0) {
         (void)error_set(error, EIO, "What is borrowed of the host's interfaces cannot be kept: "
                         "there is no memory left, or /proc cannot be read.");
         free(loans);

@@ -68,24 +68,24 @@ static int read_loan(const json_t *item, struct loan_list *list)
     return 0;
 }
 
-static int read_root(const json_t *root, char host[LOANS_HOST_SIZE], struct loan_list *list)
+static int read_root(const json_t *root, char host[HOST_ID_SIZE], struct loan_list *list)
 {
     const json_t *interfaces = json_object_get(root, "interfaces");
     const char *of = json_string_value(json_object_get(root, "host"));
     int rc = 0;
 
     if (json_integer_value(json_object_get(root, "version")) != FILE_VERSION || of == NULL ||
-        strlen(of) >= LOANS_HOST_SIZE || !json_is_array(interfaces)) {
+        strlen(of) >= HOST_ID_SIZE || !json_is_array(interfaces)) {
         return -EINVAL;
     }
-    (void)snprintf(host, LOANS_HOST_SIZE, "%s", of);
+    (void)snprintf(host, HOST_ID_SIZE, "%s", of);
     for (size_t i = 0; i < json_array_size(interfaces) && rc == 0; i++) {
         rc = read_loan(json_array_get(interfaces, i), list);
     }
     return rc;
 }
 
-int loans_file_read(const char *state_dir, char host[LOANS_HOST_SIZE], struct loan_list *list,
+int loans_file_read(const char *state_dir, char host[HOST_ID_SIZE], struct loan_list *list,
                     struct error *error)
 {
     char path[PATH_MAX];

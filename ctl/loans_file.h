@@ -7,10 +7,10 @@
 
 #include <stddef.h>
 
+#include "ctl/host_id.h"
 #include "ctl/loans.h"
 
 #define LOANS_FILE_NAME "loans.json"
-#define LOANS_HOST_SIZE 64u        /* a boot's id, a namespace's number */
 
 struct loan {
     int ifindex;
@@ -32,7 +32,7 @@ struct loan *loan_list_add(struct loan_list *list, int ifindex, const char *name
  * @param list  filled; empty unless 0 is returned
  * @return 0; -ENOENT without a sentence; or a negative errno with a clause that says what is wrong
  */
-int loans_file_read(const char *state_dir, char host[LOANS_HOST_SIZE], struct loan_list *list,
+int loans_file_read(const char *state_dir, char host[HOST_ID_SIZE], struct loan_list *list,
                     struct error *error);
 
 /** A file of no loans is removed.  @return 0 or a negative errno */

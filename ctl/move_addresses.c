@@ -200,16 +200,19 @@ int move_start(struct move_addresses *move, const char *adapter, struct error *e
                          "nothing was moved; see to that directory and try again", move->uplink,
                          move->config.state_dir, strerror(-rc));
     }
-    rc = layer3_carry(links, &move->layer3, move->uplink_ifindex, move->adapter_ifindex,
-                      LAYER3_ALL_OR_STOP, &why);
+    rc = event_add(move->tick, &period) == 0 ? 0 : error_set(&why, ENOMEM, "memory is short");
+    if (rc == 0) {
+        rc = layer3_carry(links, &move->layer3, move->uplink_ifindex, move->adapter_ifindex,
+                          LAYER3_ALL_OR_STOP, &why);
+    }
     if (rc != 0) {
-        (void)carry_back(move);
         return error_set(error, -rc, "the addresses of interface \"%s\" cannot be moved to \"%s\": "
-                         "%s, so all are where they were", move->uplink, move->adapter, why.text);
+                         "%s, %s", move->uplink, move->adapter, why.text, carry_back(move) == 0
+                         ? "so all are where they were"
+                         : "and not all could be moved back; the log says more");
     }
     link_announce(links, move->adapter_ifindex, &move->layer3);
     enter(move, silent_gateway(move, text) == NULL ? MOVE_UNCONFIRMED : MOVE_CONFIRMING);
-    (void)event_add(move->tick, &period);
     return 0;
 }
 
@@ -296,8 +299,8 @@ static void write_text(const struct move_addresses *move, char text[MOVE_TEXT_SI
         (void)snprintf(text, MOVE_TEXT_SIZE, "the host's addresses are on %s", move->uplink);
         break;
     case MOVE_CONFIRMING:
-        (void)snprintf(text, MOVE_TEXT_SIZE, "the host's addresses were moved to %s; %s has %d s to "
-                       "answer there, or they are moved back", move->adapter, silent,
+        (void)snprintf(text, MOVE_TEXT_SIZE, "the host's addresses were moved to %s; %s has %d s "
+                       "to answer there, or they are moved back", move->adapter, silent,
                        MOVE_CONFIRM_S);
         break;
     case MOVE_CONFIRMED:
@@ -305,13 +308,16 @@ static void write_text(const struct move_addresses *move, char text[MOVE_TEXT_SI
                        "gateway answers that did before", move->adapter);
         break;
     case MOVE_UNCONFIRMED:
-        (void)snprintf(text, MOVE_TEXT_SIZE, "the host's addresses were moved to %s; no gateway had "
-                       "answered before, so there is none to confirm it", move->adapter);
+        (void)snprintf(text, MOVE_TEXT_SIZE, move->layer3.count == 0
+                       ? "there were no addresses to be moved to %s"
+                       : "the host's addresses were moved to %s; no gateway had answered before, "
+                         "so there is none to confirm it", move->adapter);
         break;
     case MOVE_TAKEN_BACK:
         (void)snprintf(text, MOVE_TEXT_SIZE, "the host's addresses were moved back from %s, where "
-                       "%s did not answer within %d s%s%.180s", move->adapter, silent, MOVE_CONFIRM_S,
-                       move->trouble.code != 0 ? "; but not all: " : "", move->trouble.text);
+                       "%s did not answer within %d s%s%.180s", move->adapter, silent,
+                       MOVE_CONFIRM_S, move->trouble.code != 0 ? "; but not all: " : "",
+                       move->trouble.text);
         break;
     }
 }
@@ -343,8 +349,8 @@ static void recover(void *arg, const char *name, const struct layer3 *layer3)
     struct link link;
 
     if (link_find_index(recovery->links, layer3->ifindex, &link, NULL) != 0) {
-        log_warning("Interface %s is not there, so addresses that an earlier vswitchd had moved away "
-                    "from it cannot be put back; they are kept in %s/moved-%d.json", name,
+        log_warning("Interface %s is not there, so addresses that an earlier vswitchd had moved "
+                    "away from it cannot be put back; they are kept in %s/moved-%d.json", name,
                     recovery->state_dir, layer3->ifindex);
         return;
     }

@@ -48,7 +48,7 @@ enum move_state {
     MOVE_PREPARED,                 /* everything is on the uplink, and noted */
     MOVE_CONFIRMING,               /* carried over; the gateways are asked */
     MOVE_CONFIRMED,                /* carried over, and they answer */
-    MOVE_UNCONFIRMED,              /* carried over; no gateway had answered before, so none is asked */
+    MOVE_UNCONFIRMED,              /* carried over; no gateway answered before, so none is asked */
     MOVE_TAKEN_BACK                /* on the uplink again, because a gateway did not answer */
 };
 
