@@ -81,7 +81,7 @@ outside_pings() {
 }
 
 works() {
-    eventually 15 outside ping -q -c 1 -W 1 "$guest_ip" && guest_pings "$peer_ip" &&
+    eventually 15 outside ping -q -c 1 -W 1 "$guest_ip" && eventually 10 guest_pings "$peer_ip" &&
         guest_pings "$peer_ip6" && outside_pings "$guest_ip" && outside_pings "$guest_ip6"
 }
 
