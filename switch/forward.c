@@ -12,6 +12,8 @@
  */
 #include "switch/forward.h"
 
+#include <string.h>
+
 #include "switch/drop.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
