@@ -38,9 +38,9 @@ static int ask(const struct links *links, const char *name, void *command)
 /* The first call says how long the lists of modes are, which the second has to bring room for. */
 static uint32_t ask_speed(const struct links *links, const char *name)
 {
-    struct {
+    union {
         struct ethtool_link_settings settings;
-        uint32_t modes[3 * INT8_MAX];
+        uint8_t room[sizeof(struct ethtool_link_settings) + 3 * INT8_MAX * sizeof(uint32_t)];
     } command = { .settings.cmd = ETHTOOL_GLINKSETTINGS };
 
     if (ask(links, name, &command) != 0 || command.settings.link_mode_masks_nwords >= 0) {
