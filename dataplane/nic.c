@@ -136,6 +136,13 @@ static int ask_device(struct nic *nic, struct set_up *set_up, struct error *erro
     return check_mtu(nic, config->mtu_bytes, error);
 }
 
+static uint16_t least(uint16_t a, uint16_t b, uint16_t c)
+{
+    const uint16_t less = a < b ? a : b;
+
+    return less < c ? less : c;
+}
+
 /* How many queues, how long a buffer, and which of the device's abilities are wanted. */
 static void choose(struct nic *nic, struct set_up *set_up)
 {
@@ -143,13 +150,11 @@ static void choose(struct nic *nic, struct set_up *set_up)
     struct rte_eth_conf *conf = &set_up->conf;
     const uint64_t hash = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP;
 
-    nic->from_count = RTE_MIN(RTE_MIN(set_up->config->queues, info->max_rx_queues),
-                              NIC_QUEUES_MAX);
+    nic->from_count = least(set_up->config->queues, info->max_rx_queues, NIC_QUEUES_MAX);
     if (has_all_queues(info)) {
         nic->from_count = info->max_rx_queues;
     }
-    nic->to_count = RTE_MIN(RTE_MIN(set_up->config->workers, info->max_tx_queues),
-                            DATAPLANE_MAX_WORKERS);
+    nic->to_count = least(set_up->config->workers, info->max_tx_queues, DATAPLANE_MAX_WORKERS);
     conf->rxmode.mtu = set_up->config->mtu_bytes;
     if (nic->from_count > 1 && (info->flow_type_rss_offloads & hash) != 0) {
         conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
