@@ -23,8 +23,8 @@
 #include "switch/frame.h"
 
 /*
- * Segments of one frame, at most.  The least MTU a port may have, 576 bytes, needs a quarter; without
- * a bound a guest could ask for 65,000 frames of a byte by sending one, at the cost of the worker.
+ * Segments of one frame, at most.  The least MTU a port may have, 576 bytes, needs a quarter;
+ * without a bound a guest could have 65,000 frames of a byte made by sending one.
  */
 #define SEGMENT_MAX_FRAMES 512u
 

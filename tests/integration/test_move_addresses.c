@@ -169,10 +169,10 @@ static int setup(void **state)
         print_message("# skip: a network namespace needs root\n");
         skip();
     }
-    (void)snprintf(room->state_dir, sizeof(room->state_dir), "/tmp/move.XXXXXX");
-    assert_non_null(mkdtemp(room->state_dir));
     room->gateway = hold_namespace();
     make_lab(room);
+    (void)snprintf(room->state_dir, sizeof(room->state_dir), "/tmp/move.XXXXXX");
+    assert_non_null(mkdtemp(room->state_dir));
     room->base = event_base_new();
     room->links = links_open(&room->error);
     assert_non_null(room->links);
@@ -361,7 +361,7 @@ static void test_move_that_the_kernel_refuses_changes_nothing(void **state)
 {
     struct room *room = *state;
 
-    run("sysctl -qw net.ipv6.conf.ext.disable_ipv6=1");
+    run("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/ext/disable_ipv6'");
     take_picture(room, "before");
     prepare(room);
 
