@@ -58,8 +58,10 @@ static void print_uplink(const json_t *result, FILE *out)
     }
     (void)fputc('\n', out);
     cli_show_field_if_set(status, "uplink note", "note", "", out);
+    cli_show_field_if_set(status, "moved", "moved", "", out);
     if (json_is_true(json_object_get(status, "present")) &&
         json_is_false(json_object_get(status, "exclusive")) &&
+        !cli_show_is_set(json_object_get(status, "moved")) &&
         !cli_show_is_set(json_object_get(status, "note"))) {
         cli_show_label("uplink note", out);
         (void)fprintf(out, "the host's own stack sees its frames as well\n");

@@ -16,10 +16,12 @@
 #include "ctl/link.h"
 #include "ctl/loans.h"
 #include "ctl/log.h"
+#include "ctl/move_addresses.h"
 #include "ctl/notices.h"
 #include "ctl/persist.h"
 #include "ctl/rates.h"
 #include "ctl/resources.h"
+#include "ctl/uplink.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
 
@@ -159,18 +161,14 @@ static int keep(struct control *control, const struct vswitch_model *wanted, str
     return rc;
 }
 
-int control_commit(struct control *control, struct vswitch_model *wanted, int edited,
-                   struct error *error)
+/* Makes and publishes @p wanted; the model in force is @p wanted then. */
+static int put_in_force(struct control *control, struct vswitch_model *wanted,
+                        struct error *error)
 {
     struct control_resources made;
     struct fabric *fabric = NULL;
-    int rc = edited;
+    int rc = resources_make(control, wanted, &made, error);
 
-    if (rc != 0) {
-        vswitch_model_destroy(wanted);
-        return rc;
-    }
-    rc = resources_make(control, wanted, &made, error);
     if (rc == 0) {
         fabric = compile(control, wanted, &made, error);
         rc = fabric == NULL ? -ENOMEM : keep(control, wanted, error);
@@ -178,16 +176,62 @@ int control_commit(struct control *control, struct vswitch_model *wanted, int ed
     if (rc != 0) {
         drop_fabric(fabric);
         resources_undo(control, wanted, &made);
-        vswitch_model_destroy(wanted);
         return rc;
     }
 
     publish(control, fabric);
     resources_settle(control, wanted, &made);
-    vswitch_model_destroy(control->model);
     control->model = wanted;
     captures_published(control->captures, wanted);
     return 0;
+}
+
+/* Moves addresses to adapters that are in the fabric now. */
+static int start_moves(struct control *control, struct error *error)
+{
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *of = &control->model->switches[i];
+        struct uplink *uplink = control->resources.uplink[of->id];
+        int rc = 0;
+
+        if (uplink != NULL) {
+            rc = uplink_start_move(uplink, of->host_name, error);
+        }
+        if (rc != 0 && !control->restoring) {
+            return rc;
+        }
+        if (rc != 0) {
+            log_error("Switch %s: %s", of->name, error->text);
+            uplink_end_move(uplink, false);
+        }
+    }
+    return 0;
+}
+
+/*
+ * Addresses can be moved only when the switch works that they are moved to.  So that is the one
+ * step behind the publishing, and when it fails the model before is put in force again.
+ */
+int control_commit(struct control *control, struct vswitch_model *wanted, int edited,
+                   struct error *error)
+{
+    struct vswitch_model *before = control->model;
+    struct error ignored;
+    int rc = edited;
+
+    if (rc == 0) {
+        rc = put_in_force(control, wanted, error);
+    }
+    if (rc != 0) {
+        vswitch_model_destroy(wanted);
+        return rc;
+    }
+    rc = start_moves(control, error);
+    if (rc != 0 && put_in_force(control, before, &ignored) == 0) {
+        before = wanted;
+    }
+    vswitch_model_destroy(before);
+    return rc;
 }
 
 int control_refresh(struct control *control, struct error *error)
@@ -338,6 +382,7 @@ static int make_ready(struct control *control, struct error *error)
     }
     control->links = links_open(error);
     if (control->links != NULL) {
+        move_recover(control->links, control->config.state_dir);
         control->loans = loans_open(control->config.state_dir, control->links, error);
     }
     if (control->loans != NULL) {

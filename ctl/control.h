@@ -7,8 +7,9 @@
  * the tables, sockets and interfaces that are new, compiles the fabric, writes the state file,
  * publishes, waits until no worker uses the old fabric, and gives back what only that one used.
  * Each step before publishing can fail, and then what it had made is given back instead; publishing
- * cannot fail.  So a command is done or it has changed nothing, and no command has a sequence of
- * its own to get wrong.
+ * cannot fail.  One step comes after it: the host's addresses are moved to an adapter that works,
+ * and when that fails the model before is put in force again.  So a command is done or it has
+ * changed nothing, and no command has a sequence of its own to get wrong.
  *
  * Methods read the fields below; only control.c and what it calls writes them.
  * Thread: the control thread, for everything here.

@@ -8,8 +8,8 @@
  * before everything else of the host.  The table has an owner: whatever ends this process ends the
  * table, and no other program can change it meanwhile.
  *
- * A chain goes by the interface's name.  Since Linux 6.16 it is also there for the next interface of
- * that name, from its first moment on; so it is kept while one is gone that may be back.
+ * A chain goes by the interface's name.  Since Linux 6.16 it is also there for the next interface
+ * of that name, from its first moment on; so it is kept while one is gone that may be back.
  *
  * Thread: control.
  */

@@ -40,7 +40,20 @@ static void look_at_uplink(struct follow *follow, const struct vswitch_switch *o
         if (!uplink_look(uplink, &resources->endpoint[of->uplink_port]) || !publish(follow)) {
             return;
         }
-        uplink_published(uplink);
+        uplink_published(uplink, of->host_name);
+    }
+}
+
+/* What had been moved to an adapter went with it; the next one gets it anew. */
+static void move_again(struct uplink *uplink, const struct vswitch_switch *of)
+{
+    struct error error = { 0 };
+
+    uplink_end_move(uplink, false);
+    if (uplink_prepare_move(uplink, &error) != 0 ||
+        uplink_start_move(uplink, of->host_name, &error) != 0) {
+        log_error("Switch %s: %s", of->name, error.text);
+        uplink_end_move(uplink, false);
     }
 }
 
@@ -48,12 +61,17 @@ static void look_at_host(struct follow *follow, const struct vswitch_switch *of)
 {
     struct control_resources *resources = &follow->control->resources;
     struct host_vnic *host = resources->host[of->id];
+    bool changed = false;
 
     for (unsigned i = 0; i < LOOKS_MAX; i++) {
         if (!host_vnic_look(host, &resources->endpoint[of->host_port]) || !publish(follow)) {
-            return;
+            break;
         }
         host_vnic_published(host);
+        changed = true;
+    }
+    if (changed && of->move_addresses) {
+        move_again(resources->uplink[of->id], of);
     }
 }
 
@@ -85,13 +103,13 @@ static void publish_at_last(struct follow *follow)
         return;
     }
     for (size_t i = 0; i < control->model->switch_count; i++) {
-        const uint16_t id = control->model->switches[i].id;
+        const struct vswitch_switch *of = &control->model->switches[i];
 
-        if (control->resources.uplink[id] != NULL) {
-            uplink_published(control->resources.uplink[id]);
+        if (control->resources.uplink[of->id] != NULL) {
+            uplink_published(control->resources.uplink[of->id], of->host_name);
         }
-        if (control->resources.host[id] != NULL) {
-            host_vnic_published(control->resources.host[id]);
+        if (control->resources.host[of->id] != NULL) {
+            host_vnic_published(control->resources.host[of->id]);
         }
     }
     on_change(follow, 0, NULL);

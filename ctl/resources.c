@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ctl/host_vnic.h"
+#include "ctl/link.h"
 #include "ctl/log.h"
 #include "ctl/notices.h"
 #include "ctl/uplink.h"
@@ -187,13 +188,53 @@ static int keep_vnic(struct control *control, const struct vswitch_vnic *is,
 
 /* ---- uplinks and the host's adapters --------------------------------------------------------- */
 
-/* Keeps the uplink that stands, with another MTU if need be, or opens the one that is new. */
+/* Whether the host's addresses may go back to an uplink that it is kept off. */
+static int check_move_end(const struct control *control, const struct vswitch_switch *is,
+                          const struct vswitch_switch *wanted, struct error *error)
+{
+    char name[LINK_NAME_SIZE];
+
+    if (!is->move_addresses || wanted->move_addresses || wanted->force) {
+        return 0;
+    }
+    if (link_default_route(control->links, name, error) == 0 && strcmp(name, is->host_name) == 0) {
+        return error_set(error, EBUSY, "switch \"%s\": the host's default route would go back to "
+                         "interface \"%s\", which the host could not use; say --force to cut it "
+                         "off, or remove the switch", is->name, is->uplink);
+    }
+    return 0;
+}
+
+/* Changes what is another of an uplink that stays. */
+static int change_uplink(struct control *control, const struct vswitch_switch *is,
+                         const struct vswitch_switch *wanted, struct error *error)
+{
+    struct uplink *uplink = control->resources.uplink[is->id];
+    int rc = check_move_end(control, is, wanted, error);
+
+    if (rc == 0 && is->mtu_bytes != wanted->mtu_bytes) {
+        rc = uplink_set_mtu(uplink, wanted->mtu_bytes, error);
+    }
+    if (rc == 0 && wanted->move_addresses) {
+        rc = uplink_prepare_move(uplink, error);
+    }
+    return rc;
+}
+
+/* Of an uplink whose addresses are not to be moved, none are. */
+static void settle_move(struct uplink *uplink, const struct vswitch_switch *of)
+{
+    if (uplink != NULL && !of->move_addresses) {
+        uplink_end_move(uplink, true);
+    }
+}
+
+/* Keeps the uplink that stands, or opens the one that is new. */
 static int make_uplink(struct control *control, const struct vswitch_switch *is,
                        const struct vswitch_switch *wanted, struct control_resources *made,
                        struct error *error)
 {
     const uint16_t port = wanted->uplink_port;
-    int rc = 0;
 
     if (is == NULL || is->uplink_port != port) {
         made->uplink[wanted->id] = uplink_open(control, wanted, &made->endpoint[port], error);
@@ -201,10 +242,7 @@ static int make_uplink(struct control *control, const struct vswitch_switch *is,
     }
     made->uplink[wanted->id] = control->resources.uplink[wanted->id];
     made->endpoint[port] = control->resources.endpoint[port];
-    if (is->mtu_bytes != wanted->mtu_bytes) {
-        rc = uplink_set_mtu(made->uplink[wanted->id], wanted->mtu_bytes, error);
-    }
-    return rc;
+    return change_uplink(control, is, wanted, error);
 }
 
 static int make_host(struct control *control, const struct vswitch_switch *is,
@@ -244,9 +282,11 @@ static void restore_switch(struct control *control, const struct vswitch_switch 
 {
     struct error ignored;
 
-    if (is->uplink_port != VSWITCH_NO_PORT && is->uplink_port == wanted->uplink_port &&
-        is->mtu_bytes != wanted->mtu_bytes) {
-        (void)uplink_set_mtu(control->resources.uplink[is->id], is->mtu_bytes, &ignored);
+    if (is->uplink_port != VSWITCH_NO_PORT && is->uplink_port == wanted->uplink_port) {
+        settle_move(control->resources.uplink[is->id], is);
+        if (is->mtu_bytes != wanted->mtu_bytes) {
+            (void)uplink_set_mtu(control->resources.uplink[is->id], is->mtu_bytes, &ignored);
+        }
     }
     if (is->host_port != VSWITCH_NO_PORT && is->host_port == wanted->host_port) {
         (void)host_vnic_set(control->resources.host[is->id], is, &ignored);
@@ -311,6 +351,9 @@ static void drop_switch(struct control *control, const struct control_resources 
     struct uplink *uplink = drop->uplink[of->id];
     struct host_vnic *host = drop->host[of->id];
 
+    if (uplink != NULL && uplink != stay->uplink[of->id]) {
+        uplink_end_move(uplink, false);            /* while its adapter is there */
+    }
     if (host != NULL && host != stay->host[of->id]) {
         host_vnic_close(host);
         forget_port(control, of->host_port, of->id, stay->table[of->id]);
@@ -374,6 +417,7 @@ void resources_settle(struct control *control, const struct vswitch_model *wante
         const struct vswitch_switch *each = &wanted->switches[i];
 
         mac_table_set_ageing(made->table[each->id], each->mac_ageing_s);
+        settle_move(made->uplink[each->id], each);
     }
     drop_others(control, &control->resources, made, control->model);
     control->resources = *made;

@@ -288,14 +288,20 @@ bool uplink_look(struct uplink *uplink, struct fabric_endpoint *endpoint)
     return uplink->live != was_live || is_gone_and_open(uplink);
 }
 
-void uplink_published(struct uplink *uplink)
+void uplink_published(struct uplink *uplink, const char *adapter)
 {
+    struct error error = { 0 };
+
     if (!uplink->live) {
         uplink_close_packet(uplink);
     }
     if (is_gone_and_open(uplink)) {
         nic_destroy(uplink->nic);
         uplink->nic = NULL;
+    }
+    if (uplink->live && uplink_start_move(uplink, adapter, &error) != 0) {
+        log_error("Switch %s: %s", uplink->switch_name, error.text);
+        uplink_end_move(uplink, false);
     }
 }
 
@@ -359,6 +365,7 @@ void uplink_status(struct uplink *uplink, struct uplink_status *status)
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]) && status->note[0] == '\0'; i++) {
         (void)snprintf(status->note, sizeof(status->note), "%.319s", notes[i]);
     }
+    uplink_move_note(uplink, status->moved, sizeof(status->moved));
     status->carrier_losses = uplink->losses;
     status->overruns = uplink->overruns +
                        (uplink->packet != NULL ? packet_port_overruns(uplink->packet) : 0) +

@@ -48,6 +48,7 @@ struct uplink_status {
     uint32_t carrier_losses;       /* since the uplink was opened; that it was gone, too */
     uint64_t overruns;             /* frames lost before the switch could take them */
     bool exclusive;                /* the host's own stack sees none of its frames */
+    char moved[320];               /* what became of --move-addresses; "": it was not asked for */
 };
 
 /**
@@ -72,6 +73,22 @@ int uplink_set_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *erro
 /** How it stands.  Asks the kernel. */
 void uplink_status(struct uplink *uplink, struct uplink_status *status);
 
+/* ---- the host's addresses, of a switch with move_addresses ----------------------------------- */
+
+/**
+ * Notes what the host has on the interface, and lets it on.  uplink_open() does it by itself.
+ * @return 0, also when it has been done; or a negative errno and a sentence
+ */
+int uplink_prepare_move(struct uplink *uplink, struct error *error);
+/**
+ * Moves what was noted to @p adapter, which is in the fabric, and keeps the host off the interface.
+ * @return 0, also when nothing was noted or it has been moved; or a negative errno and a sentence,
+ *         with everything where it was
+ */
+int uplink_start_move(struct uplink *uplink, const char *adapter, struct error *error);
+/** Moves it back, before the adapter goes; then the host is let on, or kept off again. */
+void uplink_end_move(struct uplink *uplink, bool keep_host_off);
+
 /* ---- for follow.c ---------------------------------------------------------------------------- */
 
 /** Whether the uplink is interface number @p ifindex, or would be the one called @p name. */
@@ -85,7 +102,7 @@ bool uplink_wants_looks(const struct uplink *uplink);
  *         another look
  */
 bool uplink_look(struct uplink *uplink, struct fabric_endpoint *endpoint);
-/** No worker uses what was compiled before. */
-void uplink_published(struct uplink *uplink);
+/** No worker uses what was compiled before; @p adapter is the host's, for a move to begin. */
+void uplink_published(struct uplink *uplink, const char *adapter);
 
 #endif

@@ -11,6 +11,7 @@
 #include "dataplane/packet_port.h"
 
 struct exclusive;
+struct move_addresses;
 
 struct uplink {
     struct control *control;
@@ -26,6 +27,7 @@ struct uplink {
     struct exclusive *exclusive;        /* NULL: the host's stack sees the frames */
     struct packet_port *packet;         /* while frames can flow, and until that is published */
     uint32_t losses_seen;               /* the kernel's count of this interface */
+    struct move_addresses *move;        /* NULL: the host's addresses are not moved */
     /* ---- of an ethdev, AF_XDP's too ---- */
     struct nic *nic;
     /* ---- of both ---- */
@@ -51,9 +53,17 @@ void uplink_release_interface(struct uplink *uplink);
 /** Opens a packet port on the interface, which has a carrier.  @return 0, or -errno, a sentence */
 int uplink_open_packet(struct uplink *uplink, struct error *error);
 void uplink_close_packet(struct uplink *uplink);
-/** Keeps the host off the interface, under its present name; without, a note says so. */
+/**
+ * Keeps the host off the interface, under its present name, unless it has its addresses there; a
+ * note says when that is not possible.
+ */
 void uplink_keep_host_off(struct uplink *uplink);
 void uplink_let_host_on(struct uplink *uplink);
+
+/** Whether the host has the addresses on the uplink that its adapter is to have. */
+bool uplink_is_host_s(const struct uplink *uplink);
+/** What became of the move, as a clause; "" without one. */
+void uplink_move_note(const struct uplink *uplink, char *note, size_t size);
 
 /** Makes @p mtu_bytes of the interface.  @return 0, or a negative errno, a sentence, no change */
 int uplink_set_interface_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *error);

@@ -174,6 +174,11 @@ void uplink_keep_host_off(struct uplink *uplink)
     struct exclusive *before = uplink->exclusive;
     struct error why = { 0 };
 
+    uplink->exclusive_note[0] = '\0';
+    if (uplink_is_host_s(uplink)) {
+        uplink_let_host_on(uplink);
+        return;
+    }
     uplink->exclusive = exclusive_take(uplink->name, uplink->ifindex, &why);
     exclusive_drop(before);
     (void)snprintf(uplink->exclusive_note, sizeof(uplink->exclusive_note), "%s", why.text);
@@ -186,6 +191,23 @@ void uplink_let_host_on(struct uplink *uplink)
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
+
+/*
+ * By the best driver that works.  AF_XDP takes frames before the host's stack could have them, so
+ * it is no choice where the host may get its addresses back.
+ */
+static int take_by_driver(struct uplink *uplink, const struct link *link, bool move,
+                          struct error *error)
+{
+    uplink->driver_note[0] = '\0';
+    if (link->hardware && move) {
+        (void)snprintf(uplink->driver_note, sizeof(uplink->driver_note), "not by AF_XDP: the host "
+                       "could not have its addresses back");
+    } else if (link->hardware && take_by_xdp(uplink, link)) {
+        return 0;
+    }
+    return take_by_packet(uplink, link, error);
+}
 
 int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of,
                           struct error *error)
@@ -202,12 +224,15 @@ int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of
     uplink->mtu_bytes = of->mtu_bytes;
     uplink->ifindex = link.ifindex;
     uplink->losses_seen = link.carrier_losses;
-    uplink->driver_note[0] = '\0';
     (void)snprintf(uplink->name, sizeof(uplink->name), "%s", link.name);
-    if (!link.hardware || !take_by_xdp(uplink, &link)) {
-        rc = take_by_packet(uplink, &link, error);
+    if (of->move_addresses) {
+        rc = uplink_prepare_move(uplink, error);
+    }
+    if (rc == 0) {
+        rc = take_by_driver(uplink, &link, of->move_addresses, error);
     }
     if (rc != 0) {
+        uplink_end_move(uplink, false);
         uplink->ifindex = 0;
         return rc;
     }
@@ -220,6 +245,7 @@ void uplink_release_interface(struct uplink *uplink)
     uplink_close_packet(uplink);
     nic_destroy(uplink->nic);
     uplink->nic = NULL;
+    uplink_end_move(uplink, false);
     uplink_let_host_on(uplink);
     if (uplink->ifindex != 0) {
         loans_give_back(uplink->control->loans, uplink->ifindex);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# An external switch and the interface it borrows: what is refused and then has changed nothing, what
-# is changed and given back however the daemon ends, and an interface that loses its carrier, is set
-# down, renamed, deleted and made again.  The host's own adapter is the peer on this side.
+# An external switch and the interface it borrows: what is refused and then has changed nothing,
+# what is changed and given back however the daemon ends, and an interface that loses its carrier,
+# is set down, renamed, deleted and made again.  The host's own adapter is the peer on this side.
 set -u
 here=$(dirname "$0")
 # shellcheck source=tests/support/wire.sh
