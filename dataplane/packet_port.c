@@ -34,7 +34,7 @@
 #define SLOT_BYTES       66576u
 #define RING_BLOCKS      8u        /* 504 slots in 32 MiB for a queue */
 #define RING_BLOCKS_MANY 2u        /* 126 slots in 8 MiB for each of several, who share bursts */
-#define AHEAD_SLOTS      2u        /* to have in the cache what another core has written */
+#define AHEAD_SLOTS      4u        /* to have in the cache what another core has written */
 
 /* Before a frame in a slot are the slot's header and the virtio-net header. */
 #define FRAME_OFF_MIN    (TPACKET2_HDRLEN + NET_HEADER_BASE_BYTES)

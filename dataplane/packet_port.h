@@ -7,9 +7,9 @@
  *
  * With PACKET_VNET_HDR the kernel says of each frame whether its checksum is still to be computed
  * and whether it is a segment of more than the MTU, as frames from a local stack (a veth's other
- * end, a bridge) mostly are; DPDK's af_packet driver does not ask, and passes them on broken.  The
- * tag, which the kernel takes out of the bytes, is put back where it was (PACKET_AUXDATA's place in
- * the ring: tp_vlan_tci).
+ * end, a bridge) mostly are; DPDK's af_packet driver does not ask, and passes them on broken.  What
+ * it cannot say it drops, as if the ring were full: segments of UDP before Linux 6.2.  The tag,
+ * which the kernel takes out of the bytes, is put back where it was.
  *
  * Promiscuous mode is a membership of the socket: whatever ends the daemon ends it.
  *

@@ -162,8 +162,14 @@ static void test_packet_port_segmentation_of_the_stack_is_left_to_us(void **stat
     udp = kernel_side_udp(PEER, "10.0.0.2", 5000);
     assert_int_equal(setsockopt(udp, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
     assert_int_equal(send(udp, bytes, sizeof(bytes), 0), sizeof(bytes));
-    frame = packet_lab_take_one(lab);
+    if (packet_lab_take(lab, 0) == 0 && packet_port_overruns(lab->port) == 1) {
+        (void)close(udp);
+        print_message("# skip: this kernel drops UDP segments at packet sockets (before 6.2)\n");
+        skip();
+    }
+    frame = &lab->batch.frame[0];
 
+    assert_int_equal(lab->batch.count, 1);
     assert_int_equal(frame->len_bytes, 42 + sizeof(bytes));
     assert_int_equal(frame->gso_type, FRAME_GSO_UDP);
     assert_int_equal(frame->gso_size_bytes, size);
