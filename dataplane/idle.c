@@ -14,7 +14,7 @@
 #define NAP_FIRST_US 50u
 #define NAP_LAST_US  1000u
 
-/* ---- what a queue is --------------------------------------------------------------------------- */
+/* ---- what a queue is ------------------------------------------------------------------------- */
 
 /* The transmit ring behind a queue, when there is one to wait for. */
 static struct virtqueue *ring_of(const struct worker *worker, const struct fabric_queue *queue)
