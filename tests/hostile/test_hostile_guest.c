@@ -468,8 +468,8 @@ static int setup(void **state)
         lab_do(&lab, "switch add s1 --type private") != 0 ||
         lab_do(&lab, "vnic add evil --switch s1 --mac 02:01:00:00:00:01") != 0 ||
         lab_do(&lab, "vnic add good --switch s1 --mac 02:01:00:00:00:02") != 0 ||
-        lab_do(&lab, "vnic add other --switch s1 --mac 02:01:00:00:00:03") != 0 || attach(&evil, "evil") != 0 ||
-        attach(&good, "good") != 0 || attach(&other, "other") != 0) {
+        lab_do(&lab, "vnic add other --switch s1 --mac 02:01:00:00:00:03") != 0 ||
+        attach(&evil, "evil") != 0 || attach(&good, "good") != 0 || attach(&other, "other") != 0) {
         return -1;
     }
     introduce();

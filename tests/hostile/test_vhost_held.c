@@ -224,8 +224,8 @@ static void test_frontend_that_held_a_worker_is_served_after_remove_and_add_only
 
     frontend_abandon(&x->guest[EVIL]);
     assert_int_equal(lab_do(&x->lab, "vnic remove evil"), 0);
-    assert_int_equal(lab_do(&x->lab, "vnic add evil --switch s1 --queues %u --mac 02:01:00:00:00:%02x",
-                            EVIL_PAIRS, EVIL), 0);
+    assert_int_equal(lab_do(&x->lab, "vnic add evil --switch s1 --queues %u "
+                            "--mac 02:01:00:00:00:%02x", EVIL_PAIRS, EVIL), 0);
     assert_int_equal(guest_open(x, EVIL), 0);
     assert_int_equal(send_to(x, HONEST_A, EVIL), 0);
     assert_int_equal(frontend_receive(&x->guest[EVIL], 0, NULL, 0, HELD_MAX_MS), FRAME_BYTES);

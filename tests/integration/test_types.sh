@@ -40,9 +40,10 @@ sys.exit(is_now != sys.argv[1:])' "$@"
 # vlan_of PORT: its VLAN, as text
 vlan_of() {
     vswitchctl --json switch show lan | python3 -c 'import json, sys
-print(*(port["vlan"] for port in json.load(sys.stdin)["ports"] if port["name"] == sys.argv[1]))' "$1"
+print(*(port["vlan"] for port in json.load(sys.stdin)["ports"]
+        if port["name"] == sys.argv[1]))' "$1"
 }
-pinned() { vswitchctl mac show lan | grep -E "^$1 +$2 +$3 "; }      # pinned MAC VLAN PORT
+pinned() { vswitchctl mac show lan | grep -E "^$1 +$2 +$3 "; }     # pinned MAC VLAN PORT
 refused() {                              # refused TEXT WORD...: with a sentence that has TEXT in it
     local text=$1 words
     shift
