@@ -185,9 +185,10 @@ demo: deps-demo
 # ---- packages, Debian's only ---------------------------------------------------------------------
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
              libevent-dev libsystemd-dev libnl-3-dev
-PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump
+PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump \
+             iproute2
 PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \
-             iproute2 iputils-ping iperf3 python3 python3-scapy
+             iputils-ping iperf3 python3 python3-scapy
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)

@@ -1,22 +1,38 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# `make demo`: two real Linux guests meet on a private switch, and what an operator would see.
+# `make demo`: two real Linux guests meet on a private switch, the switch gets an uplink, and what an
+# operator would see.
 #
-# Everything it makes is in one private folder and ends with it, on success, on failure and when
-# interrupted.  It ends with 0 only if everything it says has happened.
+# Everything it makes is in one private folder and one private network namespace and ends with them,
+# on success, on failure and when interrupted.  It ends with 0 only if everything it says has
+# happened.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/support/guest.sh
 . tests/support/daemon.sh
+. tests/support/wire.sh
 
 red_mac=00:15:5d:de:00:01 red_ip=10.0.0.1 red_ip6=fe80::215:5dff:fede:1
 blue_mac=00:15:5d:de:00:02 blue_ip=10.0.0.2
+peer_ip=10.0.0.3
 file_mib=32
 hugepages_wanted=256
 hugepages_dir=/sys/kernel/mm/hugepages/hugepages-2048kB
 hugepages_before=
 hugepages_now=
 capture_pid=
+
+# The guests' kernel comes over the machine's own network, so it is fetched before that is left.
+if [ -z "${WIRE_INSIDE:-}" ]; then
+    [ -e build/guest/vmlinuz ] ||
+        printf '\n== Fetching the guests'"'"' kernel: a package of 27 MB, not installed\n'
+    guest_fetch_kernel || exit 1
+    if ! unshare --net --mount true 2>/dev/null; then
+        echo "make demo needs root: it makes a network namespace of its own." >&2
+        exit 1
+    fi
+fi
+wire_enter "$0" "$@"
 work=$(mktemp -d /tmp/vswitch-demo.XXXXXX) || exit 1
 
 step() { printf '\n== %s\n' "$*"; }
@@ -89,7 +105,6 @@ start_switch() {
 
 start_guests() {
     step "Two guests: Debian's cloud kernel, its virtio drivers, busybox; run by QEMU"
-    [ -e build/guest/vmlinuz ] || say "Fetching the kernel's package (27 MB, not installed) ..."
     guest_prepare "$work" || fail "the guests' kernel is not there"
     if [ "$(guest_accelerator)" = kvm ]; then
         say "With KVM."
@@ -179,6 +194,29 @@ show_capture() {
     done
 }
 
+# The private switch becomes an external one under the guests that run on it.
+meet_the_wire() {
+    step "The switch gets an uplink, eth1; at the other end of the wire is another network stack"
+    wire_make 1500 && outside ip address add $peer_ip/24 dev eth1 || fail "there is no wire"
+    ctl switch set demo --type external --uplink eth1
+    say "the peer, $peer_ip, pings red:"
+    outside busybox ping -c 3 -W 5 $red_ip >"$work/ping" || fail "no answer: $(cat "$work/ping")"
+    indent <"$work/ping"
+    ctl switch show demo
+}
+
+part_by_vlan() {
+    step "blue goes into VLAN 10, and is alone there"
+    ctl vnic set blue --vlan access:10
+    guest_run red "ping -c 2 -i 0.3 -W 1 $blue_ip" >/dev/null &&
+        fail "red reaches blue in another VLAN"
+    say "red does not reach blue any more.  Back again:"
+    ctl vnic set blue --vlan none
+    guest_run red "ping -c 3 -i 0.3 -W 5 $blue_ip" >"$work/ping" ||
+        fail "no answer: $(cat "$work/ping")"
+    indent <"$work/ping"
+}
+
 start_switch
 start_guests
 start_capture
@@ -186,4 +224,6 @@ ping_each_other
 carry_file
 show_switch
 show_capture
+meet_the_wire
+part_by_vlan
 step "All of it held, in $SECONDS s.  Nothing stays behind."
