@@ -111,7 +111,8 @@ $(O)/tests/%.o: tests/%.c
 	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
 
 folders_with = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c $(f)/$(1).h),$(f)))
-folder_of = $(firstword $(call folders_with,$(1)) $(call folders_with,$(firstword $(subst _, ,$(1)))))
+folder_of = $(firstword $(call folders_with,$(1)) \
+                        $(call folders_with,$(firstword $(subst _, ,$(1)))))
 define unit_rule
 $(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
                            $(STACK_$(call folder_of,$(1)))

@@ -41,7 +41,7 @@ bool rates_of_port(const struct rates *rates, uint16_t port, struct rate *rate);
 
 /* ---- what a tick consists of; parted so that it can be tested without workers ---------------- */
 
-/** Begins a reading at @p now_us of any monotonic clock; the one before is what is compared with. */
+/** Begins a reading at @p now_us of any monotonic clock; the one before is compared with. */
 void rates_begin(struct rates *rates, uint64_t now_us);
 /** Adds a port to the reading that was begun. */
 void rates_note(struct rates *rates, uint16_t port, const struct port_counters *counters);

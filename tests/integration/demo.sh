@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# `make demo`: two real Linux guests meet on a private switch, the switch gets an uplink, and what an
-# operator would see.
+# `make demo`: two real Linux guests meet on a private switch, the switch gets an uplink, and what
+# an operator would see.
 #
 # Everything it makes is in one private folder and one private network namespace and ends with them,
 # on success, on failure and when interrupted.  It ends with 0 only if everything it says has

@@ -46,7 +46,8 @@ shows() {
 guest_boots() {
     guest_start red "$work/run/vnic/red.sock" "$mac" "$1"
     guest_ready red 90 && guest_address red "$guest_ip/24" &&
-        guest_run red "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip -6 addr replace $guest_ip6/64 dev eth0"
+        guest_run red "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad;
+            ip -6 addr replace $guest_ip6/64 dev eth0"
 }
 
 guest_pings() {
@@ -159,7 +160,8 @@ check "and the adapter with it" test ! -e /sys/class/net/lan
 
 # ---- external, with the host on it ---------------------------------------------------------------
 must "there is a wire" wire_make 1500
-outside ip address add "$peer_ip/24" dev eth1 && outside ip -6 address add "$peer_ip6/64" dev eth1 nodad
+outside ip address add "$peer_ip/24" dev eth1
+outside ip -6 address add "$peer_ip6/64" dev eth1 nodad
 must "an external switch is made, with the host on it" \
     vswitchctl switch add ext --type external --uplink eth1 --host-vnic on \
     --host-address 10.1.0.1/24,fd01::1/64

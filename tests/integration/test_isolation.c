@@ -24,7 +24,7 @@
 
 enum what { A_GUEST, THE_HOST, THE_WIRE };
 
-/* Who is where.  Two switches of each type that can have two, so that types are told from switches. */
+/* Who is where.  Two switches of each type, so that types are told from switches. */
 static const struct {
     const char *at;                    /* vNIC or interface */
     const char *on;                    /* the switch */

@@ -58,7 +58,8 @@ refused() {
 
 guest_up() {
     guest_ready red 90 && guest_address red "$guest_ip/24" &&
-        guest_run red "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; ip -6 addr replace $guest_ip6/64 dev eth0"
+        guest_run red "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad;
+            ip -6 addr replace $guest_ip6/64 dev eth0"
 }
 
 guest_boots() {

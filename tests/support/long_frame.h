@@ -17,7 +17,7 @@ struct long_frame {
     uint8_t gso_type;              /* enum frame_gso */
     uint8_t ip_version;            /* 4 or 6 */
     uint8_t tags;                  /* in the bytes: 0 to 2 */
-    uint8_t option_words;          /* IPv4: options of 4 bytes; IPv6: 8 bytes of an extension each */
+    uint8_t option_words;          /* IPv4: options of 4 bytes; IPv6: extensions of 8 */
     uint8_t tcp_option_words;
     uint8_t tcp_flags;
     uint16_t urgent;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tests of ctl/cli_help and of the manual: nothing that the method table has is left out of them. */
+/* Tests of ctl/cli_help and of the manual: nothing of the method table is left out of them. */
 #include "ctl/cli_help.h"
 
 #include <setjmp.h>

@@ -332,7 +332,7 @@ static void test_egress_flood_is_tagged_as_each_port_wants_it(void **state)
     make_trunk(rig, 2, 1);                                     /* native VLAN 1 */
     make_trunk(rig, 3, 10);                                    /* native VLAN 10 */
     make_trunk(rig, 4, 0);                                     /* an uplink */
-    rig->fabric.port[5].vlan_out = 100;                        /* promiscuous: others, but no tags */
+    rig->fabric.port[5].vlan_out = 100;                       /* promiscuous: others, but no tags */
     rig->fabric.port[5].others = &rig->all_vlans;
     (void)frame_add(rig, MAC_BROADCAST, 60, tci, PORT_FLOOD);
     (void)frame_add(rig, MAC_BROADCAST, 60, tci, PORT_FLOOD);
@@ -386,7 +386,7 @@ static void test_egress_tag_comes_on_top_of_the_mtu(void **state)
 
 /* ---- checksums and segments ------------------------------------------------------------------ */
 
-/* Whether the sum of TCP in a frame whose Ethernet header has @p l2_bytes, without options, fits. */
+/* Whether the sum of TCP, without options, fits; the Ethernet header has @p l2_bytes. */
 static void assert_tcp_sum(const struct fake_note *note, uint32_t l2_bytes)
 {
     const uint8_t *ip = note->data + l2_bytes;

@@ -100,7 +100,7 @@ static uint32_t room_read(struct room *room, const struct frame *segment)
     return segment->len_bytes - 4;
 }
 
-/* ---- what holds for every segment ------------------------------------------------------------- */
+/* ---- what holds for every segment ------------------------------------------------------------ */
 
 static void check_ip(const struct room *room, uint32_t len_bytes, uint32_t index)
 {
@@ -213,7 +213,8 @@ static uint32_t room_check_all(struct room *room)
             check_l4(room, len_bytes, index, done);
             check_l4_sum(room, len_bytes);
             assert_true(part_bytes == of->gso_size_bytes ||
-                        (part_bytes < of->gso_size_bytes && done + part_bytes == of->payload_bytes));
+                        (part_bytes < of->gso_size_bytes &&
+                         done + part_bytes == of->payload_bytes));
             assert_memory_equal(room->bytes + of->header_bytes,
                                 of->wire.data + of->header_bytes + done, part_bytes);
             done += part_bytes;
@@ -242,7 +243,7 @@ static void test_segment_cuts_any_frame_into_right_ones(void **state)
     }
 }
 
-/* ---- single rules ----------------------------------------------------------------------------- */
+/* ---- single rules ---------------------------------------------------------------------------- */
 
 static void test_segment_keeps_cwr_on_the_first_and_fin_and_psh_on_the_last(void **state)
 {
@@ -360,7 +361,7 @@ static void test_segment_leaves_room_for_a_tag_before_every_header(void **state)
     }
 }
 
-/* ---- what cannot be cut ----------------------------------------------------------------------- */
+/* ---- what cannot be cut ---------------------------------------------------------------------- */
 
 static bool room_starts(struct room *room)
 {
