@@ -231,6 +231,7 @@ int control_commit(struct control *control, struct vswitch_model *wanted, int ed
         before = wanted;
     }
     vswitch_model_destroy(before);
+    follow_tick(control->follow);
     return rc;
 }
 

@@ -21,7 +21,10 @@ struct follow;
 struct follow *follow_create(struct control *control, struct error *error);
 void follow_destroy(struct follow *follow);                    /* NULL is fine */
 
-/** Once a second: what nobody tells of, and what could not be published for want of memory. */
+/**
+ * Looks at what nobody tells of, and publishes what could not be for want of memory.  Call it once
+ * a second, and when a change is published, which may want an uplink opened anew.
+ */
 void follow_tick(struct follow *follow);
 
 #endif

@@ -222,6 +222,15 @@ static void read_kind(struct link *link, struct nlattr *info)
     }
 }
 
+static bool has_xdp(struct nlattr *xdp)
+{
+    struct nlattr *part[IFLA_XDP_MAX + 1];
+
+    return xdp != NULL && nla_parse_nested(part, IFLA_XDP_MAX, xdp, NULL) == 0 &&
+           part[IFLA_XDP_ATTACHED] != NULL &&
+           nla_get_u8(part[IFLA_XDP_ATTACHED]) != XDP_ATTACHED_NONE;
+}
+
 static void read_link(struct nlmsghdr *message, void *arg)
 {
     struct nlattr *part[IFLA_MAX + 1];
@@ -239,6 +248,7 @@ static void read_link(struct nlmsghdr *message, void *arg)
     link->carrier = (info->ifi_flags & IFF_LOWER_UP) != 0;
     link->loopback = (info->ifi_flags & IFF_LOOPBACK) != 0;
     link->promiscuous = (info->ifi_flags & IFF_PROMISC) != 0;
+    link->xdp = has_xdp(part[IFLA_XDP]);
     link->hardware = part[IFLA_PARENT_DEV_NAME] != NULL;
     link->mtu_bytes = read_u32(part[IFLA_MTU]);
     link->min_mtu_bytes = read_u32(part[IFLA_MIN_MTU]);
@@ -352,4 +362,39 @@ int link_set_mac(struct links *links, const char *name, uint64_t mac, struct err
     rc = link_ask(links, message, NULL, NULL);
     return rc == 0 ? 0 : link_refuse(error, rc, name, "its address cannot be set to %s",
                                      mac_format(mac, text));
+}
+
+/* @p flags say which of the places for a program is meant; 0: the kernel's own choice */
+static int drop_xdp(struct links *links, const char *name, uint32_t flags)
+{
+    struct nl_msg *message = new_message(RTM_SETLINK, name, (struct ifinfomsg){ 0 });
+    struct nlattr *xdp = message == NULL ? NULL : nla_nest_start(message, IFLA_XDP);
+
+    if (xdp != NULL) {
+        nla_put_s32(message, IFLA_XDP_FD, -1);
+        nla_put_u32(message, IFLA_XDP_FLAGS, flags);
+        nla_nest_end(message, xdp);
+    }
+    return link_ask(links, message, NULL, NULL);
+}
+
+int link_drop_xdp(struct links *links, const char *name, struct error *error)
+{
+    static const uint32_t places[] = { XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
+    struct link link;
+    int rc = link_find(links, name, &link, error);
+    int dropped = 0;
+
+    if (rc != 0 || !link.xdp) {
+        return rc;
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        dropped = drop_xdp(links, name, places[i]);
+    }
+    rc = link_find(links, name, &link, error);
+    if (rc == 0 && link.xdp) {
+        rc = link_refuse(error, dropped != 0 ? dropped : -EBUSY, name,
+                         "its XDP program cannot be taken off");
+    }
+    return rc;
 }

@@ -35,6 +35,7 @@ struct link {
     bool carrier;                  /* IFF_LOWER_UP: there */
     bool loopback;
     bool promiscuous;              /* IFF_PROMISC as somebody set it; not by memberships */
+    bool xdp;                      /* an XDP program is on it */
     uint32_t carrier_losses;       /* since the interface was made */
     uint32_t mtu_bytes;
     uint32_t min_mtu_bytes;
@@ -57,6 +58,9 @@ int link_set_mtu(struct links *links, const char *name, uint32_t mtu_bytes, stru
 int link_set_up(struct links *links, const char *name, bool up, struct error *error);
 int link_set_promiscuous(struct links *links, const char *name, bool on, struct error *error);
 int link_set_mac(struct links *links, const char *name, uint64_t mac, struct error *error);
+
+/** Takes off whatever XDP program is on it.  @return 0, also when there is none */
+int link_drop_xdp(struct links *links, const char *name, struct error *error);
 
 /* Settings of ethtool's that an uplink may need otherwise than they are. */
 enum link_offload { LINK_LRO, LINK_RX_VLAN, LINK_OFFLOAD_COUNT };

@@ -37,6 +37,8 @@ static uint32_t read_value(struct loans *loans, const struct link *link, enum lo
         return on;
     case LOAN_PROMISCUOUS:
         return link->promiscuous;
+    case LOAN_XDP:
+        return link->xdp;
     case LOAN_UP:
         return link->up;
     case LOAN_VALUE_COUNT:
@@ -57,6 +59,8 @@ static int write_value(struct loans *loans, const char *name, enum loan_value wh
         return link_set_offload(loans->links, name, LINK_RX_VLAN, value != 0, error);
     case LOAN_PROMISCUOUS:
         return link_set_promiscuous(loans->links, name, value != 0, error);
+    case LOAN_XDP:
+        return value != 0 ? 0 : link_drop_xdp(loans->links, name, error);
     case LOAN_UP:
         return link_set_up(loans->links, name, value != 0, error);
     case LOAN_VALUE_COUNT:
@@ -87,7 +91,7 @@ static int write_values(struct loans *loans, const char *name, const struct loan
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static struct loan *find(struct loans *loans, int ifindex)
+static struct loan *find(const struct loans *loans, int ifindex)
 {
     for (size_t i = 0; i < loans->list.count; i++) {
         if (loans->list.loan[i].ifindex == ifindex) {
@@ -143,6 +147,13 @@ static bool note(struct loan *loan, const struct loan_values *now, const struct 
         }
     }
     return any;
+}
+
+bool loans_has(const struct loans *loans, int ifindex, enum loan_value which)
+{
+    const struct loan *loan = find(loans, ifindex);
+
+    return loan != NULL && loan->was.has[which];
 }
 
 /* ---- lending and giving back ----------------------------------------------------------------- */

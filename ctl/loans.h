@@ -32,6 +32,7 @@
     X(LRO,         "lro")            \
     X(RX_VLAN,     "rx_vlan")        \
     X(PROMISCUOUS, "promiscuous")    \
+    X(XDP,         "xdp")            \
     X(UP,          "up")
 enum loan_value {
 #define X(name, key) LOAN_##name,
@@ -43,7 +44,8 @@ enum loan_value {
 /* Some values of an interface. */
 struct loan_values {
     bool has[LOAN_VALUE_COUNT];
-    uint32_t value[LOAN_VALUE_COUNT];   /* bytes; or 0 off, 1 on */
+    uint32_t value[LOAN_VALUE_COUNT];   /* bytes; or 0 off, 1 on.  An XDP program is not put on an
+                                           interface here: 1 says that somebody will */
 };
 
 struct loans;
@@ -67,6 +69,9 @@ void loans_close(struct loans *loans);
  */
 int loans_set(struct loans *loans, const struct link *link, const struct loan_values *wanted,
               struct error *error);
+
+/** Whether @p which of an interface was changed, by this daemon or an earlier one. */
+bool loans_has(const struct loans *loans, int ifindex, enum loan_value which);
 
 /**
  * Gives everything of an interface back, and says in the log what would not be taken.  The loan of

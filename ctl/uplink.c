@@ -82,8 +82,8 @@ static int take(struct uplink *uplink, const struct vswitch_switch *of, struct e
 
     (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "%s", rc == 0 ? "" : error->text);
     if (rc == 0) {
-        uplink->carrier = ask_carrier(uplink);
-        uplink->live = uplink->carrier && is_open(uplink);
+        uplink->carrier = is_open(uplink) && ask_carrier(uplink);
+        uplink->live = uplink->carrier;
     }
     return rc;
 }
@@ -126,9 +126,13 @@ void uplink_close(struct uplink *uplink)
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
+/*
+ * A device may be able to change its MTU only when it is opened anew.  On a kernel interface that
+ * is done when the change is published (by packet sockets at the latest, which always can); a
+ * device of DPDK's alone might not come back.
+ */
 int uplink_set_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *error)
 {
-    const uint32_t before_bytes = uplink->mtu_bytes;
     int rc = 0;
 
     if (uplink->ifindex != 0) {
@@ -136,9 +140,8 @@ int uplink_set_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *erro
     }
     if (rc == 0 && uplink->nic != NULL) {
         rc = nic_set_mtu(uplink->nic, mtu_bytes, error);
-        if (rc != 0 && uplink->ifindex != 0) {
-            (void)uplink_set_interface_mtu(uplink, before_bytes, NULL);
-        }
+        uplink->anew = rc != 0 && is_interface(uplink);
+        rc = uplink->anew ? 0 : rc;
     }
     if (rc == 0) {
         uplink->mtu_bytes = mtu_bytes;
@@ -156,7 +159,7 @@ bool uplink_is(const struct uplink *uplink, int ifindex, const char *name)
 
 bool uplink_wants_looks(const struct uplink *uplink)
 {
-    return uplink->nic != NULL && !is_interface(uplink);
+    return uplink->nic != NULL && (!is_interface(uplink) || uplink->anew);
 }
 
 /* What is open stays so until uplink_published(). */
@@ -208,13 +211,26 @@ static void note_carrier(struct uplink *uplink, bool carrier, uint32_t losses)
     uplink->carrier = carrier;
 }
 
+/* Opens what was closed when the carrier was lost, or for another MTU. */
+static void open_again(struct uplink *uplink, const struct link *link)
+{
+    const struct vswitch_switch *of = vswitch_by_id(uplink->control->model, uplink->switch_id);
+    struct error error = { 0 };
+
+    if (uplink_open_driver(uplink, link, of->move_addresses, &error) != 0) {
+        log_error("Switch %s: its uplink %s cannot be used: %s", uplink->switch_name,
+                  uplink->device, error.text);
+    }
+    (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "%s", error.text);
+    uplink->live = is_open(uplink);
+}
+
 /*
  * A packet port is opened anew after each loss of the carrier, however short: a socket whose
  * interface was down has an error waiting.
  */
 static void look_at_interface(struct uplink *uplink)
 {
-    struct error error = { 0 };
     struct link link;
     uint32_t losses;
 
@@ -226,17 +242,12 @@ static void look_at_interface(struct uplink *uplink)
     uplink->losses_seen = link.carrier_losses;
     note_name(uplink, &link);
     note_carrier(uplink, link.up && link.carrier, losses);
-    if (losses > 0 && uplink->packet != NULL) {
+    if (!uplink->carrier || uplink->anew || (losses > 0 && uplink->packet != NULL)) {
         uplink->live = false;
-    } else if (!uplink->carrier) {
-        uplink->live = false;
-    } else if (!uplink->live && !is_open(uplink) && uplink_open_packet(uplink, &error) != 0) {
-        log_error("Switch %s: its uplink %s cannot be used: %s", uplink->switch_name,
-                  uplink->device, error.text);
-        (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "%s", error.text);
-    } else {
+    } else if (is_open(uplink)) {
         uplink->live = true;
-        uplink->wrong[0] = '\0';
+    } else {
+        open_again(uplink, &link);
     }
 }
 
@@ -295,9 +306,10 @@ void uplink_published(struct uplink *uplink, const char *adapter)
     if (!uplink->live) {
         uplink_close_packet(uplink);
     }
-    if (is_gone_and_open(uplink)) {
+    if (is_gone_and_open(uplink) || (uplink->anew && !uplink->live)) {
         nic_destroy(uplink->nic);
         uplink->nic = NULL;
+        uplink->anew = false;
     }
     if (uplink->live && uplink_start_move(uplink, adapter, &error) != 0) {
         log_error("Switch %s: %s", uplink->switch_name, error.text);

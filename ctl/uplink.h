@@ -67,7 +67,10 @@ struct uplink *uplink_open(struct control *control, const struct vswitch_switch 
 /** Gives everything back; no worker uses it.  NULL is fine. */
 void uplink_close(struct uplink *uplink);
 
-/** Changes the MTU while frames flow.  @return 0, or a negative errno, a sentence, no change */
+/**
+ * Changes the MTU while frames flow; what has to be opened anew for it is, at the next look.
+ * @return 0, or a negative errno and a sentence, with no change
+ */
 int uplink_set_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct error *error);
 
 /** How it stands.  Asks the kernel. */
@@ -93,7 +96,7 @@ void uplink_end_move(struct uplink *uplink, bool keep_host_off);
 
 /** Whether the uplink is interface number @p ifindex, or would be the one called @p name. */
 bool uplink_is(const struct uplink *uplink, int ifindex, const char *name);
-/** Whether nobody tells when its carrier changes, so that one has to look. */
+/** Whether one has to look without having been told: its carrier, or to open it anew. */
 bool uplink_wants_looks(const struct uplink *uplink);
 /**
  * Looks how it stands, and takes an interface that is back.

@@ -30,6 +30,7 @@ struct uplink {
     struct move_addresses *move;        /* NULL: the host's addresses are not moved */
     /* ---- of an ethdev, AF_XDP's too ---- */
     struct nic *nic;
+    bool anew;                          /* the nic is to be opened again, for another MTU */
     /* ---- of both ---- */
     bool carrier;                       /* as it was looked at last */
     bool live;                          /* frames can flow: what is compiled is not ABSENT */
@@ -50,8 +51,13 @@ int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of
 /** Gives back an interface, or what is left of one that is gone; no worker uses it. */
 void uplink_release_interface(struct uplink *uplink);
 
-/** Opens a packet port on the interface, which has a carrier.  @return 0, or -errno, a sentence */
-int uplink_open_packet(struct uplink *uplink, struct error *error);
+/**
+ * Opens an interface that is taken by the best driver that works; without a carrier perhaps nothing
+ * yet.
+ * @return 0, or a negative errno and a sentence with nothing opened
+ */
+int uplink_open_driver(struct uplink *uplink, const struct link *link, bool move,
+                       struct error *error);
 void uplink_close_packet(struct uplink *uplink);
 /**
  * Keeps the host off the interface, under its present name, unless it has its addresses there; a
@@ -61,7 +67,7 @@ void uplink_keep_host_off(struct uplink *uplink);
 void uplink_let_host_on(struct uplink *uplink);
 
 /** Whether the host has the addresses on the uplink that its adapter is to have. */
-bool uplink_is_host_s(const struct uplink *uplink);
+bool uplink_has_host_addresses(const struct uplink *uplink);
 /** What became of the move, as a clause; "" without one. */
 void uplink_move_note(const struct uplink *uplink, char *note, size_t size);
 

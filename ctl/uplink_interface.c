@@ -93,6 +93,7 @@ static int prepare(struct uplink *uplink, const struct link *link, bool xdp, str
            then a socket's, which would end with it. */
         want(&values, LOAN_RX_VLAN, false);
         want(&values, LOAN_PROMISCUOUS, true);
+        want(&values, LOAN_XDP, true);
     }
     return loans_set(uplink->control->loans, link, &values, error);
 }
@@ -102,6 +103,18 @@ static uint16_t queues_wanted(const struct uplink *uplink)
     const uint16_t workers = dataplane_worker_count(uplink->control->config.dataplane);
 
     return workers < QUEUES_MAX ? workers : QUEUES_MAX;
+}
+
+/* A program outlives who put it there: that of an earlier daemon goes, another's stays. */
+static int clear_xdp(struct uplink *uplink, const struct link *link, struct error *error)
+{
+    if (!link->xdp) {
+        return 0;
+    }
+    if (!loans_has(uplink->control->loans, link->ifindex, LOAN_XDP)) {
+        return error_set(error, EBUSY, "another program has an XDP program on it");
+    }
+    return link_drop_xdp(uplink->control->links, link->name, error);
 }
 
 /* @return whether it works; when not, the note says why */
@@ -118,36 +131,18 @@ static bool take_by_xdp(struct uplink *uplink, const struct link *link)
     struct error why = { 0 };
 
     (void)snprintf(where, sizeof(where), "net_af_xdp%u,iface=%s", uplink->port, link->name);
-    if (prepare(uplink, link, true, &why) == 0) {
+    if (clear_xdp(uplink, link, &why) == 0 && prepare(uplink, link, true, &why) == 0) {
         uplink->nic = nic_create(&config, &why);
     }
     if (uplink->nic != NULL) {
         return true;
     }
-    loans_give_back(uplink->control->loans, link->ifindex);
-    (void)snprintf(uplink->driver_note, sizeof(uplink->driver_note), "not by AF_XDP: %.490s",
-                   why.text);
+    (void)snprintf(uplink->driver_note, sizeof(uplink->driver_note),
+                   "not by AF_XDP, when it was opened: %.470s", why.text);
     return false;
 }
 
 static int take_by_packet(struct uplink *uplink, const struct link *link, struct error *error)
-{
-    struct link now;
-    int rc = prepare(uplink, link, false, error);
-
-    if (rc == 0) {
-        rc = link_find_index(uplink->control->links, link->ifindex, &now, error);
-    }
-    if (rc == 0 && now.carrier) {
-        rc = uplink_open_packet(uplink, error);
-    }
-    if (rc != 0) {
-        loans_give_back(uplink->control->loans, link->ifindex);
-    }
-    return rc;
-}
-
-int uplink_open_packet(struct uplink *uplink, struct error *error)
 {
     const struct packet_port_config config = {
         .ifindex = uplink->ifindex,
@@ -155,9 +150,34 @@ int uplink_open_packet(struct uplink *uplink, struct error *error)
         .port = uplink->port,
         .queues = queues_wanted(uplink),
     };
+    struct link now;
+    int rc = prepare(uplink, link, false, error);
 
-    uplink->packet = packet_port_create(&config, error);
-    return uplink->packet != NULL ? 0 : -(error->code != 0 ? error->code : EIO);
+    if (rc == 0) {
+        rc = link_find_index(uplink->control->links, link->ifindex, &now, error);
+    }
+    if (rc == 0 && now.carrier) {
+        uplink->packet = packet_port_create(&config, error);
+        rc = uplink->packet != NULL ? 0 : -(error->code != 0 ? error->code : EIO);
+    }
+    return rc;
+}
+
+/*
+ * AF_XDP takes frames before the host's stack could have them, so it is no choice where the host
+ * may get its addresses back.
+ */
+int uplink_open_driver(struct uplink *uplink, const struct link *link, bool move,
+                       struct error *error)
+{
+    uplink->driver_note[0] = '\0';
+    if (link->hardware && move) {
+        (void)snprintf(uplink->driver_note, sizeof(uplink->driver_note), "not by AF_XDP: the host "
+                       "could not have its addresses back");
+    } else if (link->hardware && take_by_xdp(uplink, link)) {
+        return 0;
+    }
+    return take_by_packet(uplink, link, error);
 }
 
 void uplink_close_packet(struct uplink *uplink)
@@ -175,7 +195,7 @@ void uplink_keep_host_off(struct uplink *uplink)
     struct error why = { 0 };
 
     uplink->exclusive_note[0] = '\0';
-    if (uplink_is_host_s(uplink)) {
+    if (uplink_has_host_addresses(uplink)) {
         uplink_let_host_on(uplink);
         return;
     }
@@ -191,23 +211,6 @@ void uplink_let_host_on(struct uplink *uplink)
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
-
-/*
- * By the best driver that works.  AF_XDP takes frames before the host's stack could have them, so
- * it is no choice where the host may get its addresses back.
- */
-static int take_by_driver(struct uplink *uplink, const struct link *link, bool move,
-                          struct error *error)
-{
-    uplink->driver_note[0] = '\0';
-    if (link->hardware && move) {
-        (void)snprintf(uplink->driver_note, sizeof(uplink->driver_note), "not by AF_XDP: the host "
-                       "could not have its addresses back");
-    } else if (link->hardware && take_by_xdp(uplink, link)) {
-        return 0;
-    }
-    return take_by_packet(uplink, link, error);
-}
 
 int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of,
                           struct error *error)
@@ -229,10 +232,11 @@ int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of
         rc = uplink_prepare_move(uplink, error);
     }
     if (rc == 0) {
-        rc = take_by_driver(uplink, &link, of->move_addresses, error);
+        rc = uplink_open_driver(uplink, &link, of->move_addresses, error);
     }
     if (rc != 0) {
         uplink_end_move(uplink, false);
+        loans_give_back(uplink->control->loans, link.ifindex);
         uplink->ifindex = 0;
         return rc;
     }

@@ -15,7 +15,7 @@
 #include "ctl/move_addresses.h"
 #include "ctl/uplink_inner.h"
 
-bool uplink_is_host_s(const struct uplink *uplink)
+bool uplink_has_host_addresses(const struct uplink *uplink)
 {
     struct move_status status;
 

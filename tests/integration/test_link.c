@@ -14,12 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <linux/bpf.h>
 #include <linux/if_addr.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
 #include <cmocka.h>
 
+#include "ctl/link_inner.h"
 #include "tests/support/shell.h"
 
 static struct links *links;
@@ -205,6 +210,45 @@ static void test_link_offload_that_cannot_be_had_is_off(void **state)
     assert_int_equal(link_get_offload(links, "eth9", LINK_LRO, &on), -EOPNOTSUPP);
 }
 
+/* Puts a program on eth1 that lets everything pass. */
+static void put_xdp(uint32_t flags)
+{
+    const struct bpf_insn pass[] = {
+        { .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS },
+        { .code = BPF_JMP | BPF_EXIT },
+    };
+    union bpf_attr load = { .prog_type = BPF_PROG_TYPE_XDP, .insns = (uintptr_t)pass,
+                            .insn_cnt = 2, .license = (uintptr_t)"BSD" };
+    const int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load));
+    const struct ifinfomsg info = { .ifi_index = found("eth1").ifindex };
+    struct nl_msg *message = link_message(RTM_SETLINK, 0, &info, sizeof(info));
+    struct nlattr *xdp = nla_nest_start(message, IFLA_XDP);
+
+    assert_true(fd >= 0);
+    nla_put_s32(message, IFLA_XDP_FD, fd);
+    nla_put_u32(message, IFLA_XDP_FLAGS, flags);
+    nla_nest_end(message, xdp);
+    assert_int_equal(link_ask(links, message, NULL, NULL), 0);
+    (void)close(fd);
+}
+
+static void test_link_xdp_program_is_seen_and_taken_off(void **state)
+{
+    static const uint32_t places[] = { 0, XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE };
+
+    (void)state;
+
+    assert_false(found("eth1").xdp);
+    assert_int_equal(link_drop_xdp(links, "eth1", &error), 0);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        put_xdp(places[i]);
+        assert_true(found("eth1").xdp);
+        assert_int_equal(link_drop_xdp(links, "eth1", &error), 0);
+        assert_false(found("eth1").xdp);
+    }
+    assert_int_equal(link_drop_xdp(links, "eth9", &error), -ENODEV);
+}
+
 /* ---- addresses ------------------------------------------------------------------------------- */
 
 static const struct link_address *address_of(const struct link_address *list, size_t count,
@@ -344,6 +388,7 @@ int main(void)
         LINK(test_link_set_changes_what_it_says),
         LINK(test_link_set_refused_by_the_kernel_is_a_sentence),
         LINK(test_link_offload_that_cannot_be_had_is_off),
+        LINK(test_link_xdp_program_is_seen_and_taken_off),
         LINK(test_link_addresses_are_read_as_ip_gave_them),
         LINK(test_link_address_moves_to_another_interface_as_it_was),
         LINK(test_link_parse_address_takes_what_people_write),

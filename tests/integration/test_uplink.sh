@@ -205,8 +205,9 @@ outside ip address add 192.0.2.2/24 dev eth1
 check "deleted and made again at once, it carries frames" eventually 10 hears 192.0.2.1
 ip link del eth1
 ip link add br0 type bridge
-ip link add eth1 type veth peer name far
-ip link set eth1 master br0
+ip link add eth8 type veth peer name far
+ip link set eth8 master br0
+ip link set eth8 name eth1
 check "one that comes back as a bridge's port is not taken" \
     eventually 3 shows 'br0' field ext uplink_status.note
 ip link set eth1 nomaster
@@ -231,6 +232,27 @@ check "an MTU that the uplink cannot take is refused" \
 check "... and the uplink keeps its own" shows 'mtu 1500' ip link show mv0
 check "... as does the adapter" shows 'mtu 1500' ip link show ext
 check "... and the switch" field_is ext mtu 1500
+mkdir "$work/state/config.json.new"
+ip link add eth2 type veth peer name far2
+ip link set far2 up
+check "a change of the MTU that cannot be kept is refused" \
+    refused 'nothing was changed' switch set ext --mtu 1400
+check "... and the uplink keeps its own" shows 'mtu 1500' ip link show mv0
+check "... as does the adapter" shows 'mtu 1500' ip link show ext
+check "another uplink that cannot be kept is refused" \
+    refused 'nothing was changed' switch set ext --uplink eth2
+check "... and is given back" shows 'state DOWN' ip link show eth2
+check "... and the first stays" field_is ext uplink_status.carrier true
+check "a switch that cannot be kept is refused" refused 'nothing was changed' \
+    switch add two --type external --uplink eth2 --host-vnic on
+check "... and leaves nothing" shows_not two ip link
+rmdir "$work/state/config.json.new"
+check "an uplink is exchanged for another" vswitchctl switch set ext --uplink eth2
+check "... and is given back" shows 'promiscuity 0' ip -d link show mv0
+check "... for the other" shows 'promiscuity 1' ip -d link show eth2
+check "made internal, the switch lets go of it" vswitchctl switch set ext --type internal
+check "... which is given back" shows 'state DOWN' ip link show eth2
+check "... and keeps the adapter" shows ',UP' ip link show ext
 vswitchctl switch remove ext
 check "nothing is left" shows_not ext ip link
 
