@@ -13,7 +13,8 @@
 #define IPV6_MAX_EXTENSIONS  8u
 #define EXTENSION_MIN_BYTES  8u
 
-/* RFC 8200, 4.1 and RFC 6275; AH has a length of its own kind (RFC 4302, 2.2). */
+/* RFC 7045, 4, but for ESP, behind which nothing is to be seen; AH counts its length in its own way
+ * (RFC 4302, 2.2). */
 enum extension {
     EXTENSION_HOP_BY_HOP = 0,
     EXTENSION_ROUTING = 43,
@@ -21,6 +22,8 @@ enum extension {
     EXTENSION_AH = 51,
     EXTENSION_DESTINATION = 60,
     EXTENSION_MOBILITY = 135,
+    EXTENSION_HIP = 139,
+    EXTENSION_SHIM6 = 140,
 };
 
 struct view {
@@ -112,6 +115,7 @@ static void parse_ipv4(struct view view, struct ether_info *info)
     if ((fragment & 0x1fff) == 0) {
         parse_l4(view, off + header_bytes, view.data[off + 9], info);
     } else {
+        info->is_later_fragment = true;
         info->l4_protocol = view.data[off + 9];
     }
     info->flow_hash = hash_flow(info, read_8(view, off + 12));
@@ -121,7 +125,7 @@ static bool is_extension(uint8_t next)
 {
     return next == EXTENSION_HOP_BY_HOP || next == EXTENSION_ROUTING ||
            next == EXTENSION_FRAGMENT || next == EXTENSION_AH || next == EXTENSION_DESTINATION ||
-           next == EXTENSION_MOBILITY;
+           next == EXTENSION_MOBILITY || next == EXTENSION_HIP || next == EXTENSION_SHIM6;
 }
 
 /* Follows the extension headers from @p off, the first being a @p next. */
@@ -138,6 +142,7 @@ static void walk_extensions(struct view view, uint32_t off, uint8_t next, struct
 
             info->is_fragment = info->is_fragment || (fragment & 0xfff9) != 0;
             if ((fragment & 0xfff8) != 0) {
+                info->is_later_fragment = true;
                 info->l4_protocol = view.data[off];
                 return;
             }

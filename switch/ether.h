@@ -31,9 +31,11 @@ enum ethertype {
 };
 
 enum ip_protocol {
+    IP_PROTOCOL_ICMP = 1,
     IP_PROTOCOL_TCP = 6,
     IP_PROTOCOL_UDP = 17,
     IP_PROTOCOL_DCCP = 33,
+    IP_PROTOCOL_ICMPV6 = 58,
     IP_PROTOCOL_SCTP = 132,
     IP_PROTOCOL_UDP_LITE = 136,
 };
@@ -52,6 +54,7 @@ struct ether_info {
     uint8_t ip_version;            /* 4 or 6 when the whole fixed header is there and sound, or 0 */
     uint8_t l4_protocol;           /* after IPv6 extension headers; 0 when unknown */
     bool is_fragment;              /* first ones too; their hash is over the addresses only */
+    bool is_later_fragment;        /* not the first one, which has what follows the IP headers */
 };
 
 /**
@@ -63,7 +66,8 @@ struct ether_info {
  * @return false when there is no whole Ethernet header
  *
  * Thread: any.  Does not block, allocate or log; at most 8 IPv6 extension headers are walked.
- * Standard: IEEE 802.3, 3.2; RFC 791, 3.1; RFC 8200, 3 and 4; RFC 6946 (atomic fragments are none).
+ * Standard: IEEE 802.3, 3.2; RFC 791, 3.1; RFC 8200, 3 and 4; RFC 7045, 4 (which extension headers
+ *           there are); RFC 6946 (atomic fragments are none).
  */
 bool ether_parse(const uint8_t *hdr, uint16_t hdr_len_bytes, struct ether_info *info);
 

@@ -171,13 +171,15 @@ static void test_ether_ipv6_extensions_are_walked(void **state)
     wire_ipv6(&wire, 1, 2, 0);
     wire_extension(&wire, 60, 1);
     wire_extension(&wire, 51, 0);
-    wire_extension(&wire, IP_PROTOCOL_UDP, 0);   /* AH of 8 bytes: its length counts in fours */
+    wire_extension(&wire, 139, 0);               /* AH of 8 bytes: its length counts in fours */
+    wire_extension(&wire, 140, 0);
+    wire_extension(&wire, IP_PROTOCOL_UDP, 0);
     wire_ports(&wire, 546, 547);
     info = parse();
 
     assert_int_equal(info.ip_version, 6);
     assert_int_equal(info.l4_protocol, IP_PROTOCOL_UDP);
-    assert_int_equal(info.l4_off_bytes, 14 + 40 + 16 + 8 + 8);
+    assert_int_equal(info.l4_off_bytes, 14 + 40 + 16 + 8 + 8 + 8 + 8);
     assert_int_equal(info.source_port, 546);
 }
 
@@ -220,6 +222,7 @@ static void test_ether_fragments_hash_addresses_only(void **state)
     other = parse();
 
     assert_true(first.is_fragment && later.is_fragment);
+    assert_true(!first.is_later_fragment && later.is_later_fragment);
     assert_int_equal(first.source_port, 1);
     assert_int_equal(later.l4_off_bytes, 0);
     assert_int_equal(later.source_port, 0);
@@ -249,6 +252,7 @@ static void test_ether_ipv6_fragments_hash_addresses_only(void **state)
     whole = parse();
 
     assert_true(first.is_fragment && later.is_fragment);
+    assert_true(!first.is_later_fragment && later.is_later_fragment);
     assert_int_equal(first.flow_hash, later.flow_hash);
     assert_int_equal(later.l4_off_bytes, 0);
     assert_false(whole.is_fragment);
