@@ -288,14 +288,35 @@ void dataplane_stop(struct dataplane *dataplane)
     (void)rte_eal_cleanup();
 }
 
+/*
+ * Waits until every worker has loaded generation @p generation.  A grace period is over when the
+ * workers that are awake have let go; one that sleeps still holds, by poll(), the files of what it
+ * sleeps on, and a device is there as long as its file: a tap device with its name, a packet socket
+ * with its promiscuous mode.
+ */
+static void wait_awake(const struct dataplane *dataplane, uint32_t generation)
+{
+    const struct timespec pause = { .tv_nsec = PAUSE_NS };
+
+    for (uint16_t i = 0; i < dataplane->worker_count; i++) {
+        /* Pairs with the release in worker_load_fabric(). */
+        while (atomic_load_explicit(&dataplane->worker[i]->generation, memory_order_acquire) !=
+               generation) {
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+}
+
 struct fabric *dataplane_publish(struct dataplane *dataplane, struct fabric *fabric)
 {
+    const uint32_t generation = fabric->generation;
     /* Pairs with the acquire in worker_load_fabric(). */
     struct fabric *before = atomic_exchange_explicit(&dataplane->shared.fabric, fabric,
                                                      memory_order_acq_rel);
 
     dataplane_wake(dataplane);
     dataplane_wait(dataplane);
+    wait_awake(dataplane, generation);
     return before;
 }
 

@@ -46,8 +46,8 @@ struct dataplane *dataplane_start(const struct dataplane_config *config, struct 
 void dataplane_stop(struct dataplane *dataplane);
 
 /**
- * Publishes @p fabric (takes it), waits until no worker uses the one before, and returns that one
- * (owned; NULL the first time).  Cannot fail.  Thread: control.
+ * Publishes @p fabric (takes it), waits until no worker uses the one before or sleeps on what it
+ * has, and returns that one (owned; NULL the first time).  Cannot fail.  Thread: control.
  */
 struct fabric *dataplane_publish(struct dataplane *dataplane, struct fabric *fabric);
 

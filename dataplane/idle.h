@@ -6,9 +6,10 @@
  * registration that a reconnecting frontend could leave behind.  A worker arms all its rings and
  * NICs, looks at each once more, goes offline and polls; the publisher of a fabric or a live device
  * wakes it.  A host's adapter and a packet socket need no arming: they are readable as long as they
- * have something.  While the worker is offline a descriptor in its set may be closed and its number
- * reused by something else: that costs a needless wake-up and nothing more, because a kick is
- * consumed only after coming back online, through the live device that stands then.
+ * have something.  While the worker is offline a frontend's descriptor in its set may be closed and
+ * its number reused by something else: that costs a needless wake-up and nothing more, because a
+ * kick is consumed only after coming back online, through the live device that stands then.  An
+ * interface's is closed only when nobody sleeps on it any more: see dataplane_publish().
  *
  * Two things cannot wake a worker: a NIC without interrupts, and an interface that is gone, whose
  * descriptor has an error all the time, until control has published the port as absent.  With one

@@ -19,11 +19,13 @@ bool worker_load_fabric(struct worker *worker)
                                                        memory_order_acquire);
     uint32_t first = 0;
 
-    if (worker->fabric == fabric && worker->generation == fabric->generation) {
+    if (worker->fabric == fabric && fabric->generation ==
+        atomic_load_explicit(&worker->generation, memory_order_relaxed)) {
         return false;
     }
     worker->fabric = fabric;
-    worker->generation = fabric->generation;
+    /* Pairs with the acquire in wait_awake(): the worker has left what it slept on. */
+    atomic_store_explicit(&worker->generation, fabric->generation, memory_order_release);
     while (first < fabric->queue_count && fabric->queues[first].worker != worker->id) {
         first++;
     }

@@ -49,7 +49,6 @@ struct worker {
     _Atomic pthread_t thread;      /* set when it runs; 0: not yet */
     /* ---- the worker's alone ---- */
     const struct fabric *fabric;   /* of this turn */
-    uint32_t generation;           /* its generation: an address can come again, a generation not */
     const struct fabric_queue *queue;   /* its slice of fabric->queues */
     uint32_t queue_count;
     struct forward_notes notes;
@@ -61,6 +60,7 @@ struct worker {
     uint32_t sleeping_size;
     uint32_t nap_us;               /* how long the last nap was; 0: frames came since */
     /* ---- written by the worker, read by control ---- */
+    atomic_uint generation;        /* the fabric's: an address can come again, a generation not */
     struct {
         uint64_t busy_tsc;
         uint64_t frames;

@@ -10,8 +10,11 @@
  */
 #include "dataplane/dataplane.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -34,6 +37,8 @@
 #define RUN_MS       3000
 #define PAUSE_MAX_US 1500u         /* long enough to fall asleep in */
 #define MOST_FRAMES  100u
+#define SLEEPS       200u
+#define FALL_ASLEEP_US 500u
 #define FRAME_BYTES  64u
 
 struct place {
@@ -278,9 +283,35 @@ static void test_interfaces_that_go_leave_workers_nothing_that_is_freed(void **s
     assert_counters_agree(lab);
 }
 
+/*
+ * What is closed is gone at once: a worker that was asleep on it is awake when it is.  Here it is a
+ * pipe, which nobody can write to when nobody has its other end; a tap device would keep its name.
+ */
+static void test_interfaces_that_go_are_not_slept_on_when_they_are_closed(void **state)
+{
+    struct lab *lab = *state;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (unsigned turn = 0; turn < SLEEPS; turn++) {
+        int ends[2];
+
+        assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+        make(lab, 0, FABRIC_PORT_PACKET, false);
+        lab->place[0].fake->fd = ends[0];
+        publish(lab);
+        (void)usleep(FALL_ASLEEP_US);
+        take_away(lab, 0);
+
+        assert_int_equal(write(ends[1], "", 1), -1);
+        assert_int_equal(errno, EPIPE);
+        (void)close(ends[1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_interfaces_that_go_are_not_slept_on_when_they_are_closed),
         cmocka_unit_test(test_interfaces_that_go_leave_workers_nothing_that_is_freed),
     };
 
