@@ -2,19 +2,30 @@
 #include "dataplane/egress_finish.h"
 
 #include "switch/checksum.h"
+#include "switch/ether.h"
 #include "switch/frame_tag.h"
 #include "switch/segment.h"
 
 /* ---- tags ------------------------------------------------------------------------------------ */
 
-/* Tags the frames that are not in the port's untagged VLAN. */
+/*
+ * Whether @p frame goes to a port with tags untagged.  What is in the port's untagged VLAN does,
+ * unless it begins with a tag that came as payload from outside, which would be taken for its VLAN:
+ * so somebody in the one VLAN would reach a guest in another.
+ */
+static inline bool goes_untagged(const struct frame *frame, uint16_t vlan_out)
+{
+    return (frame->vlan_tci & VLAN_VID_MASK) == vlan_out &&
+           (vlan_out == 0 || !ether_is_tagged(frame->hdr));
+}
+
 static void tag_group(struct frame_batch *batch, const struct egress_group *group,
                       uint16_t vlan_out)
 {
     for (uint16_t i = 0; i < group->count; i++) {
         struct frame *frame = &batch->frame[group->index[i]];
 
-        if ((frame->vlan_tci & VLAN_VID_MASK) != vlan_out) {
+        if (!goes_untagged(frame, vlan_out)) {
             frame_tag_push(frame, frame->vlan_tci);
         }
     }

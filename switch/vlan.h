@@ -15,6 +15,8 @@
  *     promiscuous  primary             primary and secondaries     -
  *
  * VLAN 0 is "no VLAN": untagged on the wire.  An uplink is a trunk of everything, native 0.
+ * Inside of a frame from outside may be a further tag, which is payload: a trunk gets such a frame
+ * tagged also when it is in its native VLAN, because the payload would be taken for the tag.
  *
  * Learning is per filtering id, not per VLAN: the VLANs of one private VLAN share an id (that of
  * the primary), because a station sends in one of them and is sent to in another.

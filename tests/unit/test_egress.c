@@ -366,6 +366,24 @@ static void test_egress_trunk_gets_tags_of_its_frames_only(void **state)
     assert_int_equal(rig->to[2]->note[2].len_bytes, 60);
 }
 
+/* Tagged twice, in VLAN 10 and then 20, by somebody in VLAN 10: a trunk must not see VLAN 20. */
+static void test_egress_tag_that_came_as_payload_is_not_a_trunks_vlan(void **state)
+{
+    static const uint8_t both_tags[] = { 0x81, 0x00, 0, 10, 0x81, 0x00, 0, 20 };
+    struct rig *rig = *state;
+    struct frame *frame = frame_add(rig, MAC_BROADCAST, 60, 10, PORT_FLOOD);
+
+    memcpy(frame->hdr + 12, both_tags + 4, 4);
+    rig->fabric.port[1].vlan_out = 10;                         /* access */
+    make_trunk(rig, 2, 1);                                     /* native VLAN 1 */
+    make_trunk(rig, 3, 10);                                    /* native VLAN 10 */
+    deliver(rig);
+
+    assert_memory_equal(rig->to[1]->note[0].data + 12, both_tags + 4, 4);
+    assert_memory_equal(rig->to[2]->note[0].data + 12, both_tags, sizeof(both_tags));
+    assert_memory_equal(rig->to[3]->note[0].data + 12, both_tags, sizeof(both_tags));
+}
+
 static void test_egress_tag_comes_on_top_of_the_mtu(void **state)
 {
     struct rig *rig = *state;
@@ -515,6 +533,7 @@ int main(void)
         RIG(test_egress_absent_port_loses_all_as_link_down),
         RIG(test_egress_flood_is_tagged_as_each_port_wants_it),
         RIG(test_egress_trunk_gets_tags_of_its_frames_only),
+        RIG(test_egress_tag_that_came_as_payload_is_not_a_trunks_vlan),
         RIG(test_egress_tag_comes_on_top_of_the_mtu),
         RIG(test_egress_partial_checksum_is_completed_tagged_or_not),
         RIG(test_egress_long_frame_is_cut_for_each_port_in_its_place),
