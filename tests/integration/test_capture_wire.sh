@@ -4,27 +4,15 @@
 # which names, with tags where frames have them and long frames in segments where they were cut.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/support/tap.sh
-. tests/support/daemon.sh
-. tests/support/wire.sh
-
-if ! wire_enter "$0" "$@"; then
-    skip "captures on an uplink and on the host's adapter" "network namespaces need root"
-    tap_end
-    exit
-fi
-
-dir=$(mktemp -d /tmp/vswitch-capture.XXXXXX)
-trap 'daemon_stop; rm -rf "$dir"' EXIT
-tap_prepare "$dir"
-daemon_prepare "$dir"
+. tests/support/scene.sh
+scene_begin "$0" "$@"
 
 # Runs a capture of $2 into file $1 while the rest of the words run.  Captures count from 1.
 captures=0
 captured() {
     local file=$1 on=$2 capture tries
     shift 2
-    vswitchctl capture start --on "$on" --write "$dir/$file" &
+    vswitchctl capture start --on "$on" --write "$work/$file" &
     capture=$!
     captures=$((captures + 1))
     for ((tries = 0; tries < 50; tries++)); do
@@ -39,13 +27,13 @@ captured() {
 
 # Frames of file $1 that match the display filter $2.
 frames() {
-    tshark -n -r "$dir/$1" -Y "$2" 2>/dev/null | wc -l
+    tshark -n -r "$work/$1" -Y "$2" 2>/dev/null | wc -l
 }
 
 is() { [ "$1" -eq "$2" ] || { echo "$1 and not $2"; return 1; }; }
 some() { [ "$1" -gt 0 ] || { echo "none"; return 1; }; }
 interfaces() {
-    tshark -n -r "$dir/$1" -T fields -e frame.interface_name 2>/dev/null | sort -u | tr '\n' ' '
+    tshark -n -r "$work/$1" -T fields -e frame.interface_name 2>/dev/null | sort -u | tr '\n' ' '
 }
 
 must "a wire is made" wire_make
@@ -85,7 +73,7 @@ check "what comes from the wire is longer than the MTU" \
 check "what goes to the host is not" \
     is "$(frames long 'frame.interface_name contains "host" && frame.len > 1514')" 0
 check "and has all its checksums right" \
-    is "$(tshark -n -o tcp.check_checksum:TRUE -r "$dir/long" \
+    is "$(tshark -n -o tcp.check_checksum:TRUE -r "$work/long" \
         -Y 'frame.interface_name contains "host" && tcp.checksum.status == 0 &&
             frame.packet_flags_direction == 2' 2>/dev/null | wc -l)" 0
 

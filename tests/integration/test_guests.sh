@@ -6,6 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/support/guest.sh
 . tests/support/daemon.sh
+. tests/support/tap.sh
 
 declare -A mac=([red]=00:15:5d:de:00:01 [blue]=00:15:5d:de:00:02)
 declare -A ip=([red]=10.0.0.1 [blue]=10.0.0.2)
@@ -13,7 +14,6 @@ declare -A ip6=([red]=fe80::215:5dff:fede:1 [blue]=fe80::215:5dff:fede:2)
 # Bits of the device's feature word: virtio 1.2, 5.1.3 and 6.
 feature_mtu=3 feature_mrg_rxbuf=15 feature_mq=22
 feature_indirect_desc=28 feature_event_idx=29 feature_version_1=32
-number=0 failed=0
 work=$(mktemp -d /tmp/vswitch-guests.XXXXXX) || exit 1
 
 clean_up() {
@@ -24,32 +24,7 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 143' INT TERM HUP
-
-# check NAME COMMAND...: one TAP line; what the command wrote is shown when it fails.
-check() {
-    local name=$1
-    shift
-    number=$((number + 1))
-    if "$@" >"$work/output" 2>&1; then
-        echo "ok $number - $name"
-        return 0
-    fi
-    failed=$((failed + 1))
-    echo "not ok $number - $name"
-    tail -n 25 "$work/output" | sed 's/^/# /'
-    return 1
-}
-
-# As check, where nothing that follows makes sense without it.
-must() {
-    check "$@" && return 0
-    for log in "$work"/*.log "$work"/*.qemu; do
-        echo "# -- ${log##*/}"
-        tail -n 12 "$log" | sed 's/^/# /'
-    done
-    echo "Bail out! $1"
-    exit 1
-}
+tap_prepare "$work"
 
 other() { [ "$1" = red ] && echo blue || echo red; }
 
@@ -181,8 +156,8 @@ mtu_is_9000() {
 
 # ---- QEMU first, the switch later --------------------------------------------------------------
 if ! guest_prepare "$work" 2>"$work/prepare"; then
-    echo "# skip: guests: $(tail -n 1 "$work/prepare")"
-    echo "ok 1 # SKIP guests"
+    skip guests "$(tail -n 1 "$work/prepare")"
+    tap_end
     exit 0
 fi
 daemon_prepare "$work"
@@ -248,5 +223,4 @@ check "these two carry files both ways" carry_both_ways 8
 guest_stop_all
 check "a vNIC waits for the next guest when QEMU has gone" vnic_is red waiting
 check "vswitchd ends by itself on SIGTERM" daemon_stop
-echo "1..$number"
-[ "$failed" -eq 0 ]
+tap_end

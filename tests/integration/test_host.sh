@@ -4,44 +4,13 @@
 # with the kernel's own stack at the other end of the wire.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/support/tap.sh
-. tests/support/guest.sh
-. tests/support/daemon.sh
-. tests/support/wire.sh
+. tests/support/scene.sh
+scene_begin_guests "$0" "$@"
 
 mac=00:15:5d:de:00:01
 guest_ip=10.0.0.1 host_ip=10.0.0.3
 guest_ip6=fd00::1 host_ip6=fd00::3
 peer_ip=10.1.0.2 peer_ip6=fd01::2
-
-if [ -z "${WIRE_INSIDE:-}" ] && ! guest_fetch_kernel 2>/dev/null; then
-    echo "# skip: host: the guest's kernel could not be fetched"
-    echo "ok 1 # SKIP host"
-    exit 0
-fi
-if ! wire_enter "$0" "$@"; then
-    echo "# skip: host: network namespaces need root"
-    echo "ok 1 # SKIP host"
-    exit 0
-fi
-work=$(mktemp -d /tmp/vswitch-host.XXXXXX) || exit 1
-
-clean_up() {
-    trap '' INT TERM HUP
-    guest_stop_all
-    daemon_stop
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 143' INT TERM HUP
-
-shows() {
-    local pattern=$1
-    shift
-    vswitchctl --json "$@" | tr -d '\n ' | tee "$work/answer" | grep -Eq "$pattern" && return 0
-    cat "$work/answer"
-    return 1
-}
 
 guest_boots() {
     guest_start red "$work/run/vnic/red.sock" "$mac" "$1"
@@ -121,12 +90,6 @@ vlans_off() {
     vswitchctl switch set lan --host-vlan none && vswitchctl vnic set red --vlan none && both_ways
 }
 
-daemon_prepare "$work"
-tap_prepare "$work"
-if ! guest_prepare "$work" 2>"$work/prepare"; then
-    skip host "guests: $(tail -n 1 "$work/prepare")"
-    exit 0
-fi
 must "vswitchd starts" daemon_start --no-huge
 
 # ---- internal ------------------------------------------------------------------------------------
@@ -150,8 +113,7 @@ must "a guest boots with that MTU" guest_boots host_mtu=9000
 check "pings of exactly the MTU pass with DF set" host_pings -M do -s 8972 "$guest_ip"
 
 crashed() {
-    daemon_kill
-    daemon_start --no-huge && both_ways && has_address lan "$host_ip/24"
+    daemon_crashes && both_ways && has_address lan "$host_ip/24"
 }
 check "after a crash and a start all is back" crashed
 guest_stop red

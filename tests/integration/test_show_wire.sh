@@ -4,21 +4,8 @@
 # through cable, MTU and card, what passes, and all of it on one screen.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/support/tap.sh
-. tests/support/daemon.sh
-. tests/support/wire.sh
-
-if ! wire_enter "$0" "$@"; then
-    skip "switch show of an external switch" "network namespaces need root"
-    tap_end
-    exit
-fi
-
-work=$(mktemp -d)
-trap 'daemon_stop; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-tap_prepare "$work"
-daemon_prepare "$work"
+. tests/support/scene.sh
+scene_begin "$0" "$@"
 
 # Whether the expression holds of `switch show`, as d; of its uplink, as u, and the host's, as h.
 holds() {

@@ -3,28 +3,9 @@
 # A switch that changes its type while it exists: what comes, what goes, what stays, and that all of
 # it is there again after a crash.  No frame is sent: delivery has tests of its own.
 set -u
-here=$(dirname "$0")
-# shellcheck source=tests/support/wire.sh
-. "$here/../support/wire.sh"
-if ! wire_enter bash "$0" "$@"; then
-    echo "# skip: network namespaces need root"
-    echo "1..0 # SKIP needs root"
-    exit 0
-fi
-# shellcheck source=tests/support/daemon.sh
-. "$here/../support/daemon.sh"
-# shellcheck source=tests/support/tap.sh
-. "$here/../support/tap.sh"
-
-work=$(mktemp -d)
-finish() {
-    daemon_kill
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-tap_prepare "$work"
-daemon_prepare "$work"
+cd "$(dirname "$0")/../.." || exit 1
+. tests/support/scene.sh
+scene_begin "$0" "$@"
 
 # ---- helpers -------------------------------------------------------------------------------------
 
@@ -44,21 +25,12 @@ print(*(port["vlan"] for port in json.load(sys.stdin)["ports"]
         if port["name"] == sys.argv[1]))' "$1"
 }
 pinned() { vswitchctl mac show lan | grep -E "^$1 +$2 +$3 "; }     # pinned MAC VLAN PORT
-refused() {                              # refused TEXT WORD...: with a sentence that has TEXT in it
-    local text=$1 words
-    shift
-    words=$(vswitchctl "$@" 2>&1) && { echo "it was not refused"; return 1; }
-    echo "$words"
-    grep -qF -- "$text" <<<"$words"
-}
 config() { vswitchctl --json config show; }
 both_are_pinned() { pinned 02:00:00:00:00:03 20 eth1 && pinned 02:00:00:00:00:04 0 lan; }
 all_is_back() { config | diff "$work/before" - && is external eth1 on eth1 lan web; }
 shows_mac() { vswitchctl mac show "$1" | grep "$2"; }          # shows_mac SWITCH MAC
-not() { ! "$@"; }
 there() { ip link show "$1"; }
 host_has() { ip -o address show dev lan | grep -F " $1 "; }
-crashed() { daemon_kill && daemon_start --no-huge; }
 
 wire_make
 must "the daemon starts" daemon_start --no-huge
@@ -93,12 +65,12 @@ check "an external switch is not without an uplink" refused "needs an uplink" \
 check "nobody else gets that uplink" refused "that of switch \"lan\"" \
     switch add two --type external --uplink eth1
 config >"$work/before"
-must "the daemon crashes and starts" crashed
+must "the daemon crashes and starts" daemon_crashes
 check "all of it is back" all_is_back
 
 must "the host leaves" vswitchctl switch set lan --host-vnic off
-check "its interface is gone" not there lan
-check "and what was pinned to it" not pinned 02:00:00:00:00:04 0 lan
+check "its interface is gone" fails there lan
+check "and what was pinned to it" fails pinned 02:00:00:00:00:04 0 lan
 check "the uplink stays" is external eth1 off eth1 web
 check "and what is pinned to that" pinned 02:00:00:00:00:03 20 eth1
 must "it becomes private again" vswitchctl switch set lan --type private
@@ -118,5 +90,5 @@ must "the host's adapter is given the first that is free" \
     vswitchctl switch add three --type internal
 check "which is this" shows_mac three 02:00:00:00:00:02
 check "the daemon ends" daemon_stop
-check "no adapter is left behind" not there three
+check "no adapter is left behind" fails there three
 tap_end

@@ -4,28 +4,9 @@
 # what is changed and given back however the daemon ends, and an interface that loses its carrier,
 # is set down, renamed, deleted and made again.  The host's own adapter is the peer on this side.
 set -u
-here=$(dirname "$0")
-# shellcheck source=tests/support/wire.sh
-. "$here/../support/wire.sh"
-if ! wire_enter bash "$0" "$@"; then
-    echo "# skip: network namespaces need root"
-    echo "1..0 # SKIP needs root"
-    exit 0
-fi
-# shellcheck source=tests/support/daemon.sh
-. "$here/../support/daemon.sh"
-# shellcheck source=tests/support/tap.sh
-. "$here/../support/tap.sh"
-
-work=$(mktemp -d)
-finish() {
-    daemon_kill
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-tap_prepare "$work"
-daemon_prepare "$work"
+cd "$(dirname "$0")/../.." || exit 1
+. tests/support/scene.sh
+scene_begin "$0" "$@"
 
 # ---- helpers -------------------------------------------------------------------------------------
 
@@ -40,15 +21,6 @@ print(json.dumps(value))' "$2"
 }
 field_is() { [ "$(field "$1" "$2")" = "$3" ] || { field "$1" "$2"; return 1; }; }
 
-# refused TEXT WORD...: the command is refused with a sentence that has TEXT in it
-refused() {
-    local text=$1 words
-    shift
-    words=$(vswitchctl "$@" 2>&1) && { echo "it was not refused"; return 1; }
-    echo "$words"
-    grep -qF -- "$text" <<<"$words"
-}
-
 # What the host has, as far as the switch could have changed it.
 host_state() {
     ip -d link show eth1
@@ -59,9 +31,6 @@ host_state() {
 host_is_as_it_was() {
     host_state | diff "$work/before" - && [ ! -e "$work/state/loans.json" ]
 }
-shows() { grep -F -- "$1" <<<"$("${@:2}")"; }          # shows TEXT COMMAND...
-shows_not() { ! shows "$@"; }
-nothing() { ! "$@"; }
 # Asks anew whose address it is: a host may have answered by an interface that was not taken yet.
 hears() { outside ip neigh flush dev eth1 && outside ping -c 1 -W 1 "$1"; }
 logged() { grep -F -- "$1" "$work/vswitchd.log"; }
@@ -90,7 +59,7 @@ ip route add default via 192.0.2.2
 check "what carries the default route is refused with the ways out" \
     refused '--move-addresses' $add --uplink eth1
 check "... of which one is --force" vswitchctl $add --uplink eth1 --force
-check "... and then the host is cut off" nothing hears 192.0.2.1
+check "... and then the host is cut off" fails hears 192.0.2.1
 check "... until the switch goes" vswitchctl switch remove ext
 check "... and then it is not" hears 192.0.2.1
 ip route del default
@@ -101,7 +70,7 @@ check "... and the interface is left down" shows 'state DOWN' ip link show mv0
 ip link del mv0
 check "an MTU beyond AF_XDP's is refused, with what it takes" \
     refused 'at most' $add --uplink vdev:net_af_xdp0,iface=eth1 --mtu 9000
-check "the daemon's state knows of no switch" shows_not ext vswitchctl switch list
+check "the daemon's state knows of no switch" fails shows ext vswitchctl switch list
 check "the host is as it was after every refusal" host_is_as_it_was
 }
 
@@ -114,7 +83,7 @@ check "... and has a carrier" field_is ext uplink_status.carrier true
 check "... with the switch's MTU" shows 'mtu 1500' ip link show eth1
 check "... promiscuous" shows 'promiscuity 1' ip -d link show eth1
 check "... and the host's stack is kept off" field_is ext uplink_status.exclusive true
-check "... which hears nothing by it" nothing hears 192.0.2.1
+check "... which hears nothing by it" fails hears 192.0.2.1
 check "an interface is one switch's" refused 'switch "ext"' switch add two --type external \
     --uplink eth1
 check "removed, it is given back" vswitchctl switch remove ext
@@ -131,7 +100,7 @@ check "... and has given it back, down" host_is_as_it_was
 must "it starts again" daemon_start --no-huge
 check "... with the uplink" field_is ext uplink_status.carrier true
 daemon_kill
-check "killed, it leaves the host changed" nothing host_is_as_it_was
+check "killed, it leaves the host changed" fails host_is_as_it_was
 must "the next start finds the uplink in use" daemon_start --no-huge
 vswitchctl switch remove ext
 check "... and gives it back as it was before the first" host_is_as_it_was
@@ -145,7 +114,7 @@ mv "$work/kept.json" "$work/state/config.json"
 mv "$work/state/config.json" "$work/state/config.kept"
 echo '{' >"$work/state/config.json"
 vswitchctl switch list >/dev/null 2>&1
-check "a start that is refused leaves the host as it was" nothing daemon_start --no-huge
+check "a start that is refused leaves the host as it was" fails daemon_start --no-huge
 check "... indeed" host_is_as_it_was
 mv "$work/state/config.kept" "$work/state/config.json"
 ip link del eth1
@@ -245,7 +214,7 @@ check "... and is given back" shows 'state DOWN' ip link show eth2
 check "... and the first stays" field_is ext uplink_status.carrier true
 check "a switch that cannot be kept is refused" refused 'nothing was changed' \
     switch add two --type external --uplink eth2 --host-vnic on
-check "... and leaves nothing" shows_not two ip link
+check "... and leaves nothing" fails shows two ip link
 rmdir "$work/state/config.json.new"
 check "an uplink is exchanged for another" vswitchctl switch set ext --uplink eth2
 check "... and is given back" shows 'promiscuity 0' ip -d link show mv0
@@ -254,8 +223,8 @@ check "made internal, the switch lets go of it" vswitchctl switch set ext --type
 check "... which is given back" shows 'state DOWN' ip link show eth2
 check "... and keeps the adapter" shows ',UP' ip link show ext
 vswitchctl switch remove ext
-check "nothing is left" shows_not ext ip link
+check "nothing is left" fails shows ext ip link
 
 check "the daemon ends well at last" daemon_stop
-check "nothing is borrowed any more" nothing test -e "$work/state/loans.json"
+check "nothing is borrowed any more" fails test -e "$work/state/loans.json"
 tap_end

@@ -3,37 +3,10 @@
 # switch add --move-addresses: the host is reached over the very interface that becomes an uplink,
 # before, meanwhile and after, whatever goes wrong.  "outside" is the host's gateway.
 set -u
-here=$(dirname "$0")
-# shellcheck source=tests/support/wire.sh
-. "$here/../support/wire.sh"
-if ! wire_enter bash "$0" "$@"; then
-    echo "# skip: network namespaces need root"
-    echo "1..0 # SKIP needs root"
-    exit 0
-fi
-# shellcheck source=tests/support/daemon.sh
-. "$here/../support/daemon.sh"
-# shellcheck source=tests/support/tap.sh
-. "$here/../support/tap.sh"
+cd "$(dirname "$0")/../.." || exit 1
+. tests/support/scene.sh
+scene_begin "$0" "$@"
 
-work=$(mktemp -d)
-finish() {
-    daemon_kill
-    rm -rf "$work"
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-tap_prepare "$work"
-daemon_prepare "$work"
-
-shows() { grep -F -- "$1" <<<"$("${@:2}")"; }          # shows TEXT COMMAND...
-nothing() { ! "$@"; }
-refused() {                                            # refused TEXT WORD...
-    local words
-    words=$(vswitchctl "${@:2}" 2>&1) && return 1
-    echo "$words"
-    grep -qF -- "$1" <<<"$words"
-}
 reaches() { ping -c 1 -W 1 192.0.2.2 && ping -6 -c 1 -W 1 2001:db8::2; }
 addresses_of() {                                       # addresses_of INTERFACE: and routes
     ip -o address show dev "$1" scope global | sed "s/^[0-9]*: *$1 *//; s/ *$1\\\\.*//; s/\\\\.*//"
@@ -73,7 +46,7 @@ check "what would leave the host without its route is refused" \
     refused 'cut it off' switch set ext --host-vnic off
 
 daemon_kill
-check "killed, the daemon leaves the host without" nothing are_on eth1
+check "killed, the daemon leaves the host without" fails are_on eth1
 must "it starts again" daemon_start --no-huge
 check "... and the addresses are on the adapter again" are_on ext
 check "... and reach the gateway" eventually 5 reaches
@@ -93,7 +66,7 @@ check "... and the gateway is reached" eventually 5 reaches
 check "with the adapter in a VLAN that the gateway is not in" \
     vswitchctl $add --host-vlan access:10
 check "... the addresses are moved" are_on ext
-check "... and the gateway is lost" nothing reaches
+check "... and the gateway is lost" fails reaches
 check "... and 10 s later they are on the uplink again" eventually 15 are_on eth1
 check "... with the gateway" eventually 5 reaches
 check "... and the host is let on" shows '"exclusive": false' vswitchctl --json switch show ext
@@ -106,13 +79,13 @@ check "... and the host keeps its addresses" are_on eth1
 
 mkdir "$work/state/moved-$(cat /sys/class/net/eth1/ifindex).json"
 # shellcheck disable=SC2086
-check "a move that cannot be noted is refused" nothing vswitchctl $add
-check "... and there is no switch" nothing vswitchctl switch show ext
-check "... nor an adapter" nothing ip link show ext
+check "a move that cannot be noted is refused" fails vswitchctl $add
+check "... and there is no switch" fails vswitchctl switch show ext
+check "... nor an adapter" fails ip link show ext
 check "... and the host has its addresses" are_on eth1
 check "... and its gateway" eventually 5 reaches
 rmdir "$work/state"/moved-*.json
 
 check "the daemon ends well at last" daemon_stop
-check "nothing is noted any more" nothing ls "$work"/state/moved-*.json
+check "nothing is noted any more" fails ls "$work"/state/moved-*.json
 tap_end

@@ -4,57 +4,14 @@
 # wire: everything that happens to an uplink in its life.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/support/tap.sh
-. tests/support/guest.sh
-. tests/support/daemon.sh
-. tests/support/wire.sh
+. tests/support/scene.sh
+scene_begin_guests "$0" "$@"
 
 mac=00:15:5d:de:00:01
 guest_ip=10.0.0.1 peer_ip=10.0.0.2
 guest_ip6=fd00::1 peer_ip6=fd00::2
 
-# The guest's kernel comes over the machine's own network, so it is fetched before that is left.
-if [ -z "${WIRE_INSIDE:-}" ] && ! guest_fetch_kernel 2>/dev/null; then
-    echo "# skip: wire: the guest's kernel could not be fetched"
-    echo "ok 1 # SKIP wire"
-    exit 0
-fi
-if ! wire_enter "$0" "$@"; then
-    echo "# skip: wire: network namespaces need root"
-    echo "ok 1 # SKIP wire"
-    exit 0
-fi
-work=$(mktemp -d /tmp/vswitch-wire.XXXXXX) || exit 1
-
-clean_up() {
-    trap '' INT TERM HUP
-    guest_stop_all
-    daemon_stop
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 143' INT TERM HUP
-
 # ---- what is asked again and again ---------------------------------------------------------------
-
-# shows PATTERN COMMAND...: the tool's --json answer has the pattern.
-shows() {
-    local pattern=$1
-    shift
-    vswitchctl --json "$@" | tr -d '\n ' | tee "$work/answer" | grep -Eq "$pattern" && return 0
-    cat "$work/answer"
-    return 1
-}
-
-# refused PATTERN COMMAND...: exit status 1, and a sentence that has the pattern.
-refused() {
-    local pattern=$1 status
-    shift
-    vswitchctl "$@" >"$work/said" 2>&1
-    status=$?
-    cat "$work/said"
-    [ "$status" -eq 1 ] && grep -Eqi "$pattern" "$work/said"
-}
 
 guest_up() {
     guest_ready red 90 && guest_address red "$guest_ip/24" &&
@@ -138,12 +95,6 @@ same_host() {
 
 # ---- what is refused -----------------------------------------------------------------------------
 
-daemon_prepare "$work"
-tap_prepare "$work"
-if ! guest_prepare "$work" 2>"$work/prepare"; then
-    skip wire "guests: $(tail -n 1 "$work/prepare")"
-    exit 0
-fi
 must "there is a wire" wire_make 1500
 host_as_it_is >"$work/host.before"
 must "vswitchd starts" daemon_start --no-huge
@@ -169,7 +120,7 @@ check "nothing was changed by what was refused" same_host
 
 must "an external switch is made" vswitchctl switch add ext --type external --uplink eth1
 check "its uplink has a driver and a carrier" \
-    shows '"uplink_status":\{[^}]*"driver":"af_(packet|xdp)"' switch show ext
+    answers '"uplink_status":\{[^}]*"driver":"af_(packet|xdp)"' switch show ext
 check "the same uplink is refused to another switch, by the name of the first" \
     refused 'ext' switch add other --type external --uplink eth1
 must "a vNIC is made" vswitchctl vnic add red --switch ext --mac "$mac"
@@ -180,7 +131,7 @@ check "a file arrives in the guest as it was sent" peer_to_guest "$peer_ip"
 check "a file arrives from the guest as it was sent" guest_to_peer "$guest_ip"
 check "a file arrives in the guest over IPv6" peer_to_guest "[$peer_ip6]"
 check "the host's own stack does not answer on the uplink" \
-    shows '"exclusive":true' switch show ext
+    answers '"exclusive":true' switch show ext
 
 # ---- VLANs on the wire ---------------------------------------------------------------------------
 
@@ -224,17 +175,13 @@ sys.exit(0 if len(found) >= 1 else 1)
 PY
 }
 
-not_answered_in() {
-    ! answered_in "$1"
-}
-
 if /usr/bin/python3 -c 'import scapy.all' 2>/dev/null; then
     check "the guest in VLAN 0 answers untagged" answered_in 0
     must "the vNIC becomes an access port" vswitchctl vnic set red --vlan access:10
     check "the guest's frames are tagged on the wire" tagged_by_access
     check "the guest answers in VLAN 10, tagged" answered_in 10
-    check "the guest does not answer untagged" not_answered_in 0
-    check "the guest does not answer in VLAN 11" not_answered_in 11
+    check "the guest does not answer untagged" fails answered_in 0
+    check "the guest does not answer in VLAN 11" fails answered_in 11
     must "the vNIC becomes a trunk" vswitchctl vnic set red --vlan trunk:20,30-39,native:10
     check "the native VLAN of a trunk is tagged on the wire" tagged_by_access
     check "the guest answers in its native VLAN" answered_in 10
@@ -267,7 +214,7 @@ one_byte_more() {
 
 guest_stop red
 must "the switch takes jumbo frames" vswitchctl switch set ext --mtu 9000
-check "the uplink has the MTU" shows '"mtu":9000' switch show ext
+check "the uplink has the MTU" answers '"mtu":9000' switch show ext
 check "the interface has it" grep -qx 9000 /sys/class/net/eth1/mtu
 outside ip link set eth1 mtu 9000
 must "the guest boots with that MTU" guest_boots host_mtu=9000
@@ -318,11 +265,6 @@ check "it has the switch's MTU again" grep -qx 9000 /sys/class/net/eth1/mtu
 
 # ---- a crash, and the end ------------------------------------------------------------------------
 
-crashed() {
-    daemon_kill
-    daemon_start --no-huge
-}
-
 # A new wire, so that what the host's end was like before is known.
 anew() {
     vswitchctl switch remove ext --force && wire_cut && wire_make 1500 && address_peer &&
@@ -333,7 +275,7 @@ anew() {
 
 must "all is made anew" anew
 check "traffic goes on" works
-check "vswitchd is killed and starts again" crashed
+check "vswitchd is killed and starts again" daemon_crashes
 check "traffic goes on after the crash" works
 must "the switch goes" vswitchctl switch remove ext --force
 check "the host is as it was before" same_host
