@@ -381,16 +381,16 @@ static inline void decide(const struct context *context, struct frame_batch *bat
 {
     struct memory last = { .train = NULL };
     struct verdict verdict = drop(NO_DROP);
-    uint32_t flooded = 0;
     uint16_t tci = 0;
 
+    batch->flood_count = 0;
     for (uint32_t i = 0; i < batch->count; i++) {
         if (i == train->first) {
             verdict = judge(context, train, &last);
             tci = train->tci;
             count_train(context, train);
             if (unlikely(verdict.port_out == PORT_FLOOD)) {
-                flooded += train[1].first - i;
+                batch->flood_count = (uint16_t)(batch->flood_count + train[1].first - i);
             }
             if (unlikely(train->tagged)) {
                 untag_train(context, batch, train, verdict.port_out != PORT_NONE);
@@ -401,7 +401,6 @@ static inline void decide(const struct context *context, struct frame_batch *bat
         batch->frame[i].port_out = verdict.port_out;
         batch->frame[i].drop_reason = verdict.drop_reason;
     }
-    batch->flood_count = (uint16_t)flooded;
 }
 
 void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint32_t now_s,
