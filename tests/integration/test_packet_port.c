@@ -200,6 +200,36 @@ static void test_packet_port_tcp_of_64_kib_in_a_vlan_is_one_frame(void **state)
     packet_port_return(lab->port, 0);
 }
 
+/* What a turn of the worker costs all others is bounded by what frames come to, not by how many. */
+static void test_packet_port_batch_ends_when_its_segments_are_many(void **state)
+{
+    static const struct { uint16_t gso_size_bytes, batch; } cases[] = {
+        { 128, 1 }, { 1448, 7 }, { 16000, FRAME_BURST },
+    };
+    struct packet_lab *lab = *state;
+
+    packet_lab_plug(lab, 1500, 1);
+    make_tcp(&lab->sent, 0, 60054);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct kernel_side_offload offload = {
+            .gso = 1, .gso_size_bytes = cases[i].gso_size_bytes, .csum_start_bytes = 34,
+            .csum_offset_bytes = TCP_CSUM,
+        };
+        unsigned left = FRAME_BURST;
+
+        for (unsigned n = 0; n < FRAME_BURST; n++) {
+            packet_lab_send(lab, &offload);
+        }
+        while (left > 0) {
+            const unsigned expected = left < cases[i].batch ? left : cases[i].batch;
+
+            assert_int_equal(packet_lab_take(lab, 0), expected);
+            packet_port_return(lab->port, 0);
+            left -= expected;
+        }
+    }
+}
+
 static void test_packet_port_lies_are_refused_and_counted(void **state)
 {
     static const struct kernel_side_offload lie[] = {
@@ -406,6 +436,7 @@ int main(void)
         TEST(test_packet_port_partial_checksum_of_the_stack_is_a_fact),
         TEST(test_packet_port_segmentation_of_the_stack_is_left_to_us),
         TEST(test_packet_port_tcp_of_64_kib_in_a_vlan_is_one_frame),
+        TEST(test_packet_port_batch_ends_when_its_segments_are_many),
         TEST(test_packet_port_lies_are_refused_and_counted),
         TEST(test_packet_port_full_ring_is_counted_and_recovers),
         TEST(test_packet_port_host_of_the_uplink_is_not_heard),
