@@ -27,6 +27,8 @@
     X(VLAN_KEPT_APART,    "destination does not receive the frame's VLAN")                      \
     X(SPOOFED_SOURCE,     "source address is not one the port may use")                         \
     X(SOURCE_ELSEWHERE,   "source address belongs to another port")                             \
+    X(DHCP_SERVER,        "DHCP server message from a port that guards against it")             \
+    X(ROUTER,             "router advertisement or redirect from a port that guards against it") \
     X(UNKNOWN_UNICAST,    "destination is unknown and no port takes such frames")               \
     X(RESERVED_GROUP,     "destination is reserved for the link, never forwarded")              \
     X(BAD_OFFLOAD,        "checksum or segmentation request that the frame belies")             \

@@ -73,7 +73,9 @@ static uint8_t flags_of(const struct vswitch_port *port, const struct vlan_facts
     return (uint8_t)((facts->tags ? FABRIC_PORT_TAGS : 0) |
                      (port->locked ? FABRIC_PORT_LOCKED : 0) |
                      (port->priority_trust ? FABRIC_PORT_TRUSTED : 0) |
-                     (port->kind == VSWITCH_PORT_UPLINK ? FABRIC_PORT_OUTSIDE : 0));
+                     (port->kind == VSWITCH_PORT_UPLINK ? FABRIC_PORT_OUTSIDE : 0) |
+                     (port->dhcp_guard ? FABRIC_PORT_DHCP_GUARD : 0) |
+                     (port->router_guard ? FABRIC_PORT_ROUTER_GUARD : 0));
 }
 
 /* Copies @p size_bytes of the model's, which does not live as long; NULL for nothing of it. */

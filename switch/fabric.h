@@ -42,6 +42,8 @@ enum fabric_port_kind {
 #define FABRIC_PORT_LOCKED  0x02u  /* sends from its own addresses only, takes no unknown unicast */
 #define FABRIC_PORT_TRUSTED 0x04u  /* the priority of its frames is kept */
 #define FABRIC_PORT_OUTSIDE 0x08u  /* an uplink: reserved group addresses stop here */
+#define FABRIC_PORT_DHCP_GUARD   0x10u   /* sends nothing that a DHCP server sends: see guard.h */
+#define FABRIC_PORT_ROUTER_GUARD 0x20u   /* nor router advertisements and redirects */
 
 struct fabric_port {
     void *endpoint;                /* what delivers: borrowed, lives until after the grace period */

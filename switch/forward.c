@@ -9,6 +9,8 @@
  * each by itself: a guest that talks to many is still one source.
  *
  * A frame with too few bytes to be in a train is one of its own.
+ *
+ * Guards look beyond what a train has in common, so a guarded port costs a pass of its own.
  */
 #include "switch/forward.h"
 
@@ -17,6 +19,7 @@
 #include "switch/drop.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
+#include "switch/guard.h"
 #include "switch/mac.h"
 #include "switch/mac_table_lookup.h"
 
@@ -403,6 +406,47 @@ static inline void decide(const struct context *context, struct frame_batch *bat
     }
 }
 
+/* ---- the guards ------------------------------------------------------------------------------ */
+
+/* What the guards of the port have against a frame, under the name of the first; or NO_DROP. */
+static inline uint8_t check_guards(const struct frame *frame, uint8_t guards)
+{
+    if (likely(guard_passes(frame->hdr, frame->hdr_len_bytes))) {
+        return NO_DROP;
+    }
+    guards &= guard_objections(frame->hdr, frame->hdr_len_bytes);
+    if ((guards & FABRIC_PORT_DHCP_GUARD) != 0) {
+        return DROP_DHCP_SERVER;
+    }
+    return (guards & FABRIC_PORT_ROUTER_GUARD) != 0 ? DROP_ROUTER : NO_DROP;
+}
+
+/* Takes back what was decided for frames that the guards object to, and their untagging. */
+static __attribute__((noinline)) void guard_batch(const struct context *context,
+                                                  struct frame_batch *batch)
+{
+    const uint8_t guards = context->in->flags;
+
+    for (uint16_t i = 0; i < batch->count; i++) {
+        struct frame *frame = &batch->frame[i];
+        const uint8_t reason = frame->port_out == PORT_NONE ? NO_DROP
+                                                            : check_guards(frame, guards);
+
+        if (likely(reason == NO_DROP)) {
+            continue;
+        }
+        if (frame->port_out == PORT_FLOOD) {
+            batch->flood_count--;
+        }
+        frame->port_out = PORT_NONE;
+        frame->drop_reason = reason;
+        if (frame->came_tagged) {
+            frame_tag_push(frame, frame->tci_in);
+            context->classes->untagged_bytes -= FRAME_TAG_BYTES;
+        }
+    }
+}
+
 void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint32_t now_s,
                    struct forward_notes *notes, struct forward_classes *classes)
 {
@@ -424,4 +468,7 @@ void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint3
     *classes = (struct forward_classes){ 0 };
     cut_trains(&context, batch, train);
     decide(&context, batch, train);
+    if (unlikely((in->flags & (FABRIC_PORT_DHCP_GUARD | FABRIC_PORT_ROUTER_GUARD)) != 0)) {
+        guard_batch(&context, batch);
+    }
 }

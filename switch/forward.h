@@ -8,7 +8,8 @@
  * acted on, frames to it flood.  Notes are bounded: when there is no room, the next frame of that
  * source brings another chance.
  *
- * Policy of the port is applied here as well: its VLANs (vlan.h) and the lock on its addresses.
+ * Policy of the port is applied here as well: its VLANs (vlan.h), the lock on its addresses, and
+ * its guards (guard.h).
  *
  * Standard: IEEE 802.1Q-2022, 8.6 (forwarding process), 8.6.3 (reserved addresses), 8.7 (learning).
  */

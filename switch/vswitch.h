@@ -71,6 +71,8 @@ struct vswitch_vnic {
     struct vlan_policy vlan;
     bool priority_trust;           /* 802.1p bits of its frames are kept, not reset */
     bool spoof_guard;              /* it sends from mac and allowed_mac only; on by default */
+    bool dhcp_guard;               /* what a DHCP server sends is not taken from it */
+    bool router_guard;             /* nor what a router advertises, nor redirects */
     uint64_t allowed_mac[VSWITCH_ALLOWED_MACS_MAX];
     uint16_t allowed_mac_count;
 };
@@ -110,6 +112,8 @@ struct vswitch_port {
     uint64_t mac;                  /* 0 for an uplink */
     bool locked;                   /* sends from mac and allowed_mac only */
     bool priority_trust;
+    bool dhcp_guard;
+    bool router_guard;
     const uint64_t *allowed_mac;
     uint16_t allowed_mac_count;
     uint16_t queues;               /* of a vNIC; else 1 */

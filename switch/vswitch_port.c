@@ -67,6 +67,8 @@ static void view_vnic(const struct vswitch_model *model, const struct vswitch_vn
         .mac = vnic->mac,
         .locked = vnic->spoof_guard,
         .priority_trust = vnic->priority_trust,
+        .dhcp_guard = vnic->dhcp_guard,
+        .router_guard = vnic->router_guard,
         .allowed_mac = vnic->allowed_mac,
         .allowed_mac_count = vnic->allowed_mac_count,
         .queues = vnic->queues,

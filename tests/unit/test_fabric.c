@@ -279,11 +279,17 @@ static void test_fabric_port_has_its_flags(void **state)
                                          (struct vswitch_vnic){ .spoof_guard = true });
     const uint16_t voice = lab_vnic_like(lab, "voice", "promiscuous:100,201",
                                          (struct vswitch_vnic){ .priority_trust = true });
+    const uint16_t dhcp = lab_vnic_like(lab, "dhcp", "none",
+                                        (struct vswitch_vnic){ .dhcp_guard = true });
+    const uint16_t router = lab_vnic_like(lab, "router", "none",
+                                          (struct vswitch_vnic){ .router_guard = true });
     const struct fabric_port *port = lab_compile(lab, 1)->port;
 
     assert_int_equal(port[plain].flags, 0);
     assert_int_equal(port[trunk].flags, FABRIC_PORT_TAGS | FABRIC_PORT_LOCKED);
     assert_int_equal(port[voice].flags, FABRIC_PORT_TRUSTED);
+    assert_int_equal(port[dhcp].flags, FABRIC_PORT_DHCP_GUARD);
+    assert_int_equal(port[router].flags, FABRIC_PORT_ROUTER_GUARD);
     assert_int_equal(port[red->host_port].flags, FABRIC_PORT_TRUSTED);
     assert_int_equal(port[red->uplink_port].flags,
                      FABRIC_PORT_TAGS | FABRIC_PORT_TRUSTED | FABRIC_PORT_OUTSIDE);

@@ -297,6 +297,7 @@ static void random_switch(struct forward_lab *lab, uint64_t *random)
         const char *policy = policies[random_below(random, sizeof(policies) / sizeof(policies[0]))];
         struct vswitch_vnic vnic = {
             .priority_trust = random_below(random, 2) == 0,
+            .dhcp_guard = random_below(random, 2) == 0,    /* of no say in what is no IP */
             .spoof_guard = random_below(random, 2) == 0,
             .allowed_mac = { MAC(0x100 + i) },
             .allowed_mac_count = (uint16_t)random_below(random, 2),

@@ -30,6 +30,7 @@ static void add_ports(struct lab *lab)
     add_vnic(lab, "red", "db");
     web.mac = MAC_1;
     web.spoof_guard = true;
+    web.router_guard = true;
     web.mtu_bytes = 1400;
     web.queues = 4;
     web.vlan = a_vlan("access:10");
@@ -75,6 +76,7 @@ static void test_vswitch_port_says_what_it_is(void **state)
     assert_int_equal(port.kind, VSWITCH_PORT_VNIC);
     assert_string_equal(vswitch_port_kind_word(port.kind), "vnic");
     assert_true(port.locked && !port.priority_trust && port.mac == MAC_1);
+    assert_true(port.router_guard && !port.dhcp_guard);
     assert_int_equal(port.mtu_bytes, 1400);
     assert_int_equal(port.queues, 4);
     assert_int_equal(port.vlan->vid, 10);
