@@ -94,6 +94,8 @@ void cli_show_vnic(const json_t *result, FILE *out)
     cli_show_field_if_set(result, "also allowed", "allow_mac", "", out);
     cli_show_field_if_set(result, "spoof guard", "spoof_guard", "", out);
     print_spoofed(result, out);
+    cli_show_field_if_set(result, "DHCP guard", "dhcp_guard", "", out);
+    cli_show_field_if_set(result, "router guard", "router_guard", "", out);
     cli_show_field(result, "vlan", "vlan", "", out);
     cli_show_field_if_set(result, "priority", "priority", "", out);
     cli_show_field(result, "mtu", "mtu", " bytes", out);

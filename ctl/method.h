@@ -99,7 +99,7 @@ struct method_key {
     const char *help;                       /* one line, no full stop                             */
 };
 
-#define METHOD_KEYS_MAX 12
+#define METHOD_KEYS_MAX 16
 
 struct method_spec {
     enum method_id id;

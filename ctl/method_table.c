@@ -115,6 +115,14 @@
       .form = "none, or up to 32 addresses such as 00:15:5d:01:02:03",                          \
       .help = "addresses it may send from besides its own, instead of those it had" }
 
+#define KEY_DHCP_GUARD(otherwise)                                                               \
+    { .name = "dhcp_guard", .kind = METHOD_KIND_ONOFF, .placeholder = "on|off",                 \
+      .preset = (otherwise), .help = "drop what a DHCP server would send, coming from it" }
+
+#define KEY_ROUTER_GUARD(otherwise)                                                             \
+    { .name = "router_guard", .kind = METHOD_KIND_ONOFF, .placeholder = "on|off",               \
+      .preset = (otherwise), .help = "drop router advertisements and redirects coming from it" }
+
 #define KEY_CAPTURE_ID(is_positional)                                                           \
     { .name = "id", .kind = METHOD_KIND_UINT, .positional = (is_positional), .required = true,  \
       .min = 1, .max = UINT32_MAX, .placeholder = "ID",                                         \
@@ -196,7 +204,8 @@ const struct method_spec method_table[METHOD_COUNT] = {
               .placeholder = "N", .preset = "1",
               .help = "queue pairs the guest may use, at most one for each of its CPUs" },
             KEY_MTU("the switch's"), KEY_VLAN("none"), KEY_PRIORITY("reset"),
-            KEY_SPOOF_GUARD("on"), KEY_ALLOW_MAC("none"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+            KEY_SPOOF_GUARD("on"), KEY_ALLOW_MAC("none"), KEY_DHCP_GUARD("off"),
+            KEY_ROUTER_GUARD("off"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
         },
     },
     [METHOD_VNIC_SET] = {
@@ -209,8 +218,8 @@ const struct method_spec method_table[METHOD_COUNT] = {
             KEY_MAC(false, "as it is",
                     "address of the VM's adapter; give the VM's monitor the same"),
             KEY_MTU("as it is"), KEY_VLAN("as it is"), KEY_PRIORITY("as it is"),
-            KEY_SPOOF_GUARD("as it is"), KEY_ALLOW_MAC("as it is"), KEY_SOCKET_OWNER,
-            KEY_SOCKET_GROUP,
+            KEY_SPOOF_GUARD("as it is"), KEY_ALLOW_MAC("as it is"), KEY_DHCP_GUARD("as it is"),
+            KEY_ROUTER_GUARD("as it is"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
         },
     },
     [METHOD_VNIC_LIST] = {

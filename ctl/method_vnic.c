@@ -66,6 +66,8 @@ static int take_given(const struct rpc_call *call, struct vswitch_vnic *vnic, st
 
     vnic->mtu_bytes = (uint32_t)method_number(call, "mtu", vnic->mtu_bytes);
     vnic->spoof_guard = method_onoff(call, "spoof_guard", vnic->spoof_guard);
+    vnic->dhcp_guard = method_onoff(call, "dhcp_guard", vnic->dhcp_guard);
+    vnic->router_guard = method_onoff(call, "router_guard", vnic->router_guard);
     if (owner != NULL) {
         (void)snprintf(vnic->socket_owner, sizeof(vnic->socket_owner), "%s", owner);
     }

@@ -17,7 +17,8 @@
  *                       "host_vnic"?, "host_mac"?, "host_vlan"?, "host_address"? } ],
  *       "vnics":    [ { "name", "switch", "mac", "queues",
  *                       "mtu"?, "socket_owner"?, "socket_group"?,
- *                       "vlan"?, "priority_trust"?, "spoof_guard"?, "allow_mac"? } ],
+ *                       "vlan"?, "priority_trust"?, "spoof_guard"?, "allow_mac"?,
+ *                       "dhcp_guard"?, "router_guard"? } ],
  *       "macs":     [ { "switch", "mac", "vlan", "port" } ] }
  *
  * Version 1 had none of what is marked but the MTU and the socket's accounts, and of the pool only

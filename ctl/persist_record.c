@@ -93,6 +93,8 @@ const struct persist_section persist_vnics = {
         FIELD("priority_trust", FLAG, OPTIONAL, 0, struct persist_vnic, vnic.priority_trust),
         FIELD("spoof_guard",    FLAG, OPTIONAL_ON, 0, struct persist_vnic, vnic.spoof_guard),
         LIST("allow_mac",       MACS, struct persist_vnic, vnic.allowed_mac),
+        FIELD("dhcp_guard",     FLAG, OPTIONAL, 0, struct persist_vnic, vnic.dhcp_guard),
+        FIELD("router_guard",   FLAG, OPTIONAL, 0, struct persist_vnic, vnic.router_guard),
     }
 };
 

@@ -60,10 +60,11 @@ static json_t *allowed_macs(const struct vswitch_vnic *vnic)
 
 static json_t *policy_json(const struct vswitch_vnic *vnic, const struct port_reading *reading)
 {
-    return json_pack("{s:s, s:b, s:o, s:o}",
+    return json_pack("{s:s, s:b, s:o, s:o, s:b, s:b}",
                      "priority", vnic->priority_trust ? "trust" : "reset",
                      "spoof_guard", vnic->spoof_guard, "allow_mac", allowed_macs(vnic),
-                     "spoof_tried", report_mac(reading->counters.spoofed_mac));
+                     "spoof_tried", report_mac(reading->counters.spoofed_mac),
+                     "dhcp_guard", vnic->dhcp_guard, "router_guard", vnic->router_guard);
 }
 
 /* ---- the guest's side ------------------------------------------------------------------------ */

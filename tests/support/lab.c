@@ -402,7 +402,7 @@ void lab_answer_release(struct lab_answer *answer)
 json_t *lab_value(const json_t *root, const char *path)
 {
     const json_t *at = root;
-    char key[64];
+    char key[96];
 
     while (at != NULL && *path != '\0') {
         const size_t len = strcspn(path, ".");

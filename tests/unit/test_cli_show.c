@@ -367,11 +367,12 @@ static void test_vnic_shows_its_policy(void **state)
     char *text = shown(METHOD_VNIC_SHOW,
                        "{\"name\": \"web0\", \"vlan\": \"isolated:100,201\", \"mtu\": 1500,"
                        " \"priority\": \"trust\", \"spoof_guard\": true, \"allow_mac\": [],"
+                       " \"dhcp_guard\": true, \"router_guard\": false,"
                        " \"drops\": {\"longer than the MTU of the receiving port\": 2}}");
 
     (void)state;
     assert_has(text, "  vlan         isolated:100,201\n  priority     trust\n");
-    assert_has(text, "  spoof guard  on\n");
+    assert_has(text, "  spoof guard  on\n  DHCP guard   on\n  router guard off\n");
     assert_null(strstr(text, "also allowed"));
     assert_has(text, "2  longer than the MTU of the receiving port, MTU 1500\n");
     free(text);

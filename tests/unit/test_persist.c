@@ -62,7 +62,7 @@ static void add_external(struct vswitch_model *model)
     struct vswitch_vnic vnic = {
         .name = "db", .queues = 1, .mac = 0x020000000011, .priority_trust = true,
         .spoof_guard = true, .allowed_mac = { 0x020000000012, 0x020000000013 },
-        .allowed_mac_count = 2,
+        .allowed_mac_count = 2, .dhcp_guard = true,
     };
 
     assert_int_equal(vlan_parse("access:5", &added.host_vlan, NULL), 0);
@@ -208,6 +208,7 @@ static void test_persist_load_brings_back_what_may_be_left_out(void **state)
     db = vswitch_find_vnic(room->read, "db");
     assert_true(vlan_policy_equal(&db->vlan, &db_was->vlan));
     assert_true(db->priority_trust && db->spoof_guard);
+    assert_true(db->dhcp_guard && !db->router_guard);
     assert_false(vswitch_find_vnic(room->read, "web0")->spoof_guard);
     assert_int_equal(db->allowed_mac_count, 2);
     assert_true(db->allowed_mac[1] == 0x020000000013);
@@ -234,7 +235,7 @@ static void test_persist_file_of_version_1_is_read_with_the_defaults_of_now(void
 
     web = vswitch_find_vnic(room->read, "web0");
     assert_true(web->spoof_guard);
-    assert_false(web->priority_trust);
+    assert_false(web->priority_trust || web->dhcp_guard || web->router_guard);
     assert_int_equal(web->vlan.mode, VLAN_NONE);
     assert_int_equal(web->allowed_mac_count, 0);
     assert_false(vswitch_find(room->read, "lan")->host_vnic);
