@@ -28,6 +28,7 @@ enum ethertype {
     ETHERTYPE_CTAG = 0x8100,       /* IEEE 802.1Q-2022, table 9-1: customer tag */
     ETHERTYPE_IPV6 = 0x86dd,
     ETHERTYPE_STAG = 0x88a8,       /* service tag */
+    ETHERTYPE_OLD_STAG = 0x9100,   /* the same, of no standard, but of many devices */
 };
 
 enum ip_protocol {
@@ -78,12 +79,12 @@ bool ether_parse(const uint8_t *hdr, uint16_t hdr_len_bytes, struct ether_info *
 void ether_flow_hashes(const struct frame_batch *batch, const uint8_t *index, uint16_t count,
                        uint32_t *hash);
 
-/** Whether a header of at least FRAME_MIN_BYTES starts with a tag of either kind. */
+/** Whether a header of at least FRAME_MIN_BYTES starts with a tag of any kind. */
 static inline bool ether_is_tagged(const uint8_t *hdr)
 {
     const uint16_t type = (uint16_t)(hdr[12] << 8 | hdr[13]);
 
-    return type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG;
+    return type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG || type == ETHERTYPE_OLD_STAG;
 }
 
 #endif

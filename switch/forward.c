@@ -27,7 +27,6 @@
 #define ADDRESS_BYTES   6u
 #define TRAIN_BYTES     (FRAME_MIN_BYTES + FRAME_TAG_BYTES)   /* addresses, tag, type */
 #define TCI_PRIORITY    0xf000u    /* PCP and DEI: IEEE 802.1Q-2022, 9.6 */
-#define TPID_OLD_STAG   0x9100u    /* of no standard, but of many devices */
 
 /* 01:80:c2:00:00:00 to 0f.  Standard: IEEE 802.1Q-2022, 8.6.3, table 8-1. */
 #define RESERVED_GROUPS UINT64_C(0x0180c2000000)
@@ -87,9 +86,9 @@ static __attribute__((noinline)) uint8_t classify_tagged(const struct context *c
     const struct fabric_port *in = context->in;
     const bool outside = (in->flags & FABRIC_PORT_OUTSIDE) != 0;
     const uint8_t *hdr = frame->hdr;
-    uint16_t tci, vid, inner;
+    uint16_t tci, vid;
 
-    if (read_16(hdr + 12) == ETHERTYPE_STAG) {
+    if (read_16(hdr + 12) != ETHERTYPE_CTAG) {
         return outside ? NO_DROP : DROP_DOUBLE_TAGGED;         /* from outside, it is payload */
     }
     if (frame->hdr_len_bytes < TRAIN_BYTES) {
@@ -97,10 +96,8 @@ static __attribute__((noinline)) uint8_t classify_tagged(const struct context *c
     }
     tci = read_16(hdr + 14);
     vid = tci & VLAN_VID_MASK;
-    inner = read_16(hdr + 16);
     train->tagged = true;
-    if (!outside && (inner == ETHERTYPE_CTAG || inner == ETHERTYPE_STAG ||
-                     inner == TPID_OLD_STAG)) {
+    if (!outside && ether_is_tagged(hdr + FRAME_TAG_BYTES)) {
         return DROP_DOUBLE_TAGGED;
     }
     if (vid != 0 && (in->flags & FABRIC_PORT_TAGS) == 0) {

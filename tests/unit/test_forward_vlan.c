@@ -359,30 +359,35 @@ static const struct frame *tagged_twice(struct forward_lab *lab, uint8_t from, u
 
 static void test_forward_vlan_two_tags_are_refused_inside_and_carried_from_outside(void **state)
 {
-    static const uint16_t inner[] = { 0x8100, 0x88a8, 0x9100 };
+    static const uint16_t tag[] = { 0x8100, 0x88a8, 0x9100 };
     static const uint8_t inside[] = { P, A, T, I, M, H };
     struct forward_lab *lab = *state;
     const struct frame *frame;
 
     for (unsigned n = 0; n < 3; n++) {
         for (unsigned i = 0; i < sizeof(inside); i++) {
-            forward_lab_dropped(tagged_twice(lab, inside[i], 0x8100, inner[n]),
+            forward_lab_dropped(tagged_twice(lab, inside[i], 0x8100, tag[n]),
                                 DROP_DOUBLE_TAGGED);
-            forward_lab_dropped(tagged_twice(lab, inside[i], 0x88a8, inner[n]),
-                                DROP_DOUBLE_TAGGED);
-            forward_lab_dropped(tagged_twice(lab, inside[i], 0x88a8, 0), DROP_DOUBLE_TAGGED);
+            for (unsigned outer = 1; outer < 3; outer++) {
+                forward_lab_dropped(tagged_twice(lab, inside[i], tag[outer], tag[n]),
+                                    DROP_DOUBLE_TAGGED);
+                forward_lab_dropped(tagged_twice(lab, inside[i], tag[outer], 0),
+                                    DROP_DOUBLE_TAGGED);
+            }
         }
-        frame = tagged_twice(lab, U, 0x8100, inner[n]);
+        frame = tagged_twice(lab, U, 0x8100, tag[n]);
         assert_int_equal(frame->port_out, PORT_FLOOD);
         assert_int_equal(frame->vlan_tci, 10);
-        assert_int_equal(frame->hdr[12] << 8 | frame->hdr[13], inner[n]);
+        assert_int_equal(frame->hdr[12] << 8 | frame->hdr[13], tag[n]);
         assert_int_equal(frame->hdr[15], 7);
     }
-    frame = tagged_twice(lab, U, 0x88a8, 0);
-    assert_int_equal(frame->port_out, PORT_FLOOD);
-    assert_int_equal(frame->vlan_tci, 0);
-    assert_int_equal(frame->came_tagged, 0);
-    assert_int_equal(frame->len_bytes, 60);
+    for (unsigned outer = 1; outer < 3; outer++) {
+        frame = tagged_twice(lab, U, tag[outer], 0);
+        assert_int_equal(frame->port_out, PORT_FLOOD);
+        assert_int_equal(frame->vlan_tci, 0);
+        assert_int_equal(frame->came_tagged, 0);
+        assert_int_equal(frame->len_bytes, 60);
+    }
 }
 
 /* A good frame and one with a second tag begin with the same sixteen bytes. */
