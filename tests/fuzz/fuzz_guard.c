@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The guards, fed anything, against a receiver who sees the whole frame and may get what follows it.
+ * The guards, fed anything, against a receiver who sees the whole frame and may get what follows.
  * What that one takes for a DHCP server's or a router's message, or might when the next fragment
  * comes, must be objected to.
  *
