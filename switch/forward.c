@@ -449,6 +449,7 @@ void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint3
 {
     const struct fabric_port *in = &fabric->port[batch->port_in];
     const struct fabric_switch *on = &fabric->switches[in->switch_index];
+    const bool guarded = (in->flags & (FABRIC_PORT_DHCP_GUARD | FABRIC_PORT_ROUTER_GUARD)) != 0;
     const struct context context = {
         .fabric = fabric,
         .on = on,
@@ -465,7 +466,7 @@ void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint3
     *classes = (struct forward_classes){ 0 };
     cut_trains(&context, batch, train);
     decide(&context, batch, train);
-    if (unlikely((in->flags & (FABRIC_PORT_DHCP_GUARD | FABRIC_PORT_ROUTER_GUARD)) != 0)) {
+    if (unlikely(guarded)) {
         guard_batch(&context, batch);
     }
 }
