@@ -48,7 +48,7 @@ CF_tests     = $(DPDK_CF) $(ARCH) $(CTL_CF)
 # ---- libraries, one a folder, linked in layer order ----------------------------------------------
 FOLDERS := switch teaming vnic dataplane ctl
 MAINS   := ctl/vswitchd.c ctl/vswitchctl.c
-src      = $(filter-out $(MAINS),$(wildcard $(1)/*.c))
+src      = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
 objs     = $(patsubst %.c,$(O)/%.o,$(1))
 LIBS    := $(foreach f,$(FOLDERS),$(if $(call src,$(f)),$(O)/lib$(f).a))
 lib      = $(filter $(foreach f,$(1),$(O)/lib$(f).a),$(LIBS))
@@ -110,7 +110,8 @@ $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
 
-folders_with = $(foreach f,$(FOLDERS),$(if $(wildcard $(f)/$(1).c $(f)/$(1).h),$(f)))
+named        = $(wildcard $(1).c $(1).h)
+folders_with = $(foreach f,$(FOLDERS),$(if $(call named,$(f)/$(1))$(call named,$(f)/*/$(1)),$(f)))
 folder_of = $(firstword $(call folders_with,$(1)) \
                         $(call folders_with,$(firstword $(subst _, ,$(1)))))
 define unit_rule
@@ -128,7 +129,8 @@ $(WHOLE): %: %.o $(SUPPORT) $(STACK_ctl)
 # Fuzz targets are built by clang, from sources, with the fuzzer's own coverage in all of them.
 FUZZ_CF := -O1 -g -std=gnu11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
            -fno-sanitize-recover=undefined -DVSWITCH_VERSION='"$(VERSION)"'
-build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] vnic/*.[ch] ctl/*.[ch] tests/support/*.[ch])
+build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] vnic/*.[ch] ctl/*.[ch] ctl/*/*.[ch] \
+                                        tests/support/*.[ch])
 	@mkdir -p $(@D)
 	clang $(FUZZ_CF) $(DPDK_CF) $(ARCH) $(CTL_CF) -o $@ $< \
 	    $$(sed -n 's|^ \* fuzz-sources: *||p' $<) $(DPDK_LD) $(CTL_LD)

@@ -12,16 +12,16 @@
 #include <time.h>
 
 #include "ctl/captures.h"
-#include "ctl/follow.h"
-#include "ctl/link.h"
-#include "ctl/loans.h"
+#include "ctl/host/follow.h"
+#include "ctl/host/link.h"
+#include "ctl/host/loans.h"
 #include "ctl/log.h"
-#include "ctl/move_addresses.h"
+#include "ctl/host/move_addresses.h"
 #include "ctl/notices.h"
 #include "ctl/persist.h"
 #include "ctl/rates.h"
 #include "ctl/resources.h"
-#include "ctl/uplink.h"
+#include "ctl/host/uplink.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
 

@@ -15,7 +15,7 @@
 
 #include "ctl/captures.h"
 #include "ctl/control.h"
-#include "ctl/follow.h"
+#include "ctl/host/follow.h"
 #include "ctl/log.h"
 #include "ctl/rates.h"
 #include "switch/mac.h"

@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "ctl/control.h"
-#include "ctl/host_vnic.h"
+#include "ctl/host/host_vnic.h"
 #include "ctl/rates.h"
-#include "ctl/uplink.h"
+#include "ctl/host/uplink.h"
 #include "switch/vswitch.h"
 #include "vnic/vhost_control.h"
 

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "ctl/link.h"
+#include "ctl/host/link.h"
 #include "ctl/persist.h"
 #include "switch/mac_table.h"
 

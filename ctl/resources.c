@@ -10,11 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "ctl/host_vnic.h"
-#include "ctl/link.h"
+#include "ctl/host/host_vnic.h"
+#include "ctl/host/link.h"
 #include "ctl/log.h"
 #include "ctl/notices.h"
-#include "ctl/uplink.h"
+#include "ctl/host/uplink.h"
 #include "switch/mac.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"

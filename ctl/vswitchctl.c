@@ -11,13 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "ctl/cli_capture.h"
-#include "ctl/cli_check.h"
-#include "ctl/cli_complete.h"
-#include "ctl/cli_help.h"
-#include "ctl/cli_show.h"
-#include "ctl/cli_watch.h"
-#include "ctl/cli_words.h"
+#include "ctl/cli/cli_capture.h"
+#include "ctl/cli/cli_check.h"
+#include "ctl/cli/cli_complete.h"
+#include "ctl/cli/cli_help.h"
+#include "ctl/cli/cli_show.h"
+#include "ctl/cli/cli_watch.h"
+#include "ctl/cli/cli_words.h"
 #include "ctl/client.h"
 
 #define STOP_PAUSE_MS 20

@@ -3,7 +3,7 @@
  * The kernel's interfaces as the daemon reads and changes them, in a network namespace of the
  * test's own: what `ip` makes is read right, and what is changed is what `ip` then shows.
  */
-#include "ctl/link.h"
+#include "ctl/host/link.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -24,7 +24,7 @@
 
 #include <cmocka.h>
 
-#include "ctl/link_inner.h"
+#include "ctl/host/link_inner.h"
 #include "tests/support/shell.h"
 
 static struct links *links;

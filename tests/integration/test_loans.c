@@ -3,7 +3,7 @@
  * Interfaces are given back as they were: at once, after a crash, and never another's values to
  * another interface.  In a network namespace of the test's own.
  */
-#include "ctl/loans.h"
+#include "ctl/host/loans.h"
 
 #include <errno.h>
 #include <sched.h>

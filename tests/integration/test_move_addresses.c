@@ -8,7 +8,7 @@
  *
  * A bridge is the switch: it takes what comes in on eth1 from the host's stack, as vswitchd does.
  */
-#include "ctl/move_addresses.h"
+#include "ctl/host/move_addresses.h"
 
 #include <sched.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tests of ctl/cli_help and of the manual: nothing of the method table is left out of them. */
-#include "ctl/cli_help.h"
+/* Tests of ctl/cli/cli_help and of the manual: nothing of the method table is left out of them. */
+#include "ctl/cli/cli_help.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "ctl/cli_words.h"
+#include "ctl/cli/cli_words.h"
 
 #define MANUAL "ctl/man/vswitchctl.8"      /* tests run at the root of the tree */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tests of ctl/cli_show: that any JSON can be shown, and none of it reaches the terminal raw. */
-#include "ctl/cli_show.h"
+/* Tests of ctl/cli/cli_show: any JSON can be shown, and none of it reaches the terminal raw. */
+#include "ctl/cli/cli_show.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tests of ctl/cli_watch and the table it prints: rates from two readings. */
-#include "ctl/cli_watch.h"
+/* Tests of ctl/cli/cli_watch and the table it prints: rates from two readings. */
+#include "ctl/cli/cli_watch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

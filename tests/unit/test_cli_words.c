@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Tests of ctl/cli_words, with cli_guess and cli_help: the command line as its contract has it. */
-#include "ctl/cli_words.h"
+/* Tests of ctl/cli/cli_words, with cli_guess and cli_help: the command line as it is agreed. */
+#include "ctl/cli/cli_words.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#include "ctl/cli_complete.h"
-#include "ctl/cli_help.h"
+#include "ctl/cli/cli_complete.h"
+#include "ctl/cli/cli_help.h"
 #include "ctl/client.h"
 
 #define WORDS_MAX 24

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/host/follow.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "ctl/control.h"
+#include "ctl/host/host_vnic.h"
+#include "ctl/host/link_watch.h"
+#include "ctl/log.h"
+#include "ctl/host/uplink.h"
+
+#define LOOKS_MAX 4u               /* gone, back, and one more that changes nothing */
+
+struct follow {
+    struct control *control;       /* borrowed */
+    struct link_watch *watch;
+    bool unpublished;              /* something was found and could not be published */
+};
+
+/* @return whether no worker uses what was there before */
+static bool publish(struct follow *follow)
+{
+    struct error error = { 0 };
+
+    follow->unpublished = control_refresh(follow->control, &error) != 0;
+    if (follow->unpublished) {
+        log_error("%s  It is tried again in a second.", error.text);
+    }
+    return !follow->unpublished;
+}
+
+static void look_at_uplink(struct follow *follow, const struct vswitch_switch *of)
+{
+    struct control_resources *resources = &follow->control->resources;
+    struct uplink *uplink = resources->uplink[of->id];
+
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        if (!uplink_look(uplink, &resources->endpoint[of->uplink_port]) || !publish(follow)) {
+            return;
+        }
+        uplink_published(uplink, of->host_name);
+    }
+}
+
+/* What had been moved to an adapter went with it; the next one gets it anew. */
+static void move_again(struct uplink *uplink, const struct vswitch_switch *of)
+{
+    struct error error = { 0 };
+
+    uplink_end_move(uplink, false);
+    if (uplink_prepare_move(uplink, &error) != 0 ||
+        uplink_start_move(uplink, of->host_name, &error) != 0) {
+        log_error("Switch %s: %s", of->name, error.text);
+        uplink_end_move(uplink, false);
+    }
+}
+
+static void look_at_host(struct follow *follow, const struct vswitch_switch *of)
+{
+    struct control_resources *resources = &follow->control->resources;
+    struct host_vnic *host = resources->host[of->id];
+    bool changed = false;
+
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        if (!host_vnic_look(host, &resources->endpoint[of->host_port]) || !publish(follow)) {
+            break;
+        }
+        host_vnic_published(host);
+        changed = true;
+    }
+    if (changed && of->move_addresses) {
+        move_again(resources->uplink[of->id], of);
+    }
+}
+
+static void on_change(void *context, int ifindex, const char *name)
+{
+    struct follow *follow = context;
+    const struct control *control = follow->control;
+
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *of = &control->model->switches[i];
+        const struct uplink *uplink = control->resources.uplink[of->id];
+        const struct host_vnic *host = control->resources.host[of->id];
+
+        if (uplink != NULL && (name == NULL || uplink_is(uplink, ifindex, name))) {
+            look_at_uplink(follow, of);
+        }
+        if (host != NULL && (name == NULL || host_vnic_is(host, ifindex, name))) {
+            look_at_host(follow, of);
+        }
+    }
+}
+
+/* Only when the fabric is as the endpoints are may be given up what they no longer name. */
+static void publish_at_last(struct follow *follow)
+{
+    const struct control *control = follow->control;
+
+    if (!publish(follow)) {
+        return;
+    }
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *of = &control->model->switches[i];
+
+        if (control->resources.uplink[of->id] != NULL) {
+            uplink_published(control->resources.uplink[of->id], of->host_name);
+        }
+        if (control->resources.host[of->id] != NULL) {
+            host_vnic_published(control->resources.host[of->id]);
+        }
+    }
+    on_change(follow, 0, NULL);
+}
+
+void follow_tick(struct follow *follow)
+{
+    const struct control *control = follow->control;
+
+    if (follow->unpublished) {
+        publish_at_last(follow);
+    }
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *of = &control->model->switches[i];
+        const struct uplink *uplink = control->resources.uplink[of->id];
+
+        if (uplink != NULL && uplink_wants_looks(uplink)) {
+            look_at_uplink(follow, of);
+        }
+    }
+}
+
+struct follow *follow_create(struct control *control, struct error *error)
+{
+    struct follow *follow = calloc(1, sizeof(*follow));
+
+    if (follow == NULL) {
+        (void)error_set(error, ENOMEM, "There is no memory left to follow the interfaces.");
+        return NULL;
+    }
+    follow->control = control;
+    follow->watch = link_watch_create(control->config.base, on_change, follow, error);
+    if (follow->watch == NULL) {
+        free(follow);
+        return NULL;
+    }
+    return follow;
+}
+
+void follow_destroy(struct follow *follow)
+{
+    if (follow != NULL) {
+        link_watch_destroy(follow->watch);
+        free(follow);
+    }
+}
