@@ -241,6 +241,9 @@ static void look_at_interface(struct uplink *uplink)
     losses = link.carrier_losses - uplink->losses_seen;
     uplink->losses_seen = link.carrier_losses;
     note_name(uplink, &link);
+    if (uplink->packet != NULL) {
+        packet_port_set_mtu(uplink->packet, link.mtu_bytes);
+    }
     note_carrier(uplink, link.up && link.carrier, losses);
     if (!uplink->carrier || uplink->anew || (losses > 0 && uplink->packet != NULL)) {
         uplink->live = false;

@@ -147,6 +147,10 @@ check "... and used again when it is up" eventually 5 hears 192.0.2.1
 ip link set eth1 mtu 1300
 check "an MTU that somebody changes is shown" field_is ext uplink_status.mtu 1300
 check "... and left" shows 'mtu 1300' ip link show eth1
+over_mtu() { field ext "drops.longer than the MTU of the receiving port"; }
+before=$(over_mtu)
+ping -c 3 -i 0.2 -W 1 -s 1350 -M dont 192.0.2.2 >/dev/null
+check "... and frames that are longer are lost by name" [ "$(over_mtu)" -eq $((before + 3)) ]
 vswitchctl switch set ext --mtu 1400
 check "... until the switch's changes" field_is ext uplink_status.mtu 1400
 vswitchctl switch set ext --mtu 1500
