@@ -17,7 +17,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
-#define TABLE_NAME_SIZE  40u
+#define TABLE_NAME_SIZE  48u
 #define CHAIN_NAME       "drop"
 #define BATCH_SIZE_BYTES 4096u
 
@@ -138,13 +138,16 @@ static int commit(struct nl_sock *socket, struct batch *batch)
     return rc;
 }
 
+/* An interface that comes back with its old number may find the table of before still there. */
 static int make_table(struct nl_sock *socket, const char *interface, int ifindex)
 {
+    static unsigned serial;
     struct batch batch = { .len_bytes = 0 };
     char table[TABLE_NAME_SIZE];
     int rc;
 
-    (void)snprintf(table, sizeof(table), "vswitch-%.15s-%d", interface, ifindex);
+    (void)snprintf(table, sizeof(table), "vswitch-%.15s-%d-%u", interface, ifindex,
+                   serial++);
     rc = batch_add(&batch, new_message(NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES));
     rc = rc != 0 ? rc : add_table(&batch, table);
     rc = rc != 0 ? rc : add_chain(&batch, table, interface);

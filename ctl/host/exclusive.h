@@ -21,7 +21,7 @@
 struct exclusive;
 
 /**
- * @param name, ifindex  of the interface; the table is called "vswitch-NAME-IFINDEX"
+ * @param name, ifindex  of the interface; the table is called "vswitch-NAME-IFINDEX-SERIAL"
  * @return owned; NULL with a clause that says why the host's stack still sees the frames
  */
 struct exclusive *exclusive_take(const char *name, int ifindex, struct error *error);
