@@ -209,6 +209,36 @@ static int start_moves(struct control *control, struct error *error)
 }
 
 /*
+ * Puts @p before in force again, as at a start: what cannot be made any more is absent, with a line
+ * in the log.  It is kept last: a disk that was full then has the room that the change took.
+ *
+ * @return whether @p before is in force
+ */
+static bool take_back(struct control *control, struct vswitch_model *before)
+{
+    const bool keeping = control->keeping;
+    struct error error = { 0 };
+    int rc;
+
+    control->keeping = false;
+    control->restoring = true;
+    rc = put_in_force(control, before, &error);
+    if (rc == 0) {
+        (void)start_moves(control, &error);
+    }
+    control->restoring = false;
+    control->keeping = keeping;
+    if (rc != 0) {
+        log_error("A change that was refused is in force, because it cannot be taken back: %s",
+                  error.text);
+    } else if (keep(control, before, &error) != 0) {
+        log_error("A change that was refused is not in force, and yet would be after the next "
+                  "start: %s", error.text);
+    }
+    return rc == 0;
+}
+
+/*
  * Addresses can be moved only when the switch works that they are moved to.  So that is the one
  * step behind the publishing, and when it fails the model before is put in force again.
  */
@@ -216,7 +246,6 @@ int control_commit(struct control *control, struct vswitch_model *wanted, int ed
                    struct error *error)
 {
     struct vswitch_model *before = control->model;
-    struct error ignored;
     int rc = edited;
 
     if (rc == 0) {
@@ -227,7 +256,7 @@ int control_commit(struct control *control, struct vswitch_model *wanted, int ed
         return rc;
     }
     rc = start_moves(control, error);
-    if (rc != 0 && put_in_force(control, before, &ignored) == 0) {
+    if (rc != 0 && take_back(control, before)) {
         before = wanted;
     }
     vswitch_model_destroy(before);
