@@ -56,6 +56,16 @@ static bool is_there(const struct move_addresses *move, int ifindex)
     return ifindex != 0 && link_find_index(move->config.links, ifindex, &link, NULL) == 0;
 }
 
+/* The uplink as it is now; one that was put back has another number.  @return 0 when it is gone */
+static int find_uplink(struct links *links, int ifindex, const char *name)
+{
+    struct link link;
+    const bool found = link_find_index(links, ifindex, &link, NULL) == 0 ||
+                       link_find(links, name, &link, NULL) == 0;
+
+    return found ? link.ifindex : 0;
+}
+
 /* The first gateway that answered before and has not yet since, as text; NULL: none. */
 static const char *silent_gateway(const struct move_addresses *move, char text[INET6_ADDRSTRLEN])
 {
@@ -147,18 +157,20 @@ struct move_addresses *move_prepare(const struct move_config *config, struct err
 static int carry_back(struct move_addresses *move)
 {
     const int from = is_there(move, move->adapter_ifindex) ? move->adapter_ifindex : 0;
+    const int to = find_uplink(move->config.links, move->uplink_ifindex, move->uplink);
     int rc;
 
     (void)event_del(move->tick);
-    if (is_there(move, move->uplink_ifindex)) {
-        rc = layer3_carry(move->config.links, &move->layer3, from, move->uplink_ifindex,
-                          LAYER3_ALL_THAT_CAN_BE, &move->trouble);
+    move->trouble = (struct error){ 0 };
+    if (to != 0) {
+        rc = layer3_carry(move->config.links, &move->layer3, from, to, LAYER3_ALL_THAT_CAN_BE,
+                          &move->trouble);
     } else {
         rc = error_set(&move->trouble, ENODEV, "it is gone");
     }
     if (rc == 0) {
         move_record_remove(move->config.state_dir, move->uplink_ifindex);
-        link_announce(move->config.links, move->uplink_ifindex, &move->layer3);
+        link_announce(move->config.links, to, &move->layer3);
     } else {
         log_error("Interface %s: not everything that was moved to %s can be carried back: %s; "
                   "%s/moved-%d.json says what it had, and the next start tries again", move->uplink,
@@ -222,7 +234,7 @@ void move_back(struct move_addresses *move)
         return;
     }
     if ((move->state == MOVE_CONFIRMING || move->state == MOVE_CONFIRMED ||
-         move->state == MOVE_UNCONFIRMED) && carry_back(move) == 0) {
+         move->state == MOVE_UNCONFIRMED || move->trouble.code != 0) && carry_back(move) == 0) {
         log_info("Interface %s: has its addresses and routes again, which were on %s",
                  move->uplink, move->adapter);
     }
@@ -247,11 +259,16 @@ static void look_after(struct move_addresses *move)
     }
 }
 
-/* @return whether the state is another one now */
+/* While the uplink is gone nobody can answer, and nothing can be carried back: the time begins anew
+   when it is there.  @return whether the state is another one now */
 static bool confirm(struct move_addresses *move)
 {
     char text[INET6_ADDRSTRLEN];
 
+    if (find_uplink(move->config.links, move->uplink_ifindex, move->uplink) == 0) {
+        move->ticks = 0;
+        return false;
+    }
     look_after(move);
     if (silent_gateway(move, text) == NULL) {
         enter(move, MOVE_CONFIRMED);
@@ -345,26 +362,25 @@ struct recovery {
 static void recover(void *arg, const char *name, const struct layer3 *layer3)
 {
     const struct recovery *recovery = arg;
+    const int to = find_uplink(recovery->links, layer3->ifindex, name);
     struct error error = { 0 };
-    struct link link;
 
-    if (link_find_index(recovery->links, layer3->ifindex, &link, NULL) != 0) {
+    if (to == 0) {
         log_warning("Interface %s is not there, so addresses that an earlier vswitchd had moved "
                     "away from it cannot be put back; they are kept in %s/moved-%d.json", name,
                     recovery->state_dir, layer3->ifindex);
         return;
     }
-    if (layer3_carry(recovery->links, layer3, 0, layer3->ifindex, LAYER3_ALL_THAT_CAN_BE,
-                     &error) != 0) {
+    if (layer3_carry(recovery->links, layer3, 0, to, LAYER3_ALL_THAT_CAN_BE, &error) != 0) {
         log_error("Interface %s: not everything that an earlier vswitchd had moved away can be put "
-                  "back: %s; %s/moved-%d.json says what it had", link.name, error.text,
+                  "back: %s; %s/moved-%d.json says what it had", name, error.text,
                   recovery->state_dir, layer3->ifindex);
         return;
     }
     log_info("Interface %s: has the addresses and routes again that an earlier vswitchd had moved "
-             "away", link.name);
+             "away", name);
     move_record_remove(recovery->state_dir, layer3->ifindex);
-    link_announce(recovery->links, layer3->ifindex, layer3);
+    link_announce(recovery->links, to, layer3);
 }
 
 void move_recover(struct links *links, const char *state_dir)

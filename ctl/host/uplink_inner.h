@@ -36,7 +36,7 @@ struct uplink {
     bool live;                          /* frames can flow: what is compiled is not ABSENT */
     uint32_t losses;
     uint64_t overruns;                  /* of packet ports that are no more */
-    char wrong[ERROR_TEXT_SIZE];        /* why it is not there; "": it is */
+    char wrong[ERROR_TEXT_SIZE];        /* why it is not as it should be; "": it is */
     char driver_note[ERROR_TEXT_SIZE];  /* why not a better driver */
     char exclusive_note[ERROR_TEXT_SIZE];
 };
@@ -68,6 +68,8 @@ void uplink_let_host_on(struct uplink *uplink);
 
 /** Whether the host has the addresses on the uplink that its adapter is to have. */
 bool uplink_has_host_addresses(const struct uplink *uplink);
+/** Whether it is to have addresses back that are on the adapter. */
+bool uplink_awaits_addresses(const struct uplink *uplink);
 /** What became of the move, as a clause; "" without one. */
 void uplink_move_note(const struct uplink *uplink, char *note, size_t size);
 

@@ -80,14 +80,26 @@ static void want(struct loan_values *values, enum loan_value which, uint32_t val
     values->value[which] = value;
 }
 
-/* Frames that were merged by the device have lost their lengths, so that is off. */
+/*
+ * Frames that were merged by the device have lost their lengths, so that is off.  An interface that
+ * is back is down, like every new one; where the one before was up, as its addresses tell that are
+ * on the adapter, it is not to be given back down, which would end their routes.
+ */
 static int prepare(struct uplink *uplink, const struct link *link, bool xdp, struct error *error)
 {
     struct loan_values values = { 0 };
 
     want(&values, LOAN_MTU, uplink->mtu_bytes);
     want(&values, LOAN_LRO, false);
-    want(&values, LOAN_UP, true);
+    if (uplink_awaits_addresses(uplink)) {
+        const int rc = link_set_up(uplink->control->links, link->name, true, error);
+
+        if (rc != 0) {
+            return rc;
+        }
+    } else {
+        want(&values, LOAN_UP, true);
+    }
     if (xdp) {
         /* An XDP program is not told of a tag that the device took off; nor is promiscuous mode
            then a socket's, which would end with it. */

@@ -26,6 +26,11 @@ bool uplink_has_host_addresses(const struct uplink *uplink)
     return status.state == MOVE_PREPARED || status.state == MOVE_TAKEN_BACK;
 }
 
+bool uplink_awaits_addresses(const struct uplink *uplink)
+{
+    return uplink->move != NULL && !uplink_has_host_addresses(uplink);
+}
+
 /* The move says in the log why. */
 static void on_changed(void *context, enum move_state state)
 {
@@ -72,6 +77,8 @@ int uplink_start_move(struct uplink *uplink, const char *adapter, struct error *
     rc = move_start(uplink->move, adapter, error);
     if (rc == 0) {
         uplink_keep_host_off(uplink);
+    } else {
+        (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "%s", error->text);
     }
     return rc;
 }
