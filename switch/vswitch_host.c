@@ -16,6 +16,7 @@
 #include "switch/vswitch_inner.h"
 
 #define NAME_LEN_MAX (VSWITCH_HOST_NAME_SIZE - 1)
+#define IPV6_MTU_MIN_BYTES 1280u   /* RFC 8200, 5; below it the kernel takes no IPv6 address */
 #define NAME_KEPT    10u           /* characters of a longer name, before '-' and four digits */
 
 void vswitch_host_name(const char *switch_name, char name[VSWITCH_HOST_NAME_SIZE])
@@ -109,6 +110,13 @@ static int check_addresses(const struct vswitch_switch *wanted, struct error *er
             return error_set(error, EINVAL, "switch \"%s\": \"%s\" is no address with its prefix; "
                              "write it as 192.0.2.1/24 or 2001:db8::1/64", wanted->name,
                              text_show(wanted->host_address[i]).text);
+        }
+        if (strchr(wanted->host_address[i], ':') != NULL &&
+            wanted->mtu_bytes < IPV6_MTU_MIN_BYTES) {
+            return error_set(error, EINVAL, "switch \"%s\": its host vNIC cannot have %s, because "
+                             "IPv6 needs an MTU of %u or more, and the switch's is %u; raise that, "
+                             "or take the address out of --host-address", wanted->name,
+                             wanted->host_address[i], IPV6_MTU_MIN_BYTES, wanted->mtu_bytes);
         }
     }
     return 0;

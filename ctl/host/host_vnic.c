@@ -90,9 +90,14 @@ int host_vnic_set(struct host_vnic *host, const struct vswitch_switch *of, struc
     int rc;
 
     if (host->ifindex != 0 && link_find_index(links, host->ifindex, &link, NULL) == 0) {
-        rc = change(links, link.name, &host->of, of, &inner);
+        rc = link_check_mtu_keeps(links, &link, of->mtu_bytes, &inner);
+        if (rc == 0) {
+            rc = change(links, link.name, &host->of, of, &inner);
+            if (rc != 0) {
+                (void)change(links, link.name, of, &host->of, NULL);
+            }
+        }
         if (rc != 0) {
-            (void)change(links, link.name, of, &host->of, NULL);
             return error_set(error, -rc, "switch \"%s\": its host vNIC cannot be changed: %s",
                              of->name, inner.text);
         }

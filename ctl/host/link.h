@@ -20,6 +20,7 @@
 #include "switch/error.h"
 
 #define LINK_NAME_SIZE 16u         /* IFNAMSIZ */
+#define LINK_IPV6_MTU_MIN_BYTES 1280u   /* RFC 8200, 5 */
 
 struct links;                      /* a netlink socket for requests */
 
@@ -92,6 +93,13 @@ int link_add_address(struct links *links, const char *name, const struct link_ad
 /** @return 0, also when it is not there */
 int link_remove_address(struct links *links, const char *name, const struct link_address *address,
                         struct error *error);
+/**
+ * Whether @p link can have @p mtu_bytes and keep its addresses: below LINK_IPV6_MTU_MIN_BYTES the
+ * kernel removes those of IPv6, and does not give them back.
+ * @return 0; -EBUSY with a sentence that names one; or what the kernel said
+ */
+int link_check_mtu_keeps(struct links *links, const struct link *link, uint32_t mtu_bytes,
+                         struct error *error);
 /** Reads "192.0.2.1/24": of global scope and for ever.  @return 0 or -EINVAL with a sentence */
 int link_parse_address(const char *text, struct link_address *address, struct error *error);
 

@@ -163,6 +163,29 @@ int link_addresses(struct links *links, const char *name, struct link_address **
     return 0;
 }
 
+int link_check_mtu_keeps(struct links *links, const struct link *link, uint32_t mtu_bytes,
+                         struct error *error)
+{
+    struct link_address *address = NULL;
+    size_t count = 0;
+    int rc = 0;
+
+    if (mtu_bytes >= LINK_IPV6_MTU_MIN_BYTES || link->mtu_bytes < LINK_IPV6_MTU_MIN_BYTES) {
+        return 0;
+    }
+    rc = link_addresses(links, link->name, &address, &count, error);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        if (strchr(address[i].text, ':') != NULL) {
+            rc = error_set(error, EBUSY, "interface \"%s\" has the IPv6 address %s, which it would "
+                           "lose with an MTU of %u; choose --mtu %u or more, or remove the address "
+                           "first (ip address del %s dev %s)", link->name, address[i].text,
+                           mtu_bytes, LINK_IPV6_MTU_MIN_BYTES, address[i].text, link->name);
+        }
+    }
+    free(address);
+    return rc;
+}
+
 /* ---- adding and removing --------------------------------------------------------------------- */
 
 /* A request about @p address of interface @p name.  @return owned or NULL */

@@ -19,7 +19,8 @@
 
 /* ---- whether it is fit ----------------------------------------------------------------------- */
 
-static int check_mtu(const struct link *link, uint32_t mtu_bytes, struct error *error)
+static int check_mtu(const struct uplink *uplink, const struct link *link, uint32_t mtu_bytes,
+                     struct error *error)
 {
     if (link->max_mtu_bytes != 0 && mtu_bytes > link->max_mtu_bytes) {
         return error_set(error, ERANGE, "interface \"%s\" can have an MTU of at most %u, and the "
@@ -31,7 +32,7 @@ static int check_mtu(const struct link *link, uint32_t mtu_bytes, struct error *
                          "the switch's is %u; choose --mtu %u or more", link->name,
                          link->min_mtu_bytes, mtu_bytes, link->min_mtu_bytes);
     }
-    return 0;
+    return link_check_mtu_keeps(uplink->control->links, link, mtu_bytes, error);
 }
 
 static int check_default_route(const struct uplink *uplink, const struct link *link,
@@ -68,7 +69,7 @@ static int check(const struct uplink *uplink, const struct link *link,
                          "take it out first (ip link set %s nomaster), or name \"%s\" itself",
                          link->name, link->master, link->name, link->master);
     }
-    rc = check_mtu(link, of->mtu_bytes, error);
+    rc = check_mtu(uplink, link, of->mtu_bytes, error);
     return rc != 0 ? rc : check_default_route(uplink, link, of, error);
 }
 
@@ -276,7 +277,7 @@ int uplink_set_interface_mtu(struct uplink *uplink, uint32_t mtu_bytes, struct e
     int rc = link_find_index(uplink->control->links, uplink->ifindex, &link, error);
 
     if (rc == 0) {
-        rc = check_mtu(&link, mtu_bytes, error);
+        rc = check_mtu(uplink, &link, mtu_bytes, error);
     }
     if (rc == 0) {
         want(&values, LOAN_MTU, mtu_bytes);

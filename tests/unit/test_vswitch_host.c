@@ -53,6 +53,21 @@ static void test_vswitch_host_vnic_is_refused_where_there_is_none(void **state)
     assert_non_null(strstr(lab->error.text, "--host-address"));
 }
 
+static void test_vswitch_ipv6_address_needs_an_mtu_that_ipv6_can_live_with(void **state)
+{
+    struct lab *lab = *state;
+    struct vswitch_switch wanted = an_internal("lan");
+
+    (void)snprintf(wanted.host_address[0], VSWITCH_ADDRESS_SIZE, "2001:db8::1/64");
+    wanted.host_address_count = 1;
+    wanted.mtu_bytes = 1279;
+    assert_refused(lab, vswitch_add(m, &wanted, e), EINVAL, "switch \"lan\": its host vNIC cannot "
+                   "have 2001:db8::1/64, because IPv6 needs an MTU of 1280 or more, and the "
+                   "switch's is 1279; raise that, or take the address out of --host-address");
+    wanted.mtu_bytes = 1280;
+    assert_non_null(add_made(lab, wanted));
+}
+
 static void test_vswitch_long_name_is_cut_with_a_sum_of_all_of_it(void **state)
 {
     struct lab *lab = *state;
@@ -165,6 +180,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LAB_TEST(test_vswitch_internal_switch_has_a_host_vnic_with_name_and_mac),
         LAB_TEST(test_vswitch_host_vnic_is_refused_where_there_is_none),
+        LAB_TEST(test_vswitch_ipv6_address_needs_an_mtu_that_ipv6_can_live_with),
         LAB_TEST(test_vswitch_long_name_is_cut_with_a_sum_of_all_of_it),
         LAB_TEST(test_vswitch_host_name_is_nobody_else_s),
         LAB_TEST(test_vswitch_host_vlan_is_none_or_one),
