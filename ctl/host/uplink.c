@@ -344,6 +344,10 @@ static void fill_from_interface(struct uplink *uplink, struct uplink_status *sta
     if (!link.up) {
         (void)snprintf(status->note, sizeof(status->note), "another program has set it down; `ip "
                        "link set %s up` sets it up", link.name);
+    } else if (link.master[0] != '\0') {
+        (void)snprintf(status->note, sizeof(status->note), "another program has made it a port of "
+                       "\"%s\" too; `ip link set %s nomaster` takes it out", link.master,
+                       link.name);
     }
 }
 
@@ -379,6 +383,11 @@ void uplink_status(struct uplink *uplink, struct uplink_status *status)
     }
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]) && status->note[0] == '\0'; i++) {
         (void)snprintf(status->note, sizeof(status->note), "%.319s", notes[i]);
+    }
+    if (status->present && status->note[0] == '\0' && is_interface(uplink) &&
+        strcmp(uplink->name, uplink->device) != 0) {
+        (void)snprintf(status->note, sizeof(status->note), "it is called \"%s\" now",
+                       uplink->name);
     }
     uplink_move_note(uplink, status->moved, sizeof(status->moved));
     status->carrier_losses = uplink->losses;

@@ -11,6 +11,7 @@
 
 #include "ctl/control.h"
 #include "ctl/host/exclusive.h"
+#include "ctl/host/host_vnic.h"
 #include "ctl/host/loans.h"
 #include "ctl/host/uplink_inner.h"
 #include "dataplane/dataplane.h"
@@ -54,6 +55,29 @@ static int check_default_route(const struct uplink *uplink, const struct link *l
     return rc;
 }
 
+/* The model knows interfaces by the names they were given; one may have another name by now. */
+static int check_unused(const struct uplink *uplink, const struct link *link, struct error *error)
+{
+    const struct control *control = uplink->control;
+
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *each = &control->model->switches[i];
+        const struct uplink *other = control->resources.uplink[each->id];
+        const struct host_vnic *host = control->resources.host[each->id];
+
+        if (other != NULL && other != uplink && uplink_is(other, link->ifindex, "")) {
+            return error_set(error, EBUSY, "interface \"%s\" is the uplink of switch \"%s\" "
+                             "already, which knows it as \"%s\"; take it away there first, or "
+                             "give it its name again", link->name, each->name, each->uplink);
+        }
+        if (host != NULL && host_vnic_is(host, link->ifindex, "")) {
+            return error_set(error, EBUSY, "interface \"%s\" is the host's own adapter on switch "
+                             "\"%s\"; name another", link->name, each->name);
+        }
+    }
+    return 0;
+}
+
 static int check(const struct uplink *uplink, const struct link *link,
                  const struct vswitch_switch *of, struct error *error)
 {
@@ -69,7 +93,10 @@ static int check(const struct uplink *uplink, const struct link *link,
                          "take it out first (ip link set %s nomaster), or name \"%s\" itself",
                          link->name, link->master, link->name, link->master);
     }
-    rc = check_mtu(uplink, link, of->mtu_bytes, error);
+    rc = check_unused(uplink, link, error);
+    if (rc == 0) {
+        rc = check_mtu(uplink, link, of->mtu_bytes, error);
+    }
     return rc != 0 ? rc : check_default_route(uplink, link, of, error);
 }
 
