@@ -83,13 +83,17 @@ static int check_name(const struct vswitch_model *model, const struct vswitch_sw
     return 0;
 }
 
-/* "192.0.2.1/24" or "2001:db8::1/64". */
-static bool is_address(const char *text)
+/* An address and the length of its network, as written "192.0.2.1/24" or "2001:db8::1/64". */
+struct host_address {
+    int family;
+    uint8_t bytes[sizeof(struct in6_addr)];
+    unsigned long prefix_bits;
+};
+
+static bool read_address(const char *text, struct host_address *read)
 {
     const char *slash = strchr(text, '/');
     char address[VSWITCH_ADDRESS_SIZE];
-    uint8_t bytes[sizeof(struct in6_addr)];
-    unsigned long prefix;
     char *end;
 
     if (slash == NULL || (size_t)(slash - text) >= sizeof(address) || slash[1] < '0' ||
@@ -98,28 +102,66 @@ static bool is_address(const char *text)
     }
     memcpy(address, text, (size_t)(slash - text));
     address[slash - text] = '\0';
-    prefix = strtoul(slash + 1, &end, 10);
-    return *end == '\0' && ((inet_pton(AF_INET, address, bytes) == 1 && prefix <= 32) ||
-                            (inet_pton(AF_INET6, address, bytes) == 1 && prefix <= 128));
+    read->family = strchr(address, ':') == NULL ? AF_INET : AF_INET6;
+    read->prefix_bits = strtoul(slash + 1, &end, 10);
+    return *end == '\0' && inet_pton(read->family, address, read->bytes) == 1 &&
+           read->prefix_bits <= (read->family == AF_INET ? 32 : 128);
+}
+
+/*
+ * Whether an adapter can have it: not all of the hosts there are, no loopback, no group and not
+ * everybody.  The kernel takes some of these and does nothing, or something else, with them.
+ */
+static bool is_hosts(const struct host_address *address)
+{
+    static const uint8_t everybody[] = { 0xff, 0xff, 0xff, 0xff };
+    const uint8_t *bytes = address->bytes;
+    struct in6_addr v6;
+
+    memcpy(&v6, bytes, sizeof(v6));
+    if (address->prefix_bits == 0) {
+        return false;
+    }
+    if (address->family == AF_INET) {
+        return bytes[0] != 0 && bytes[0] != 127 && bytes[0] >> 4 != 0xe &&
+               memcmp(bytes, everybody, sizeof(everybody)) != 0;
+    }
+    return !IN6_IS_ADDR_UNSPECIFIED(&v6) && !IN6_IS_ADDR_LOOPBACK(&v6) &&
+           !IN6_IS_ADDR_MULTICAST(&v6);
+}
+
+static int check_address(const struct vswitch_switch *wanted, const char *text,
+                         struct error *error)
+{
+    struct host_address address = { .family = AF_UNSPEC };
+
+    if (!read_address(text, &address)) {
+        return error_set(error, EINVAL, "switch \"%s\": \"%s\" is no address with its prefix; "
+                         "write it as 192.0.2.1/24 or 2001:db8::1/64", wanted->name,
+                         text_show(text).text);
+    }
+    if (!is_hosts(&address)) {
+        return error_set(error, EINVAL, "switch \"%s\": %s is no address that an adapter can "
+                         "have; give one of a single host, with the length of its network",
+                         wanted->name, text);
+    }
+    if (address.family == AF_INET6 && wanted->mtu_bytes < IPV6_MTU_MIN_BYTES) {
+        return error_set(error, EINVAL, "switch \"%s\": its host vNIC cannot have %s, because "
+                         "IPv6 needs an MTU of %u or more, and the switch's is %u; raise that, "
+                         "or take the address out of --host-address", wanted->name, text,
+                         IPV6_MTU_MIN_BYTES, wanted->mtu_bytes);
+    }
+    return 0;
 }
 
 static int check_addresses(const struct vswitch_switch *wanted, struct error *error)
 {
-    for (uint16_t i = 0; i < wanted->host_address_count; i++) {
-        if (!is_address(wanted->host_address[i])) {
-            return error_set(error, EINVAL, "switch \"%s\": \"%s\" is no address with its prefix; "
-                             "write it as 192.0.2.1/24 or 2001:db8::1/64", wanted->name,
-                             text_show(wanted->host_address[i]).text);
-        }
-        if (strchr(wanted->host_address[i], ':') != NULL &&
-            wanted->mtu_bytes < IPV6_MTU_MIN_BYTES) {
-            return error_set(error, EINVAL, "switch \"%s\": its host vNIC cannot have %s, because "
-                             "IPv6 needs an MTU of %u or more, and the switch's is %u; raise that, "
-                             "or take the address out of --host-address", wanted->name,
-                             wanted->host_address[i], IPV6_MTU_MIN_BYTES, wanted->mtu_bytes);
-        }
+    int rc = 0;
+
+    for (uint16_t i = 0; i < wanted->host_address_count && rc == 0; i++) {
+        rc = check_address(wanted, wanted->host_address[i], error);
     }
-    return 0;
+    return rc;
 }
 
 int vswitch_check_host(const struct vswitch_model *model, const struct vswitch_switch *is,

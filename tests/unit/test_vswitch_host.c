@@ -134,7 +134,7 @@ static void test_vswitch_host_vlan_is_none_or_one(void **state)
 
 static void test_vswitch_host_address_has_a_prefix(void **state)
 {
-    static const char *const good[] = { "192.0.2.1/24", "0.0.0.0/0", "192.0.2.1/32",
+    static const char *const good[] = { "192.0.2.1/24", "192.0.2.1/1", "192.0.2.1/32",
                                         "2001:db8::1/64", "fe80::1/128" };
     static const char *const bad[] = { "", "192.0.2.1", "192.0.2.1/", "192.0.2.1/33", "192.0.2/24",
                                        "192.0.2.1/-1", "192.0.2.1/ 8", "192.0.2.1/24x",
@@ -155,6 +155,31 @@ static void test_vswitch_host_address_has_a_prefix(void **state)
     }
     assert_string_equal(lab->error.text, "switch \"lan\": \"192.0.2.1/99999999999999999999\" is no "
                         "address with its prefix; write it as 192.0.2.1/24 or 2001:db8::1/64");
+}
+
+static void test_vswitch_host_address_is_one_that_an_adapter_can_have(void **state)
+{
+    static const char *const refused[] = {
+        "0.0.0.0/24", "0.1.2.3/8", "127.0.0.1/8", "224.0.0.1/24", "239.255.255.255/32",
+        "255.255.255.255/32", "10.0.0.1/0", "::/64", "::1/128", "ff02::1/64", "2001:db8::1/0",
+    };
+    static const char *const taken[] = {
+        "10.0.0.0/31", "126.0.0.1/8", "223.255.255.254/32", "240.0.0.1/24", "fe80::5/64",
+    };
+    struct lab *lab = *state;
+    struct vswitch_switch wanted = an_internal("lan");
+
+    wanted.host_address_count = 1;
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+        (void)snprintf(wanted.host_address[0], VSWITCH_ADDRESS_SIZE, "%s", refused[i]);
+        assert_int_equal(vswitch_add(lab->model, &wanted, &lab->error), -EINVAL);
+        assert_non_null(strstr(lab->error.text, "is no address that an adapter can have"));
+    }
+    for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+        (void)snprintf(wanted.host_address[0], VSWITCH_ADDRESS_SIZE, "%s", taken[i]);
+        assert_int_equal(vswitch_add(lab->model, &wanted, &lab->error), 0);
+        assert_int_equal(vswitch_remove(lab->model, "lan", false, &lab->error), 0);
+    }
 }
 
 static void test_vswitch_host_mac_is_chosen_kept_and_changed(void **state)
@@ -185,6 +210,7 @@ int main(void)
         LAB_TEST(test_vswitch_host_name_is_nobody_else_s),
         LAB_TEST(test_vswitch_host_vlan_is_none_or_one),
         LAB_TEST(test_vswitch_host_address_has_a_prefix),
+        LAB_TEST(test_vswitch_host_address_is_one_that_an_adapter_can_have),
         LAB_TEST(test_vswitch_host_mac_is_chosen_kept_and_changed),
     };
 
