@@ -180,6 +180,7 @@ fuzz: deps-test
 bench: deps-bench
 	$(MAKE) bench-bin
 	@tests/bench/run.sh $(BENCH)
+	@tests/bench/wire.sh $(BENCH_WIRE)
 
 demo: deps-demo
 	$(MAKE) all
@@ -192,7 +193,7 @@ PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpd
              iproute2
 PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \
              iputils-ping iperf3 python3 python3-scapy
-PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3
+PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)
 deps-demo:

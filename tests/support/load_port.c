@@ -18,13 +18,6 @@
 #define ANNOUNCE_BURST 16u
 #define ANNOUNCE_ROUNDS 2u
 
-/* Payload of every frame: a word that tells ours from others', then its number in the pool. */
-#define PAYLOAD_MAGIC 0x76737769u
-struct payload {
-    uint32_t magic;
-    uint32_t number;
-};
-
 static uint32_t round_up(uint32_t value, uint32_t to)
 {
     return (value + to - 1) / to * to;
@@ -35,13 +28,13 @@ static uint32_t max(uint32_t a, uint32_t b)
     return a > b ? a : b;
 }
 
-static void frame_build(struct load_port *port, uint32_t number, unsigned side)
+void load_frame_write(uint8_t *frame, const struct load_shape *shape, uint32_t number,
+                      unsigned side)
 {
     const uint64_t scattered = number * SCATTER;
-    const uint32_t flow = (uint32_t)(scattered % port->shape.flows);
-    const uint32_t mac = (uint32_t)(scattered % port->shape.macs);
-    const struct payload payload = {PAYLOAD_MAGIC, number};
-    uint8_t *frame = port->pool + (size_t)number * port->stride_bytes + port->f.header_bytes;
+    const uint32_t flow = (uint32_t)(scattered % shape->flows);
+    const uint32_t mac = (uint32_t)(scattered % shape->macs);
+    const struct load_payload payload = {LOAD_PAYLOAD_MAGIC, number};
     struct udp_frame fields = {
         .from_ip = (10u << 24 | side << 16) + flow / 60000u,
         .to_ip = 10u << 24 | (1u - side) << 16 | 1u,
@@ -51,7 +44,7 @@ static void frame_build(struct load_port *port, uint32_t number, unsigned side)
 
     udp_frame_mac(fields.from, (uint8_t)side, mac);
     udp_frame_mac(fields.to, (uint8_t)(1u - side), mac);
-    udp_frame_write(frame, port->shape.size_bytes, &fields);
+    udp_frame_write(frame, shape->size_bytes, &fields);
     memcpy(frame + UDP_FRAME_HEADERS_BYTES, &payload, sizeof(payload));
 }
 
@@ -117,7 +110,8 @@ int load_port_open(struct load_port *port, const char *socket_path, const struct
     }
     port->pool_gpa = guest_ram_gpa(&port->f.ram, port->pool);
     for (uint32_t i = 0; i < pool_frames; i++) {
-        frame_build(port, i, side);
+        load_frame_write(port->pool + (size_t)i * stride_bytes + port->f.header_bytes, shape, i,
+                         side);
     }
     rings_fill(port);
     return 0;
@@ -128,13 +122,17 @@ void load_port_close(struct load_port *port)
     frontend_abandon(&port->f);
 }
 
-static struct payload payload_read(const struct load_port *port, uint16_t used)
+struct load_payload load_frame_payload(const uint8_t *frame)
 {
-    const uint8_t *frame = port->rx->slot[used % LOAD_RING_ENTRIES] + port->f.header_bytes;
-    struct payload payload;
+    struct load_payload payload;
 
     memcpy(&payload, frame + UDP_FRAME_HEADERS_BYTES, sizeof(payload));
     return payload;
+}
+
+static struct load_payload payload_read(const struct load_port *port, uint16_t used)
+{
+    return load_frame_payload(port->rx->slot[used % LOAD_RING_ENTRIES] + port->f.header_bytes);
 }
 
 void load_port_check(struct load_port *port, uint16_t used)
@@ -146,7 +144,7 @@ void load_port_check(struct load_port *port, uint16_t used)
 
     port->checked_frames++;
     port->bad_frames += elem->id != entry || elem->len != want_bytes || header->num_buffers != 1 ||
-                        payload_read(port, used).magic != PAYLOAD_MAGIC;
+                        payload_read(port, used).magic != LOAD_PAYLOAD_MAGIC;
 }
 
 uint32_t load_port_number(const struct load_port *port, uint16_t used)

@@ -29,6 +29,13 @@ struct load_shape {
     uint32_t macs;          /* source addresses of each side, as many destinations */
 };
 
+/* What a frame's payload begins with: a word that tells ours from others, its number in the pool. */
+#define LOAD_PAYLOAD_MAGIC 0x76737769u
+struct load_payload {
+    uint32_t magic;
+    uint32_t number;
+};
+
 struct load_port {
     struct guest_ring *rx;
     struct guest_ring *tx;
@@ -51,6 +58,12 @@ struct load_port {
     struct load_shape shape;
     struct frontend f;
 };
+
+/** Writes frame @p number of the pool of @p side: any end of a load sends the same frames. */
+void load_frame_write(uint8_t *frame, const struct load_shape *shape, uint32_t number,
+                      unsigned side);
+/** Reads what the payload of a frame of at least 60 bytes begins with. */
+struct load_payload load_frame_payload(const uint8_t *frame);
 
 /**
  * Connects to a switch and builds all frames.
