@@ -29,7 +29,7 @@ struct load_shape {
     uint32_t macs;          /* source addresses of each side, as many destinations */
 };
 
-/* What a frame's payload begins with: a word that tells ours from others, its number in the pool. */
+/* A frame's payload begins with a word that tells ours from others, and its number in the pool. */
 #define LOAD_PAYLOAD_MAGIC 0x76737769u
 struct load_payload {
     uint32_t magic;
