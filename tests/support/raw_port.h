@@ -5,9 +5,10 @@
  *
  * Sending through the kernel costs more than most switches do, so it is done the cheapest way there
  * is: a burst is one long datagram that the kernel is asked to cut (UDP segmentation by the
- * socket's virtio-net header), which spares all but the first frame a call, a queue and a soft interrupt.
- * Frames that leave are ordinary ones, complete with their checksums; for that the interface must
- * not do either itself (`ethtool -K IF tx off tx-udp-segmentation off`; a tap device never does).
+ * socket's virtio-net header), which spares all but the first frame a call, a queue and a soft
+ * interrupt.  Frames that leave are ordinary ones, complete with their checksums; for that the
+ * interface must not do either itself (`ethtool -K IF tx off tx-udp-segmentation off`; a tap device
+ * never does).
  *
  * Receiving costs nothing: it is the interface's own count.  The stack behind it drops the frames,
  * which are for addresses that nobody has.  What is counted are the frames of the load, which one
