@@ -27,8 +27,8 @@ if [ -z "${WIRE_INSIDE:-}" ]; then
     [ -e build/guest/vmlinuz ] ||
         printf '\n== Fetching the guests'"'"' kernel: a package of 27 MB, not installed\n'
     guest_fetch_kernel || exit 1
-    if ! unshare --net --mount true 2>/dev/null; then
-        echo "make demo needs root: it makes a network namespace of its own." >&2
+    if ! refusal=$(unshare --net --mount true 2>&1); then
+        echo "make demo needs a network namespace of its own, which root can make: $refusal" >&2
         exit 1
     fi
 fi
