@@ -133,18 +133,30 @@ round_trip_ns() {
         sed -n 's/.*"round_trip_ns": \([0-9]*\).*/\1/p'
 }
 
-# run_case ROUND PEER NAME FROM TO SIZE
+# How long the busiest thread of a peer was ready and had no core, in ns.
+waited_ns() {
+    cat "/proc/${pids[$1]}/task/"*/schedstat 2>/dev/null | sort -n | tail -n 1 | cut -d ' ' -f 2
+}
+
+# run_case ROUND PEER NAME FROM TO SIZE: disturbed when the switch or the load waited for a core for
+# more than 2 % of the time.
 run_case() {
-    local before after line
+    local before after line waited start disturbed
     before=$(round_trip_ns)
     kill -CONT "${pids[$2]}"
+    waited=$(waited_ns "$2") start=$(date +%s%N)
     line=$("$tools/wire" --send "$4" --receive "$5" --size "$6" --seconds "$seconds" \
         --core "$load_core" 2>"$work/error") || line=null
+    waited=$(($(waited_ns "$2") - waited))
+    disturbed=$(awk -v ns="$waited" -v wall_ns=$(($(date +%s%N) - start)) -v line="$line" 'BEGIN {
+        match(line, /"waited_percent": [0-9.]+/)
+        percent = substr(line, RSTART + 18, RLENGTH - 18) + 100 * ns / wall_ns
+        print (percent > 2 ? "true" : "false") }')
     kill -STOP "${pids[$2]}"
     after=$(round_trip_ns)
     printf '{"round": %d, "peer": "%s", "case": "%s", "round_trip_ns": [%d, %d], ' \
         "$1" "$2" "$3" "$before" "$after" >>"$results"
-    printf '"disturbed": false, "result": %s}\n' "$line" >>"$results"
+    printf '"disturbed": %s, "result": %s}\n' "$disturbed" "$line" >>"$results"
     say "  round $1, ${before}-${after} ns, $2, $3:" \
         "$(sed -n 's/.*"frames_per_s": \([0-9]*\).*/\1 frames\/s/p' <<<"$line")" \
         "$([ "$line" != null ] || tail -n 1 "$work/error")"
