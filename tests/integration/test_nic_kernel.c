@@ -195,7 +195,8 @@ static int wire_socket(const char *interface)
 static void make_veth(void)
 {
     nic_lab_run("ip link add near type veth peer name far");
-    nic_lab_run("sysctl -qw net.ipv6.conf.near.disable_ipv6=1 net.ipv6.conf.far.disable_ipv6=1");
+    nic_lab_run("sh -c 'for end in near far; do"
+                " echo 1 >/proc/sys/net/ipv6/conf/$end/disable_ipv6; done'");
     nic_lab_run("ip link set near up");
     nic_lab_run("ip link set far up");
 }
