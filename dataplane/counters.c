@@ -11,6 +11,7 @@ void port_counters_add(struct port_counters *sum, const struct port_counters *on
     sum->from_broadcast += counter_read(&one->from_broadcast);
     sum->flood_copies += counter_read(&one->flood_copies);
     sum->segment_copies += counter_read(&one->segment_copies);
+    sum->coalesced += counter_read(&one->coalesced);
     sum->to_frames += counter_read(&one->to_frames);
     sum->to_bytes += counter_read(&one->to_bytes);
     sum->to_multicast += counter_read(&one->to_multicast);

@@ -31,6 +31,7 @@ struct port_counters {
     uint64_t from_broadcast;
     uint64_t flood_copies;         /* made of frames that came from here, as are the next */
     uint64_t segment_copies;
+    uint64_t coalesced;            /* frames that came from here and were merged into others */
     uint64_t spoofed_mac;          /* the last source a locked port tried; 0: none.  No counter */
     /* ---- what the switch delivered to the port ---- */
     uint64_t to_frames;

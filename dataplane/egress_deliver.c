@@ -10,6 +10,7 @@
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
 #include "switch/mac.h"
+#include "switch/offload.h"
 
 /* ---- counting -------------------------------------------------------------------------------- */
 
@@ -63,13 +64,13 @@ void egress_drop(struct worker *worker, uint16_t port, const struct frame_batch 
 
 /* ---- the MTU --------------------------------------------------------------------------------- */
 
-/* The switch's own tag comes on top of the MTU. */
+/* The switch's own tag comes on top of the MTU, which bounds what a long frame is cut into. */
 static inline bool over_mtu(const struct frame *frame, uint32_t max_frame_bytes)
 {
     if (__builtin_expect(frame->len_bytes <= max_frame_bytes, 1)) {
         return false;
     }
-    return frame->tagged == 0 || frame->len_bytes > max_frame_bytes + FRAME_TAG_BYTES;
+    return offload_wire_bytes(frame) > max_frame_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
 }
 
 static bool any_over_mtu(const struct frame_batch *batch, uint32_t max_frame_bytes,
@@ -191,6 +192,29 @@ static void deliver(struct worker *worker, uint16_t port, const struct frame_bat
         return;
     }
     settle(worker, port, batch, group, verdict, delivered);
+}
+
+uint8_t egress_takes(const struct worker *worker, uint16_t port)
+{
+    const struct fabric_port *out = &worker->fabric->port[port];
+    const struct vnic *vnic = out->endpoint;
+    const struct vnic_live *live;
+
+    switch ((enum fabric_port_kind)out->kind) {
+    case FABRIC_PORT_VNIC:
+        live = atomic_load_explicit(&vnic->live, memory_order_acquire);
+        return live != NULL ? vnic_takes(vnic, live) : OFFLOAD_TAKES_ALL;
+    case FABRIC_PORT_HOST:
+        return host_port_takes(out->endpoint);
+    case FABRIC_PORT_PACKET:
+        return packet_port_takes(out->endpoint);
+    case FABRIC_PORT_NIC:
+        return nic_takes(out->endpoint);
+    case FABRIC_PORT_UNUSED:
+    case FABRIC_PORT_ABSENT:
+        break;
+    }
+    return OFFLOAD_TAKES_ALL;      /* which is dropped whole */
 }
 
 void egress_deliver(struct worker *worker, uint16_t port, const struct frame_batch *batch,

@@ -25,6 +25,9 @@ struct egress_group {
 void egress_deliver(struct worker *worker, uint16_t port, const struct frame_batch *batch,
                     const struct egress_group *group);
 
+/** What @p port of worker->fabric takes undone now (enum offload_take).  Thread: the worker. */
+uint8_t egress_takes(const struct worker *worker, uint16_t port);
+
 /** Counts frames for @p port as lost, under the port that owns @p reason.  Thread: the worker. */
 void egress_drop(struct worker *worker, uint16_t port, const struct frame_batch *batch,
                  const struct egress_group *group, enum drop_reason reason);

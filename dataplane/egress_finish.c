@@ -4,6 +4,7 @@
 #include "switch/checksum.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
+#include "switch/offload.h"
 #include "switch/segment.h"
 
 /* ---- tags ------------------------------------------------------------------------------------ */
@@ -42,60 +43,70 @@ static void untag_group(struct frame_batch *batch, const struct egress_group *gr
     }
 }
 
-/* ---- segments -------------------------------------------------------------------------------- */
+/* ---- offloads -------------------------------------------------------------------------------- */
 
-/* Cuts the frame at @p index and delivers what comes of it. */
-static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index)
+/* Cuts the frame at @p index for a port that takes @p takes, and delivers what comes of it. */
+static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index, uint8_t takes)
 {
-    const uint32_t max_frame_bytes = worker->fabric->port[port].max_frame_bytes;
     const struct egress_group whole = { .index = { index }, .count = 1 };
-    const struct frame *frame = &worker->batch.frame[index];
-    const uint32_t tag_bytes = frame->tagged != 0 ? FRAME_TAG_BYTES : 0;
+    struct frame_batch *segments = &worker->segments;
     struct egress_group group;
     struct segmenter segmenter;
-    uint32_t longest_bytes;
-    uint64_t segments = 0;
+    uint64_t count = 0;
 
-    if (!segment_start(&segmenter, &worker->batch, frame)) {
+    if (!segment_start(&segmenter, &worker->batch, &worker->batch.frame[index])) {
         egress_drop(worker, port, &worker->batch, &whole, DROP_BAD_OFFLOAD);
         return;
     }
-    longest_bytes = frame->gso_size_bytes < segmenter.payload_bytes ? frame->gso_size_bytes
-                                                                    : segmenter.payload_bytes;
-    /* All segments or none: what is left of a stream without its longest ones helps nobody. */
-    if (segmenter.header_bytes + longest_bytes > max_frame_bytes + tag_bytes) {
-        egress_drop(worker, port, &worker->batch, &whole, DROP_OVER_MTU);
-        return;
-    }
-    while ((group.count = segment_next(&segmenter, &worker->segments)) > 0) {
+    while ((group.count = segment_next(&segmenter, segments)) > 0) {
         for (uint16_t i = 0; i < group.count; i++) {
             group.index[i] = (uint8_t)i;
+            if ((takes & OFFLOAD_TAKES_CSUM) == 0) {
+                checksum_complete(segments, &segments->frame[i]);
+            }
         }
-        egress_deliver(worker, port, &worker->segments, &group);
-        segments += group.count;
+        egress_deliver(worker, port, segments, &group);
+        count += group.count;
     }
-    counter_add(&worker->counters[worker->batch.port_in].segment_copies, segments - 1);
+    counter_add(&worker->counters[worker->batch.port_in].segment_copies, count - 1);
 }
 
-/* Completes checksums, and delivers what stands between frames to be cut as it is. */
+/*
+ * All segments or none: what is left of a stream without its longest ones helps nobody.  So a long
+ * frame one of whose segments is over the MTU is not cut, and is dropped as one by who delivers.
+ */
+static bool is_to_be_cut(const struct frame *frame, uint8_t missing, uint32_t max_frame_bytes)
+{
+    const uint32_t tag_bytes = frame->tagged != 0 ? FRAME_TAG_BYTES : 0;
+
+    return (missing & ~OFFLOAD_TAKES_CSUM) != 0 &&
+           offload_wire_bytes(frame) <= max_frame_bytes + tag_bytes;
+}
+
+/* Does to each frame what the port does not take undone, and delivers all in order. */
 static void deliver_in_parts(struct worker *worker, uint16_t port, const struct egress_group *group)
 {
+    const uint32_t max_frame_bytes = worker->fabric->port[port].max_frame_bytes;
+    const uint8_t takes = egress_takes(worker, port);
     struct frame_batch *batch = &worker->batch;
     struct egress_group part = { .count = 0 };
 
     for (uint16_t i = 0; i < group->count; i++) {
         struct frame *frame = &batch->frame[group->index[i]];
+        const uint8_t missing = offload_needs(frame) & (uint8_t)~takes;
 
-        if (frame->gso_type == FRAME_GSO_NONE) {
-            checksum_complete(batch, frame);
-            part.index[part.count++] = group->index[i];
+        if (__builtin_expect(is_to_be_cut(frame, missing, max_frame_bytes), 0)) {
+            if (part.count != 0) {
+                egress_deliver(worker, port, batch, &part);
+                part.count = 0;
+            }
+            deliver_cut(worker, port, group->index[i], takes);
             continue;
         }
-        if (part.count != 0) {
-            egress_deliver(worker, port, batch, &part);
-            part.count = 0;
+        if (missing == OFFLOAD_TAKES_CSUM) {
+            checksum_complete(batch, frame);
         }
-        deliver_cut(worker, port, group->index[i]);
+        part.index[part.count++] = group->index[i];
     }
     if (part.count != 0) {
         egress_deliver(worker, port, batch, &part);

@@ -172,6 +172,12 @@ uint16_t host_port_to_host(struct host_port *port, uint16_t queue, const struct 
     return delivered;
 }
 
+uint8_t host_port_takes(const struct host_port *port)
+{
+    (void)port;
+    return 0;
+}
+
 uint16_t host_port_queues(const struct host_port *port)
 {
     return port->queue_count;

@@ -60,6 +60,8 @@ uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct fram
 uint16_t host_port_to_host(struct host_port *port, uint16_t queue, const struct frame_batch *batch,
                            const uint8_t *index, uint16_t count, uint8_t *verdict);
 
+/** What the host takes undone (enum offload_take), by what its kernel knows.  Any thread. */
+uint8_t host_port_takes(const struct host_port *port);
 uint16_t host_port_queues(const struct host_port *port);
 /** Readable when @p queue has something: what a worker sleeps on.  Borrowed. */
 int host_port_fd(const struct host_port *port, uint16_t queue);

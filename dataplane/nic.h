@@ -45,6 +45,7 @@ struct nic_status {
     uint64_t mac;
     uint32_t mtu_bytes;            /* as set */
     uint32_t max_mtu_bytes;
+    uint8_t offloads;              /* what the device does of what it sends: enum offload_take */
 };
 
 /**
@@ -85,6 +86,11 @@ void nic_return(struct nic *nic, uint16_t queue);
 uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch *batch,
                      const uint8_t *index, uint16_t count, uint8_t *verdict);
 
+/**
+ * What may be sent undone (enum offload_take): segmentation as the device can, and checksums, which
+ * are completed within the copy when the device cannot.  Any thread.
+ */
+uint8_t nic_takes(const struct nic *nic);
 uint16_t nic_queues(const struct nic *nic);
 /**
  * Readable when @p queue has something, when the device can say so; -1: it cannot, and whoever

@@ -366,6 +366,12 @@ void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes)
     }
 }
 
+uint8_t packet_port_takes(const struct packet_port *port)
+{
+    (void)port;
+    return 0;
+}
+
 uint16_t packet_port_queues(const struct packet_port *port)
 {
     return port->queue_count;

@@ -73,6 +73,11 @@ uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
  */
 void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes);
 
+/**
+ * What may be sent undone (enum offload_take), by what the kernel knows: it does the rest itself
+ * where the interface does not.  Any thread.
+ */
+uint8_t packet_port_takes(const struct packet_port *port);
 uint16_t packet_port_queues(const struct packet_port *port);
 /**
  * Readable when @p queue has something: what a worker sleeps on.  Borrowed.

@@ -26,6 +26,13 @@
  */
 uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t len_bytes, bool odd);
 
+/**
+ * Copies @p len_bytes and adds them to a sum, reading each once: what is summed is what was copied.
+ * @param odd  as for checksum_add()
+ * Thread: any.
+ */
+uint64_t checksum_copy(uint64_t sum, uint8_t *to, const uint8_t *from, size_t len_bytes, bool odd);
+
 /** Adds what @p frame has from @p start_bytes on, which is no more than hdr_len_bytes. */
 uint64_t checksum_add_frame(uint64_t sum, const struct frame_batch *batch,
                             const struct frame *frame, uint16_t start_bytes);

@@ -44,6 +44,7 @@ enum fabric_port_kind {
 #define FABRIC_PORT_OUTSIDE 0x08u  /* an uplink: reserved group addresses stop here */
 #define FABRIC_PORT_DHCP_GUARD   0x10u   /* sends nothing that a DHCP server sends: see guard.h */
 #define FABRIC_PORT_ROUTER_GUARD 0x20u   /* nor router advertisements and redirects */
+#define FABRIC_PORT_COALESCE 0x40u /* what comes from it is coalesced: see coalesce.h */
 
 struct fabric_port {
     void *endpoint;                /* what delivers: borrowed, lives until after the grace period */

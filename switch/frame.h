@@ -85,7 +85,8 @@ struct frame_batch {
     uint16_t run_count;            /* runs used */
     uint16_t port_in;              /* all frames of a batch come from one port */
     uint16_t flood_count;          /* frames with PORT_FLOOD, counted by forward */
-    uint16_t offload_count;        /* frames with a partial checksum or gso: the source counts */
+    uint16_t offload_count;        /* frames whose csum_state is another than AS_IT_IS: the source
+                                      counts; only they may have a gso_type */
     struct frame frame[FRAME_BURST] __attribute__((aligned(64)));
     uint8_t headroom[FRAME_HEADROOM_BYTES] __attribute__((aligned(64)));   /* of hdr[0] */
     uint8_t hdr[FRAME_BURST][FRAME_HDR_SLOT_BYTES];

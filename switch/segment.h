@@ -6,7 +6,9 @@
  * runs, so that nothing is copied before delivery but what the long frame had in its header bytes.
  * Segments come in batches of at most FRAME_BURST, to be delivered one after the other.
  *
- * Checksums are made from nothing, of each segment's own bytes and pseudo-header: what the sender
+ * Only headers are made here.  The transport's checksum is left partial (FRAME_CSUM_PARTIAL) with
+ * the segment's own pseudo-header in the field, for whoever delivers it: who takes partial checksums
+ * gets it as it is, for others it is completed, within the copy where there is one.  What the sender
  * left in the fields has no say, and need not even be there.
  *
  * Standard: TCP: RFC 9293, 3.1 (sequence numbers, the urgent pointer is relative to them), flags
@@ -59,11 +61,11 @@ bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,
                    const struct frame *frame);
 
 /**
- * Makes the next segments, complete with checksums.
+ * Makes the next segments, with partial checksums; into->offload_count is their number.
  *
  * @param into  overwritten: frames with the tci, tag and ports of the long one; not its batch
  * @return how many, 0 at the end
- * Thread: any worker.  Reads the payload, as checksum_complete() does.
+ * Thread: any worker.  Does not read the payload.
  */
 uint16_t segment_next(struct segmenter *segmenter, struct frame_batch *into);
 

@@ -44,6 +44,7 @@ struct vswitch_switch {
     uint32_t mtu_bytes;            /* of the payload of a frame, as `ip link` says it */
     uint32_t mac_capacity_entries;
     uint32_t mac_ageing_s;
+    bool coalesce;                 /* what comes by the uplink; on by default */
     /* ---- the uplink, of an external switch ---- */
     char uplink[VSWITCH_UPLINK_SIZE];   /* WHERE as given; "": none */
     uint16_t uplink_port;               /* VSWITCH_NO_PORT: none */
@@ -73,6 +74,7 @@ struct vswitch_vnic {
     bool spoof_guard;              /* it sends from mac and allowed_mac only; on by default */
     bool dhcp_guard;               /* what a DHCP server sends is not taken from it */
     bool router_guard;             /* nor what a router advertises, nor redirects */
+    uint64_t offload;              /* features offered to it: see offload.h; OFFLOAD_ALL by default */
     uint64_t allowed_mac[VSWITCH_ALLOWED_MACS_MAX];
     uint16_t allowed_mac_count;
 };

@@ -33,11 +33,22 @@
  *
  * Never true are CRCs (SCTP: the field is not a sum) and segmentation inside of tunnels.
  *
- * @param header  NET_HEADER_BASE_BYTES of private memory
- * @param frame   its hdr, hdr_len_bytes and len_bytes are filled, the facts are 0
+ * @param header   NET_HEADER_BASE_BYTES of private memory
+ * @param frame    its hdr, hdr_len_bytes and len_bytes are filled, the facts are 0
  * @return whether it is true; if not, the frame is to be dropped as DROP_BAD_OFFLOAD
  * Thread: any worker.  Reads trusted bytes only.
  */
 bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame);
+
+/**
+ * Writes the header with which @p frame goes to a receiver that takes @p takes (enum offload_take):
+ * NEEDS_CSUM for a partial checksum, DATA_VALID for a checked one if it takes partial ones, the
+ * kind and size of segments with hdr_len, ECN where CWR is set; all 0 when there is nothing to say.
+ *
+ * @param frame  with nothing to it that the receiver does not take: see offload_needs()
+ * Thread: any worker.
+ */
+void net_header_write(uint8_t header[NET_HEADER_BASE_BYTES], const struct frame *frame,
+                      uint8_t takes);
 
 #endif

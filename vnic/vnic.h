@@ -21,10 +21,12 @@
 
 #include "switch/drop.h"
 #include "switch/frame.h"
+#include "switch/offload.h"
 #include "vnic/guest_memory.h"
 #include "vnic/virtqueue.h"
 
 #define VNIC_PAIRS_MAX 16u
+#define VNIC_BATCH_BYTES (32u * 9216u)    /* four and a half of the longest frames */
 
 /* One frontend's device, complete.  Allocated aligned; freed after a grace period. */
 struct vnic_live {
@@ -32,6 +34,7 @@ struct vnic_live {
     uint64_t features;             /* negotiated virtio feature bits */
     uint16_t net_hdr_bytes;        /* 12, or 10 for a legacy driver without mergeable buffers */
     bool mergeable;                /* VIRTIO_NET_F_MRG_RXBUF */
+    uint8_t takes;                 /* of what it negotiated: enum offload_take */
     uint16_t pair_count;           /* pairs with at least one ring set up */
     uint16_t to_pair_count;        /* pairs 0 .. n-1 whose receive ring is enabled */
     /* virtio's receiveq is where the switch delivers, its transmitq where it takes from. */
@@ -49,7 +52,15 @@ struct vnic {
     atomic_bool memory_gone;       /* guest_fault covered its memory; until the frontend leaves */
     atomic_bool held;              /* its frontend has held a worker: it is served no more, ever */
     atomic_flag claim[VNIC_PAIRS_MAX] __attribute__((aligned(64)));
+    /* ---- written by control, read by workers ---- */
+    atomic_uint leaves;            /* enum offload_take mask: what its operator lets it be left */
 };
+
+/** What @p vnic takes undone (enum offload_take).  Thread: any worker. */
+static inline uint8_t vnic_takes(const struct vnic *vnic, const struct vnic_live *live)
+{
+    return (uint8_t)(live->takes & atomic_load_explicit(&vnic->leaves, memory_order_relaxed));
+}
 
 /**
  * Takes the next chains a guest made available as frames.
@@ -62,8 +73,13 @@ struct vnic {
  * @param refused  emptied, then counts chains that were taken and are no frames
  * @return frames in @p batch, 0 when the guest sent nothing
  *
+ * What the virtio-net header says is verified (net_header.h) and becomes facts of the frame, with a
+ * feature that was negotiated or without: then it is a lie too, like one that the frame belies.
+ * A batch ends with the frame by which it comes to VNIC_BATCH_BYTES: each may be cut, or copied, for
+ * every port of a flood.
+ *
  * Errors: a malformed chain breaks the queue, is counted as DROP_BAD_DESCRIPTOR and ends the batch;
- * the frames before it are returned.
+ * the frames before it are returned.  A lie is counted as DROP_BAD_OFFLOAD and costs its frame only.
  * Thread: the worker that polls this pair.  Does not block, allocate or log.
  * Standard: virtio 1.2, 2.7.13 (available buffers), 5.1.6 (net header), 5.1.6.2 (transmission).
  */
@@ -77,6 +93,10 @@ void vnic_return(struct vnic_live *live, uint16_t pair);
 
 /**
  * Copies frames into a guest's receive buffers and notifies it once.
+ *
+ * A frame's facts go into its virtio-net header when the guest takes them (vnic_takes()).  A partial
+ * checksum that it does not take is completed within the copy; frames of a gso_type that it does
+ * not take are not given to this function.
  *
  * @param vnic     the receiver
  * @param live     as loaded this turn

@@ -151,6 +151,21 @@ uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch 
 
 /* ---- asking it ------------------------------------------------------------------------------- */
 
+uint8_t host_port_takes(const struct host_port *port)
+{
+    return ((const struct fake_interface *)port)->takes;
+}
+
+uint8_t packet_port_takes(const struct packet_port *port)
+{
+    return ((const struct fake_interface *)port)->takes;
+}
+
+uint8_t nic_takes(const struct nic *nic)
+{
+    return ((const struct fake_interface *)nic)->takes;
+}
+
 uint16_t host_port_queues(const struct host_port *port)
 {
     (void)port;

@@ -36,6 +36,7 @@ struct fake_interface {
     bool has_more;                 /* what a NIC that is armed answers */
     unsigned room_frames;          /* takes so many more */
     bool takes_notes;
+    uint8_t takes;                 /* undone: enum offload_take */
     /* ---- the worker's: what it did ---- */
     unsigned calls;                /* to deliver */
     uint16_t queue;                /* of the last */
