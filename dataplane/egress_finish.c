@@ -75,12 +75,10 @@ static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index, uin
  * All segments or none: what is left of a stream without its longest ones helps nobody.  So a long
  * frame one of whose segments is over the MTU is not cut, and is dropped as one by who delivers.
  */
-static bool is_to_be_cut(const struct frame *frame, uint8_t missing, uint32_t max_frame_bytes)
+static bool fits_when_cut(const struct frame *frame, uint32_t max_frame_bytes)
 {
-    const uint32_t tag_bytes = frame->tagged != 0 ? FRAME_TAG_BYTES : 0;
-
-    return (missing & ~OFFLOAD_TAKES_CSUM) != 0 &&
-           offload_wire_bytes(frame) <= max_frame_bytes + tag_bytes;
+    return offload_wire_bytes(frame) <=
+           max_frame_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
 }
 
 /* Does to each frame what the port does not take undone, and delivers all in order. */
@@ -93,18 +91,17 @@ static void deliver_in_parts(struct worker *worker, uint16_t port, const struct 
 
     for (uint16_t i = 0; i < group->count; i++) {
         struct frame *frame = &batch->frame[group->index[i]];
-        const uint8_t missing = offload_needs(frame) & (uint8_t)~takes;
+        const bool undone = (offload_needs(frame) & ~takes) != 0;
 
-        if (__builtin_expect(is_to_be_cut(frame, missing, max_frame_bytes), 0)) {
+        if (undone && frame->gso_type == FRAME_GSO_NONE) {
+            checksum_complete(batch, frame);
+        } else if (undone && fits_when_cut(frame, max_frame_bytes)) {
             if (part.count != 0) {
                 egress_deliver(worker, port, batch, &part);
                 part.count = 0;
             }
             deliver_cut(worker, port, group->index[i], takes);
             continue;
-        }
-        if (missing == OFFLOAD_TAKES_CSUM) {
-            checksum_complete(batch, frame);
         }
         part.index[part.count++] = group->index[i];
     }

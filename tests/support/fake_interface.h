@@ -23,7 +23,7 @@
 struct fake_note {
     uint32_t len_bytes;
     uint8_t csum_state;
-    uint8_t data[FAKE_NOTE_BYTES];
+    uint8_t data[FAKE_NOTE_BYTES]; /* its first bytes */
 };
 
 struct fake_interface {

@@ -16,6 +16,7 @@
 
 #include "switch/ether.h"
 #include "switch/mac.h"
+#include "switch/offload.h"
 #include "tests/support/checksum_naive.h"
 #include "tests/support/fake_interface.h"
 #include "tests/support/frame_builder.h"
@@ -520,6 +521,92 @@ static void test_egress_frame_that_cannot_be_cut_is_its_senders_loss(void **stat
     assert_int_equal(rig->to[2]->note_count, 0);
 }
 
+/* ---- what ports take undone ------------------------------------------------------------------ */
+
+#define TAKES_TSO4 (OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4)
+
+static void test_egress_long_frame_goes_whole_to_who_takes_it(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->to[1]->takes = TAKES_TSO4;
+    rig->to[2]->takes = OFFLOAD_TAKES_ALL & ~OFFLOAD_TAKES_TSO4;
+    rig->to[3]->takes = TAKES_TSO4;
+    rig->to[4]->takes = TAKES_TSO4;
+    make_trunk(rig, 4, 0);
+    (void)frame_add(rig, STATION, 60, 10, PORT_FLOOD);
+    (void)long_frame_add_decided(rig, 1400, 10, PORT_FLOOD);
+    (void)frame_add(rig, STATION, 70, 10, PORT_FLOOD);
+    deliver(rig);
+
+    assert_int_equal(rig->to[1]->note_count, 3);
+    assert_int_equal(rig->to[1]->calls, 1);
+    assert_int_equal(rig->to[1]->note[1].len_bytes, 54 + 1400);
+    assert_int_equal(rig->to[1]->note[1].csum_state, FRAME_CSUM_PARTIAL);
+    assert_int_equal(rig->to[4]->note_count, 3);
+    assert_int_equal(rig->to[4]->note[1].len_bytes, 54 + 1400 + 4);
+    assert_int_equal(rig->to[2]->note_count, 4);
+    assert_int_equal(rig->to[2]->note[1].len_bytes, 54 + 1000);
+    assert_int_equal(rig->to[2]->note[2].len_bytes, 54 + 400);
+    assert_int_equal(rig->to[5]->note_count, 4);
+    assert_tcp_sum(&rig->to[5]->note[1], 14);
+    assert_tcp_sum(&rig->to[5]->note[2], 14);
+    /* Cut for ports 2 and 5. */
+    assert_int_equal(rig->worker.counters[PORT_IN].segment_copies, 2);
+}
+
+static void test_egress_partial_checksum_goes_as_it_is_to_who_takes_it(void **state)
+{
+    struct rig *rig = *state;
+    const struct frame *frame = partial_add(rig, 0, 2);
+    uint8_t before[2];
+
+    memcpy(before, frame->hdr + 34 + 16, sizeof(before));
+    rig->to[2]->takes = OFFLOAD_TAKES_CSUM;
+    deliver(rig);
+
+    assert_int_equal(rig->to[2]->note[0].csum_state, FRAME_CSUM_PARTIAL);
+    assert_memory_equal(rig->to[2]->note[0].data + 34 + 16, before, sizeof(before));
+}
+
+/* Without ECN's feature a receiver would repeat CWR on every segment, or refuse the frame. */
+static void test_egress_congestion_window_reduced_needs_a_taker_of_ecn(void **state)
+{
+    struct rig *rig = *state;
+    struct frame *frame = long_frame_add_decided(rig, 2500, 0, PORT_FLOOD);
+
+    frame->hdr[34 + 13] |= 0x80;
+    rig->to[1]->takes = TAKES_TSO4;
+    rig->to[2]->takes = TAKES_TSO4 | OFFLOAD_TAKES_ECN;
+    deliver(rig);
+
+    assert_int_equal(rig->to[1]->note_count, 3);
+    assert_int_equal(rig->to[1]->note[0].data[34 + 13] & 0x80, 0x80);
+    assert_int_equal(rig->to[1]->note[1].data[34 + 13] & 0x80, 0);
+    assert_int_equal(rig->to[2]->note_count, 1);
+}
+
+/* The MTU bounds what a wire sees: the segments.  One more byte, and not even the taker gets it. */
+static void test_egress_mtu_of_a_taker_bounds_the_segments(void **state)
+{
+    struct rig *rig = *state;
+
+    for (uint16_t port = 1; port < PORTS; port++) {
+        rig->to[port]->takes = OFFLOAD_TAKES_ALL;
+        rig->fabric.port[port].max_frame_bytes = port % 2 == 0 ? 1054 : 1053;
+    }
+    make_trunk(rig, 3, 0);
+    make_trunk(rig, 4, 0);
+    (void)long_frame_add_decided(rig, 60000, 10, PORT_FLOOD);
+    deliver(rig);
+
+    for (uint16_t port = 1; port < PORTS; port++) {
+        assert_int_equal(rig->to[port]->note_count, port % 2 == 0 ? 1 : 0);
+        assert_int_equal(rig->worker.counters[port].drops[DROP_OVER_MTU], port % 2 == 0 ? 0 : 1);
+    }
+    assert_int_equal(rig->worker.counters[PORT_IN].segment_copies, 0);
+}
+
 int main(void)
 {
 #define RIG(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -540,6 +627,10 @@ int main(void)
         RIG(test_egress_more_segments_than_a_batch_come_in_order),
         RIG(test_egress_segments_over_the_mtu_are_dropped_as_one),
         RIG(test_egress_frame_that_cannot_be_cut_is_its_senders_loss),
+        RIG(test_egress_long_frame_goes_whole_to_who_takes_it),
+        RIG(test_egress_partial_checksum_goes_as_it_is_to_who_takes_it),
+        RIG(test_egress_congestion_window_reduced_needs_a_taker_of_ecn),
+        RIG(test_egress_mtu_of_a_taker_bounds_the_segments),
     };
 
     return cmocka_run_group_tests_name("egress", tests, NULL, NULL);
