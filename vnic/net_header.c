@@ -2,11 +2,17 @@
 #include "vnic/net_header.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "switch/ether.h"
+#include "switch/offload.h"
 
-#define FLAG_NEEDS_CSUM     1u     /* the other flags are for receivers: a sender's are ignored */
+#define FLAG_NEEDS_CSUM     1u
+#define FLAG_DATA_VALID     2u     /* a receiver is told so; only the kernel is believed it */
 #define GSO_NONE            0u
+#define GSO_TCP4            1u
+#define GSO_TCP6            4u
+#define GSO_UDP             5u     /* 3 is UDP fragmentation, which is not offered */
 #define GSO_ECN             0x80u
 
 #define TCP_DATA_OFFSET     12u    /* RFC 9293, 3.1 */
@@ -16,7 +22,7 @@
 #define UDP_HEADER_BYTES    8u
 #define TUNNEL_HEADER_BYTES 20u    /* the least there is between a transport and the one inside */
 
-/* The header's fields that are used; hdr_len is a hint that nobody needs. */
+/* The header's fields that are used; hdr_len is a hint that is not needed to read one. */
 struct claim {
     uint8_t gso;
     uint16_t gso_size_bytes;
@@ -24,24 +30,32 @@ struct claim {
     uint16_t csum_offset_bytes;
 };
 
-/* What may be segmented.  UDP fragmentation (3) is none: it is not offered. */
+/* What may be segmented. */
 static const struct gso_kind {
     uint8_t gso;                   /* as the header has it */
     uint8_t protocol;
     uint8_t ip_version;            /* 0: either */
     uint8_t type;                  /* enum frame_gso */
 } gso_kinds[] = {
-    { 1, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
-    { 1 | GSO_ECN, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
-    { 4, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
-    { 4 | GSO_ECN, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
-    { 5, IP_PROTOCOL_UDP, 0, FRAME_GSO_UDP },
+    { GSO_TCP4, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
+    { GSO_TCP4 | GSO_ECN, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
+    { GSO_TCP6, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
+    { GSO_TCP6 | GSO_ECN, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
+    { GSO_UDP, IP_PROTOCOL_UDP, 0, FRAME_GSO_UDP },
 };
 
 static uint16_t read_le16(const uint8_t *at)
 {
     return (uint16_t)(at[0] | at[1] << 8);
 }
+
+static void write_le16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)value;
+    at[1] = (uint8_t)(value >> 8);
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* The checksum is the one of the frame's own transport. */
 static bool is_own_csum(const struct claim *claim, const struct ether_info *info)
@@ -139,4 +153,56 @@ bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *
     frame->l3_off_bytes = info.l3_off_bytes;
     frame->l4_off_bytes = info.l4_off_bytes;
     return true;
+}
+
+bool net_header_read_trusted(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame)
+{
+    if (!net_header_read(header, frame)) {
+        return false;
+    }
+    if (frame->csum_state == FRAME_CSUM_AS_IT_IS && (header[0] & FLAG_DATA_VALID) != 0) {
+        frame->csum_state = FRAME_CSUM_CHECKED;
+    }
+    return true;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* The header's word for the segments that @p frame is to be cut into. */
+static uint8_t gso_of(const struct frame *frame)
+{
+    const uint8_t ecn = (offload_needs(frame) & OFFLOAD_TAKES_ECN) != 0 ? GSO_ECN : 0;
+
+    switch ((enum frame_gso)frame->gso_type) {
+    case FRAME_GSO_TCP4:
+        return GSO_TCP4 | ecn;
+    case FRAME_GSO_TCP6:
+        return GSO_TCP6 | ecn;
+    case FRAME_GSO_UDP:
+        return GSO_UDP;
+    case FRAME_GSO_NONE:
+        break;
+    }
+    return GSO_NONE;
+}
+
+void net_header_write(uint8_t header[NET_HEADER_BASE_BYTES], const struct frame *frame,
+                      uint8_t takes)
+{
+    memset(header, 0, NET_HEADER_BASE_BYTES);
+    if ((takes & OFFLOAD_TAKES_CSUM) == 0 || frame->csum_state == FRAME_CSUM_AS_IT_IS) {
+        return;
+    }
+    if (frame->csum_state == FRAME_CSUM_CHECKED) {
+        header[0] = FLAG_DATA_VALID;
+        return;
+    }
+    header[0] = FLAG_NEEDS_CSUM;
+    write_le16(&header[6], frame->csum_start_bytes);
+    write_le16(&header[8], frame->csum_offset_bytes);
+    if (frame->gso_type != FRAME_GSO_NONE) {
+        header[1] = gso_of(frame);
+        write_le16(&header[2], offload_header_bytes(frame));
+        write_le16(&header[4], frame->gso_size_bytes);
+    }
 }

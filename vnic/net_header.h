@@ -33,6 +33,9 @@
  *
  * Never true are CRCs (SCTP: the field is not a sum) and segmentation inside of tunnels.
  *
+ * Ignored is what has no say in anything: hdr_len, the flags that are a receiver's, and the flag of
+ * ECN, because whether CWR is set is read where it is, in the TCP header.
+ *
  * @param header   NET_HEADER_BASE_BYTES of private memory
  * @param frame    its hdr, hdr_len_bytes and len_bytes are filled, the facts are 0
  * @return whether it is true; if not, the frame is to be dropped as DROP_BAD_OFFLOAD
@@ -41,12 +44,21 @@
 bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame);
 
 /**
+ * As net_header_read(), for a sender whose word is taken that it found a checksum right, which is
+ * the kernel: its DATA_VALID, where no checksum is asked for, becomes FRAME_CSUM_CHECKED.
+ */
+bool net_header_read_trusted(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame);
+
+/**
  * Writes the header with which @p frame goes to a receiver that takes @p takes (enum offload_take):
- * NEEDS_CSUM for a partial checksum, DATA_VALID for a checked one if it takes partial ones, the
- * kind and size of segments with hdr_len, ECN where CWR is set; all 0 when there is nothing to say.
+ * NEEDS_CSUM for a partial checksum, DATA_VALID for a checked one, the kind and size of segments
+ * with hdr_len (all headers), ECN where CWR is set; all 0 when there is nothing to say, or when the
+ * receiver does not take partial checksums: it may be told of none.
  *
- * @param frame  with nothing to it that the receiver does not take: see offload_needs()
+ * @param frame  with nothing to it that the receiver does not take, see offload_needs(), but for a
+ *               partial checksum that whoever delivers it completes
  * Thread: any worker.
+ * Standard: virtio 1.2, 5.1.6.4.1.
  */
 void net_header_write(uint8_t header[NET_HEADER_BASE_BYTES], const struct frame *frame,
                       uint8_t takes);

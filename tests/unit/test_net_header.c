@@ -12,14 +12,19 @@
 #include <cmocka.h>
 
 #include "switch/ether.h"
+#include "switch/offload.h"
 #include "tests/support/frame_builder.h"
+#include "tests/support/long_frame.h"
+#include "tests/support/random.h"
 
 #define A UINT64_C(0x00155d000001)
 #define B UINT64_C(0x00155d000002)
 #define IP_A UINT32_C(0x0a000001)
 #define IP_B UINT32_C(0x0a000002)
 #define NEEDS_CSUM 1u
+#define DATA_VALID 2u
 #define ECN 0x80u
+#define CWR 0x80u
 #define TCP_CSUM 16u
 #define UDP_CSUM 6u
 #define VXLAN_BYTES 16u                /* and UDP's header before it */
@@ -106,7 +111,7 @@ static void test_net_header_of_zeros_says_nothing(void **state)
     check_untouched(frame);
 }
 
-/* A sender that says "checked" (2) or "coalesced" (4) has no say in that. */
+/* A guest that says "checked" (2) or "coalesced" (4) has no say in that. */
 static void test_net_header_flags_for_receivers_are_ignored(void **state)
 {
     struct frame *frame;
@@ -115,6 +120,35 @@ static void test_net_header_flags_for_receivers_are_ignored(void **state)
     make_v4(IP_PROTOCOL_UDP, 200);
 
     assert_true(read_of(&(struct fields){ .flags = 2 | 4, .start = 9, .gso_size = 7 }, &frame));
+    check_untouched(frame);
+}
+
+static void test_net_header_of_a_trusted_sender_says_that_it_checked(void **state)
+{
+    uint8_t header[NET_HEADER_BASE_BYTES] = { DATA_VALID };
+    struct frame *frame;
+    (void)state;
+
+    make_v4(IP_PROTOCOL_UDP, 200);
+    batch_start(&batch, 0);
+    frame = batch_add_wire(&batch, &wire, 0);
+    assert_true(net_header_read_trusted(header, frame));
+    assert_int_equal(frame->csum_state, FRAME_CSUM_CHECKED);
+    assert_int_equal(frame->gso_type, FRAME_GSO_NONE);
+
+    header[0] = DATA_VALID | NEEDS_CSUM;           /* what is yet to be computed was not checked */
+    header[6] = 34;
+    header[8] = UDP_CSUM;
+    batch_start(&batch, 0);
+    frame = batch_add_wire(&batch, &wire, 0);
+    assert_true(net_header_read_trusted(header, frame));
+    assert_int_equal(frame->csum_state, FRAME_CSUM_PARTIAL);
+
+    header[0] = DATA_VALID;                        /* and a lie stays one */
+    header[1] = GSO_UDP_L4;
+    batch_start(&batch, 0);
+    frame = batch_add_wire(&batch, &wire, 0);
+    assert_false(net_header_read_trusted(header, frame));
     check_untouched(frame);
 }
 
@@ -366,11 +400,93 @@ static void test_net_header_segmentation_needs_whole_tcp_headers(void **state)
     assert_false(is_true(GSO_TCPV4, 1, 34, TCP_CSUM));
 }
 
+/* ---- writing --------------------------------------------------------------------------------- */
+
+static uint16_t field(const uint8_t *header, unsigned at)
+{
+    return (uint16_t)(header[at] | header[at + 1] << 8);
+}
+
+static void write_of(uint8_t header[NET_HEADER_BASE_BYTES], const struct frame *frame,
+                     uint8_t takes)
+{
+    memset(header, 0xee, NET_HEADER_BASE_BYTES);
+    net_header_write(header, frame, takes);
+}
+
+static void test_net_header_nothing_to_say_is_written_as_zeros(void **state)
+{
+    static const uint8_t zeros[NET_HEADER_BASE_BYTES];
+    uint8_t header[NET_HEADER_BASE_BYTES];
+    struct frame frame = { .csum_start_bytes = 34, .csum_offset_bytes = 16 };
+    (void)state;
+
+    write_of(header, &frame, OFFLOAD_TAKES_ALL);
+    assert_memory_equal(header, zeros, sizeof(zeros));
+    for (unsigned csum = FRAME_CSUM_PARTIAL; csum <= FRAME_CSUM_CHECKED; csum++) {
+        frame.csum_state = (uint8_t)csum;
+        write_of(header, &frame, OFFLOAD_TAKES_ALL & ~OFFLOAD_TAKES_CSUM);
+        assert_memory_equal(header, zeros, sizeof(zeros));
+    }
+}
+
+static void test_net_header_checked_is_written_as_valid_and_nothing_else(void **state)
+{
+    static const uint8_t valid[NET_HEADER_BASE_BYTES] = { DATA_VALID };
+    const struct frame frame = { .csum_state = FRAME_CSUM_CHECKED, .csum_start_bytes = 34 };
+    uint8_t header[NET_HEADER_BASE_BYTES];
+    (void)state;
+
+    write_of(header, &frame, OFFLOAD_TAKES_CSUM);
+    assert_memory_equal(header, valid, sizeof(valid));
+}
+
+/* Any long frame, its header written and read by another, has the same facts to it. */
+static void test_net_header_written_and_read_is_the_same(void **state)
+{
+    static struct long_frame longs;
+    uint64_t random = 2026;
+    (void)state;
+
+    for (unsigned i = 0; i < 3000; i++) {
+        uint8_t header[NET_HEADER_BASE_BYTES];
+        struct frame before;
+        struct frame *frame;
+
+        long_frame_random(&longs, &random);
+        long_frame_write(&longs);
+        batch_start(&batch, 0);
+        frame = long_frame_add(&longs, &batch);
+        if (longs.payload_bytes <= longs.gso_size_bytes || random_below(&random, 4) == 0) {
+            frame->gso_type = FRAME_GSO_NONE;
+            frame->gso_size_bytes = 0;
+        }
+        before = *frame;
+        write_of(header, frame, OFFLOAD_TAKES_ALL);
+
+        frame->gso_type = FRAME_GSO_NONE;
+        frame->gso_size_bytes = 0;
+        frame->csum_state = FRAME_CSUM_AS_IT_IS;
+        frame->csum_start_bytes = 0;
+        frame->csum_offset_bytes = 0;
+        frame->l3_off_bytes = 0;
+        frame->l4_off_bytes = 0;
+        assert_true(net_header_read(header, frame));
+        assert_memory_equal(frame, &before, sizeof(before));
+        assert_int_equal(field(header, 2), before.gso_type != FRAME_GSO_NONE ? longs.header_bytes
+                                                                             : 0);
+        assert_int_equal((header[1] & ECN) != 0,
+                         before.gso_type != FRAME_GSO_NONE && before.gso_type != FRAME_GSO_UDP &&
+                             (longs.tcp_flags & CWR) != 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_net_header_of_zeros_says_nothing),
         cmocka_unit_test(test_net_header_flags_for_receivers_are_ignored),
+        cmocka_unit_test(test_net_header_of_a_trusted_sender_says_that_it_checked),
         cmocka_unit_test(test_net_header_checksum_of_each_transport_is_taken_over),
         cmocka_unit_test(test_net_header_tags_move_the_checksum),
         cmocka_unit_test(test_net_header_checksum_elsewhere_is_a_lie),
@@ -385,6 +501,9 @@ int main(void)
         cmocka_unit_test(test_net_header_segmentation_needs_a_checksum_and_a_size),
         cmocka_unit_test(test_net_header_one_segment_is_none),
         cmocka_unit_test(test_net_header_segmentation_needs_whole_tcp_headers),
+        cmocka_unit_test(test_net_header_nothing_to_say_is_written_as_zeros),
+        cmocka_unit_test(test_net_header_checked_is_written_as_valid_and_nothing_else),
+        cmocka_unit_test(test_net_header_written_and_read_is_the_same),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
