@@ -11,7 +11,8 @@
 #  - A guest is driven by commands over a serial port (see guest-init), not by its network, which
 #    is what is being tested.
 #
-#   guest_prepare DIR                       once a script; DIR is private, the caller removes it
+#   guest_prepare DIR [PROGRAM]...          once a script; DIR is private, the caller removes it;
+#                                           programs of this machine that guests are to have too
 #   guest_start NAME SOCKET MAC [PROPS [QUEUES]]   PROPS are virtio-net-pci's, as mrg_rxbuf=off
 #   guest_ready NAME [SECONDS]              waits until it takes commands, after a reboot as well
 #   guest_run NAME COMMAND [SECONDS]        prints what it wrote, returns its status, 124 for none;
@@ -101,15 +102,28 @@ guest_fetch_kernel() {
     return "$status"
 }
 
+# Copies the program $1 of this machine, with its libraries, to the folder $2.
+guest_add_program() {
+    local path file
+    path=$(command -v "$1") || return 1
+    for file in "$path" $(ldd "$path" | grep -o '/[^ ]*'); do
+        mkdir -p "$2${file%/*}" && cp -L "$file" "$2$file" || return 1
+    done
+}
+
 guest_prepare() {
     guest_dir=$1
-    local tree=$guest_dir/initramfs
+    shift
+    local tree=$guest_dir/initramfs program
     if ! guest_fetch_kernel; then
         echo "The package linux-image-cloud-amd64 could not be fetched:" \
             "check that apt-get update works." >&2
         return 1
     fi
     mkdir -p "$tree/bin"
+    for program; do
+        guest_add_program "$program" "$tree" || return 1
+    done
     cp "$(command -v busybox)" "$tree/bin/busybox" &&
         cp "$guest_root/tests/support/guest-init" "$tree/init" &&
         cp -r "$guest_cache/drivers" "$tree/drivers" &&
