@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#define BLOCK_LANES 4u             /* vectors a turn of the loop takes: enough to keep it busy */
-
 typedef uint64_t lanes __attribute__((vector_size(16)));
+
+#define BLOCK_BYTES (4 * sizeof(lanes))   /* a turn of the loop: enough to keep it busy */
 
 static uint16_t fold(uint64_t sum)
 {
@@ -21,17 +21,26 @@ static uint16_t fold(uint64_t sum)
     return (uint16_t)sum;
 }
 
-/* Adds @p count blocks of BLOCK_LANES vectors, 32 bits at a time into lanes of 64. */
-static uint64_t add_blocks(const uint8_t *bytes, size_t count)
+/*
+ * The three below are each one body for two functions: @p to is NULL as a constant where nothing is
+ * copied.  What is stored is the word that was loaded for the sum, so that both are of one reading.
+ */
+
+/* Adds @p count blocks, 32 bits at a time into lanes of 64. */
+static inline __attribute__((always_inline))
+uint64_t add_blocks(uint8_t *to, const uint8_t *bytes, size_t count)
 {
     lanes even = { 0 };
     lanes odd = { 0 };
 
-    for (; count > 0; count--) {
-        for (unsigned i = 0; i < BLOCK_LANES; i++, bytes += sizeof(lanes)) {
+    for (size_t at = 0; at < count * BLOCK_BYTES; at += BLOCK_BYTES) {
+        for (size_t i = at; i < at + BLOCK_BYTES; i += sizeof(lanes)) {
             lanes word;
 
-            memcpy(&word, bytes, sizeof(word));
+            memcpy(&word, bytes + i, sizeof(word));
+            if (to != NULL) {
+                memcpy(to + i, &word, sizeof(word));
+            }
             even += word & 0xffffffff;
             odd += word >> 32;
         }
@@ -41,45 +50,67 @@ static uint64_t add_blocks(const uint8_t *bytes, size_t count)
 }
 
 /* Adds fewer bytes than a block. */
-static uint64_t add_rest(const uint8_t *bytes, size_t len_bytes)
+static inline __attribute__((always_inline))
+uint64_t add_rest(uint8_t *to, const uint8_t *bytes, size_t len_bytes)
 {
     uint64_t sum = 0;
     uint32_t word;
     uint16_t half = 0;
+    size_t at;
 
-    for (; len_bytes >= sizeof(word); len_bytes -= sizeof(word), bytes += sizeof(word)) {
-        memcpy(&word, bytes, sizeof(word));
+    for (at = 0; at + sizeof(word) <= len_bytes; at += sizeof(word)) {
+        memcpy(&word, bytes + at, sizeof(word));
+        if (to != NULL) {
+            memcpy(to + at, &word, sizeof(word));
+        }
         sum += word;
     }
-    if (len_bytes >= sizeof(half)) {
-        memcpy(&half, bytes, sizeof(half));
+    if (at + sizeof(half) <= len_bytes) {
+        memcpy(&half, bytes + at, sizeof(half));
+        if (to != NULL) {
+            memcpy(to + at, &half, sizeof(half));
+        }
         sum += half;
-        len_bytes -= sizeof(half);
-        bytes += sizeof(half);
+        at += sizeof(half);
     }
-    if (len_bytes > 0) {                           /* the word's second byte is 0: RFC 1071, 4.1 */
+    if (at < len_bytes) {                          /* the word's second byte is 0: RFC 1071, 4.1 */
         half = 0;
-        memcpy(&half, bytes, 1);
+        memcpy(&half, bytes + at, 1);
+        if (to != NULL) {
+            memcpy(to + at, &half, 1);
+        }
         sum += half;
     }
     return sum;
 }
 
-uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t len_bytes, bool odd)
+static inline __attribute__((always_inline))
+uint64_t add(uint64_t sum, uint8_t *to, const uint8_t *bytes, size_t len_bytes, bool odd)
 {
-    const size_t blocks = len_bytes / (BLOCK_LANES * sizeof(lanes));
-    const size_t done_bytes = blocks * BLOCK_LANES * sizeof(lanes);
-    uint64_t own = add_rest(bytes + done_bytes, len_bytes - done_bytes);
+    const size_t blocks_bytes = len_bytes / BLOCK_BYTES * BLOCK_BYTES;
+    uint64_t own = 0;
     uint16_t folded;
 
-    if (blocks > 0) {
-        own += add_blocks(bytes, blocks);
+    if (blocks_bytes > 0) {
+        own = add_blocks(to, bytes, blocks_bytes / BLOCK_BYTES);
     }
+    own += add_rest(to == NULL ? NULL : to + blocks_bytes, bytes + blocks_bytes,
+                    len_bytes - blocks_bytes);
     folded = fold(own);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     odd = !odd;
 #endif
     return sum + (odd ? __builtin_bswap16(folded) : folded);
+}
+
+uint64_t checksum_add(uint64_t sum, const uint8_t *bytes, size_t len_bytes, bool odd)
+{
+    return add(sum, NULL, bytes, len_bytes, odd);
+}
+
+uint64_t checksum_copy(uint64_t sum, uint8_t *to, const uint8_t *from, size_t len_bytes, bool odd)
+{
+    return add(sum, to, from, len_bytes, odd);
 }
 
 uint64_t checksum_add_frame(uint64_t sum, const struct frame_batch *batch,

@@ -8,9 +8,11 @@
 #ifndef SWITCH_GATHER_H
 #define SWITCH_GATHER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "switch/checksum.h"
 #include "switch/frame.h"
 
 struct gather {
@@ -43,6 +45,38 @@ static inline void gather_copy(struct gather *from, uint8_t *to, uint32_t len_by
     memcpy(to, from->data, len_bytes);
     from->data += len_bytes;
     from->left_bytes -= len_bytes;
+}
+
+/* A checksum over bytes that are being copied: starts as { 0 }, checksum_finish() takes its sum. */
+struct gather_sum {
+    uint64_t sum;                  /* a plain number, see checksum.h */
+    bool odd;                      /* an odd number of bytes is in it */
+};
+
+/**
+ * Copies the next @p len_bytes to @p to and adds them to @p sum, reading each once: however the
+ * bytes are cut into pieces and calls, the sum is that of the bytes as they were copied.
+ * Thread: as gather_copy().
+ */
+static inline void gather_copy_sum(struct gather *from, uint8_t *to, uint32_t len_bytes,
+                                   struct gather_sum *sum)
+{
+    while (len_bytes > 0) {
+        uint32_t part_bytes;
+
+        while (from->left_bytes == 0) {
+            from->data = from->next->data;
+            from->left_bytes = from->next->len_bytes;
+            from->next++;
+        }
+        part_bytes = len_bytes < from->left_bytes ? len_bytes : from->left_bytes;
+        sum->sum = checksum_copy(sum->sum, to, from->data, part_bytes, sum->odd);
+        sum->odd ^= (part_bytes & 1) != 0;
+        from->data += part_bytes;
+        from->left_bytes -= part_bytes;
+        to += part_bytes;
+        len_bytes -= part_bytes;
+    }
 }
 
 #endif

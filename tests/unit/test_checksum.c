@@ -106,6 +106,26 @@ static void test_checksum_of_pieces_is_that_of_the_whole(void **state)
     }
 }
 
+static void test_checksum_copy_copies_and_sums_at_every_length_and_place(void **state)
+{
+    struct room *room = *state;
+
+    for (uint32_t len_bytes = 0; len_bytes < 400; len_bytes++) {
+        const uint32_t off = len_bytes % 17;
+        uint8_t *from = malloc(len_bytes + off + 1);           /* what goes past an end is seen */
+        uint8_t *to = malloc(len_bytes + 16 - off + 1);
+        const bool odd = (len_bytes & 4) != 0;
+        uint64_t sum;
+
+        memcpy(from + off + 1, room->bytes, len_bytes);
+        sum = checksum_copy(7, to + 16 - off + 1, from + off + 1, len_bytes, odd);
+        assert_memory_equal(to + 16 - off + 1, room->bytes, len_bytes);
+        assert_int_equal(sum, checksum_add(7, room->bytes, len_bytes, odd));
+        free(from);
+        free(to);
+    }
+}
+
 /* The sum of a pseudo-header, as a sender leaves it in the field. */
 static uint16_t pseudo_sum(const struct long_frame *of)
 {
@@ -197,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_checksum_of_nothing_is_all_ones),
         cmocka_unit_test(test_checksum_is_the_naive_one_at_every_length_and_place),
         cmocka_unit_test(test_checksum_of_pieces_is_that_of_the_whole),
+        cmocka_unit_test(test_checksum_copy_copies_and_sums_at_every_length_and_place),
         cmocka_unit_test(test_checksum_of_the_longest_frame_of_ones_does_not_overflow),
         cmocka_unit_test(test_checksum_complete_makes_frames_that_verify),
         cmocka_unit_test(test_checksum_complete_never_stores_zero),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/checksum_naive.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/random.h"
 
@@ -102,6 +103,52 @@ static void test_gather_in_random_steps_gives_the_wire(void **state)
     }
 }
 
+static void test_gather_sums_what_it_copies_in_any_steps(void **state)
+{
+    struct room *room = *state;
+    uint64_t random = 8;
+
+    for (unsigned round = 0; round < 2000; round++) {
+        const uint32_t len = 14 + random_below(&random, round % 10 == 0 ? 60000 : 2000);
+        const uint32_t run = len / 1000 + 1 + random_below(&random, 500);
+        const uint32_t start = random_below(&random, 15);
+        struct gather from = gather_start(&room->batch, room_frame(room, len, run));
+        struct gather_sum sum = { 0 };
+
+        gather_copy(&from, room->copy, start);
+        for (uint32_t done = start; done < len;) {
+            uint32_t step = random_below(&random, 400);
+
+            step = step < len - done ? step : len - done;
+            gather_copy_sum(&from, room->copy + done, step, &sum);
+            done += step;
+        }
+
+        assert_memory_equal(room->copy, room->wire.data, len);
+        assert_int_equal(checksum_finish(sum.sum),
+                         (uint16_t)~checksum_naive(0, room->wire.data + start, len - start));
+        assert_int_equal(sum.odd, (len - start) % 2);
+    }
+}
+
+static void test_gather_sums_over_empty_runs(void **state)
+{
+    struct room *room = *state;
+    struct frame *frame = room_frame(room, 1000, 0);
+    struct gather_sum sum = { 0 };
+    struct gather from;
+
+    room->batch.run[2] = room->batch.run[0];
+    room->batch.run[0].len_bytes = 0;
+    room->batch.run[1].len_bytes = 0;
+    frame->seg_count = 3;
+    from = gather_start(&room->batch, frame);
+    gather_copy_sum(&from, room->copy, 1000, &sum);
+
+    assert_memory_equal(room->copy, room->wire.data, 1000);
+    assert_int_equal(checksum_finish(sum.sum), (uint16_t)~checksum_naive(0, room->copy, 1000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -109,6 +156,8 @@ int main(void)
         cmocka_unit_test(test_gather_crosses_from_header_into_runs),
         cmocka_unit_test(test_gather_copies_nothing_when_asked_for_nothing),
         cmocka_unit_test(test_gather_in_random_steps_gives_the_wire),
+        cmocka_unit_test(test_gather_sums_what_it_copies_in_any_steps),
+        cmocka_unit_test(test_gather_sums_over_empty_runs),
     };
 
     return cmocka_run_group_tests(tests, room_setup, room_teardown);
