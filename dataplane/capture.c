@@ -22,6 +22,7 @@
 #include "dataplane/capture_state.h"
 #include "switch/drop.h"
 #include "switch/frame_tag.h"
+#include "switch/checksum.h"
 #include "switch/gather.h"
 #include "vnic/vnic.h"
 
@@ -352,6 +353,24 @@ static const uint8_t *frame_whole(const struct capture_lane *lane, const struct 
     return lane->scratch;
 }
 
+/*
+ * A checksum that its sender left to others is shown as they will have it: what a reader would find
+ * instead is half a sum, which it calls wrong.  One that is cut off cannot be, nor is it looked at.
+ */
+static void show_checksum(const struct frame *frame, uint8_t *bytes, uint32_t captured_bytes)
+{
+    uint8_t *field = bytes + frame->csum_start_bytes + frame->csum_offset_bytes;
+    uint16_t sum;
+
+    if (frame->csum_state != FRAME_CSUM_PARTIAL || captured_bytes < frame->len_bytes) {
+        return;
+    }
+    sum = checksum_finish(checksum_add(0, bytes + frame->csum_start_bytes,
+                                       frame->len_bytes - frame->csum_start_bytes, false));
+    field[0] = sum == 0 ? 0xff : (uint8_t)(sum >> 8);
+    field[1] = sum == 0 ? 0xff : (uint8_t)sum;
+}
+
 /* @param whole  the frame's bytes, or NULL to take them from where they lie */
 static bool record_frame(const struct capture *capture, struct capture_lane *lane,
                          const struct passage *passage, uint16_t i, const uint8_t *whole)
@@ -376,6 +395,7 @@ static bool record_frame(const struct capture *capture, struct capture_lane *lan
 
         gather_copy(&gather, record->data, captured_bytes);
     }
+    show_checksum(frame, record->data, captured_bytes);
     return true;
 }
 

@@ -16,6 +16,7 @@
 #include "switch/drop.h"
 #include "switch/frame_tag.h"
 #include "tests/support/capture_rig.h"
+#include "tests/support/checksum_naive.h"
 #include "vnic/vnic.h"
 
 static struct capture_rig rig;
@@ -107,6 +108,44 @@ static void test_capture_payload_in_runs_is_whole(void **state)
     assert_int_equal(stream.packet_count, 1);
     assert_int_equal(stream.packet[0].captured_bytes, 1999);
     assert_memory_equal(stream.packet[0].data, rig.wire[0].data, 1999);
+}
+
+/* Shows a frame of 1,999 bytes with a partial checksum; what was kept is in `stream`. */
+static void capture_partial_checksum(uint32_t snaplen_bytes)
+{
+    const struct capture_config config = { .direction = CAPTURE_BOTH,
+                                           .snaplen_bytes = snaplen_bytes };
+
+    rig_start(&rig, &config);
+    rig_frame(&rig, 1999, 77);
+    rig.batch.frame[0].csum_state = FRAME_CSUM_PARTIAL;
+    rig.batch.frame[0].csum_start_bytes = 34;
+    rig.batch.frame[0].csum_offset_bytes = 16;
+    rig_see(&rig, RIG_PORT_A, CAPTURE_OUT);
+    finish();
+    assert_int_equal(stream.packet[0].captured_bytes, snaplen_bytes);
+}
+
+static void test_capture_partial_checksum_is_shown_complete(void **state)
+{
+    uint16_t sum;
+    (void)state;
+
+    capture_partial_checksum(1999);
+
+    sum = (uint16_t)~checksum_naive(0, rig.wire[0].data + 34, 1999 - 34);
+    assert_int_equal(stream.packet[0].data[50] << 8 | stream.packet[0].data[51], sum);
+    assert_memory_equal(stream.packet[0].data, rig.wire[0].data, 50);
+    assert_memory_equal(stream.packet[0].data + 52, rig.wire[0].data + 52, 1999 - 52);
+}
+
+static void test_capture_partial_checksum_of_a_cut_frame_is_left(void **state)
+{
+    (void)state;
+
+    capture_partial_checksum(1998);
+
+    assert_memory_equal(stream.packet[0].data, rig.wire[0].data, 1998);
 }
 
 static void test_capture_longest_frame_is_whole_with_and_without_filter(void **state)
@@ -541,6 +580,8 @@ int main(void)
         STREAM_TEST(test_capture_stream_names_program_and_interfaces),
         STREAM_TEST(test_capture_frame_has_port_direction_time_and_bytes),
         STREAM_TEST(test_capture_payload_in_runs_is_whole),
+        STREAM_TEST(test_capture_partial_checksum_is_shown_complete),
+        STREAM_TEST(test_capture_partial_checksum_of_a_cut_frame_is_left),
         STREAM_TEST(test_capture_longest_frame_is_whole_with_and_without_filter),
         STREAM_TEST(test_capture_snaplen_cuts_at_any_byte),
         STREAM_TEST(test_capture_filter_decides_by_all_bytes_of_a_frame),
