@@ -53,30 +53,42 @@
 
 #define OFFLOAD_TEXT_SIZE 128u     /* holds every text of offload_format() */
 
-/* What a destination takes undone.  ECN is on top of TSO: segments of a frame with CWR set. */
+/*
+ * X(name, value, word for people): what a destination takes undone, and what a guest says it takes
+ * by the feature OFFLOAD_GUEST_name.  ECN is on top of TSO: segments of a frame with CWR set.
+ */
+#define OFFLOAD_TAKES(X)                                                                         \
+    X(CSUM, 0x01, "csum")                                                                        \
+    X(TSO4, 0x02, "tso4")                                                                        \
+    X(TSO6, 0x04, "tso6")                                                                        \
+    X(ECN,  0x08, "ecn")                                                                         \
+    X(USO4, 0x10, "uso4")                                                                        \
+    X(USO6, 0x20, "uso6")
+
 enum offload_take {
-    OFFLOAD_TAKES_CSUM = 0x01,
-    OFFLOAD_TAKES_TSO4 = 0x02,
-    OFFLOAD_TAKES_TSO6 = 0x04,
-    OFFLOAD_TAKES_ECN  = 0x08,
-    OFFLOAD_TAKES_USO4 = 0x10,
-    OFFLOAD_TAKES_USO6 = 0x20
+#define X(name, value, word) OFFLOAD_TAKES_##name = value,
+    OFFLOAD_TAKES(X)
+#undef X
+    OFFLOAD_TAKES_ALL = 0x3f
 };
-#define OFFLOAD_TAKES_ALL  0x3fu
 
 /**
  * Reads what `--offload` was given: "on", "off", or words of the table in any case, with commas:
  * "csum,host_tso4,guest_csum".  Also, for groups: "tx" and "rx" (what the guest sends; receives),
  * "tso", "ecn" and "uso" (both ways, with what they need).
+ * @param features  written only when it is 0 that is returned
  * @return 0, or -EINVAL with a sentence: a word that is none, or one that needs another
  * Thread: any.
  */
 int offload_parse(const char *text, uint64_t *features, struct error *error);
 
-/** Writes the shortest text that offload_parse() reads as @p features: "on", "off" or words. */
+/**
+ * Writes the shortest text that offload_parse() reads as @p features: "on", "off" or words.
+ * Other bits of virtio among them are passed over.  Thread: any.
+ */
 void offload_format(uint64_t features, char text[OFFLOAD_TEXT_SIZE]);
 
-/** Takes out of @p features what has not got what it needs.  Thread: any. */
+/** Takes out of @p features what has not got what it needs; other bits stay.  Thread: any. */
 uint64_t offload_sound(uint64_t features);
 
 /** What a guest that negotiated @p features takes.  Thread: any. */
