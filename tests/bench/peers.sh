@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
 # How each switch of the bench is started, for tests/bench/run.sh: a function start_PEER that leaves
-# two sockets, named by port_a[PEER] and port_b[PEER], and the processes in pids[PEER].  Each runs
-# on the switch core alone, in its own folder under $work, with its defaults otherwise.
+# in ends[PEER] what tells a load of its two sockets, and the processes in pids[PEER].  Each runs on
+# the switch core alone, in its own folder under $work, with its defaults otherwise.
 # shellcheck disable=SC2034,SC2154  # variables are shared with run.sh
-declare -A port_a port_b pids version
+declare -A ends pids version
 
 # Runs a program in the background as part of a peer; its output goes to a log, and it dies with us.
 spawn() {
@@ -46,7 +46,7 @@ start_vswitchd() {
             "${ctl[@]}" vnic add a --switch bench --mtu 9000 --spoof-guard off &&
             "${ctl[@]}" vnic add b --switch bench --mtu 9000 --spoof-guard off
     } >>"$work/vswitchd.log" 2>&1 || return 1
-    port_a[vswitchd]=$dir/run/vnic/a.sock port_b[vswitchd]=$dir/run/vnic/b.sock
+    ends[vswitchd]="--port $dir/run/vnic/a.sock --port $dir/run/vnic/b.sock"
 }
 
 missing_testpmd() {
@@ -59,7 +59,7 @@ start_testpmd() {
     mkdir -p "$dir"
     [ "$huge_mib" -gt 0 ] || memory=(--no-huge -m 256)
     version[testpmd]="DPDK $(dpkg-query -W -f '${Version}' dpdk-dev 2>/dev/null)"
-    port_a[testpmd]=$dir/a.sock port_b[testpmd]=$dir/b.sock
+    ends[testpmd]="--port $dir/a.sock --port $dir/b.sock"
     spawn testpmd dpdk-testpmd --no-pci --file-prefix "bench$$" "${memory[@]}" \
         --lcores "0@$load_core,1@$switch_core" \
         --vdev "net_vhost0,iface=$dir/a.sock" --vdev "net_vhost1,iface=$dir/b.sock" -- \
@@ -79,28 +79,64 @@ missing_ovs() {
 
 ovs_vswitchd=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 
-start_ovs() {
-    local dir=$work/ovs db=unix:$work/ovs/db.sock
+# start_ovs_as PEER [SETTING]...
+start_ovs_as() {
+    local peer=$1 dir=$work/$1 setting
+    local db=unix:$dir/db.sock
+    shift
     mkdir -p "$dir"
     local vsctl=(ovs-vsctl --timeout=30 "--db=$db")
     export OVS_RUNDIR=$dir OVS_LOGDIR=$dir OVS_DBDIR=$dir OVS_SYSCONFDIR=$dir
-    version[ovs]=$("$ovs_vswitchd" --version 2>/dev/null | head -n 1 | grep -o '[0-9.]*$')
+    version[$peer]=$("$ovs_vswitchd" --version 2>/dev/null | head -n 1 | grep -o '[0-9.]*$')
     {
         ovsdb-tool create "$dir/conf.db" /usr/share/openvswitch/vswitch.ovsschema
-        spawn ovs ovsdb-server "$dir/conf.db" --remote="p$db" --unixctl="$dir/ovsdb.ctl"
-        await ovs "$dir/db.sock" || return 1
+        spawn "$peer" ovsdb-server "$dir/conf.db" --remote="p$db" --unixctl="$dir/ovsdb.ctl"
+        await "$peer" "$dir/db.sock" || return 1
         "${vsctl[@]}" --no-wait init
-        "${vsctl[@]}" --no-wait set Open_vSwitch . other_config:dpdk-init=true \
-            other_config:pmd-cpu-mask="$(printf '0x%x' $((1 << switch_core)))" \
-            other_config:dpdk-lcore-mask="$(printf '0x%x' $((1 << load_core)))" \
+        for setting in dpdk-init=true "pmd-cpu-mask=$(printf '0x%x' $((1 << switch_core)))" \
+            "dpdk-lcore-mask=$(printf '0x%x' $((1 << load_core)))" "$@"; do
+            "${vsctl[@]}" --no-wait set Open_vSwitch . "other_config:$setting"
+        done
+        "${vsctl[@]}" --no-wait set Open_vSwitch . \
             other_config:dpdk-extra="--no-pci --in-memory -m $huge_mib"
-        spawn ovs "$ovs_vswitchd" "$db" --unixctl="$dir/vswitchd.ctl"
-        "${vsctl[@]}" add-br br0 -- set bridge br0 datapath_type=netdev -- \
-            add-port br0 a -- set interface a type=dpdkvhostuser -- \
-            add-port br0 b -- set interface b type=dpdkvhostuser
-    } >>"$work/ovs.log" 2>&1
-    port_a[ovs]=$dir/a port_b[ovs]=$dir/b
-    await ovs "$dir/b"
+        # Its datapath makes a device of a fixed name.
+        spawn "$peer" unshare --net "$ovs_vswitchd" "$db" --unixctl="$dir/vswitchd.ctl"
+        "${vsctl[@]}" add-br br0 -- set bridge br0 datapath_type=netdev
+    } >>"$work/$peer.log" 2>&1
+}
+
+# add_ports_ovs PEER OPTION-OF-A OPTION-OF-B: two ports of the type in $type.
+add_ports_ovs() {
+    # shellcheck disable=SC2086
+    ovs-vsctl --timeout=30 "--db=unix:$work/$1/db.sock" \
+        add-port br0 a -- set interface a type="$type" $2 -- \
+        add-port br0 b -- set interface b type="$type" $3 >>"$work/$1.log" 2>&1
+}
+
+start_ovs() {
+    local type=dpdkvhostuser
+    ends[ovs]="--port $work/ovs/a --port $work/ovs/b"
+    start_ovs_as ovs && add_ports_ovs ovs "" "" && await ovs "$work/ovs/b"
+}
+
+missing_ovs_tso() {
+    missing_ovs
+}
+
+# Segmentation is offered by ports that connect to the guest's socket only.
+start_ovs_tso() {
+    local type=dpdkvhostuserclient at=options:vhost-server-path=$work/ovs_tso
+    ends[ovs_tso]="--port listen:$work/ovs_tso/a --port listen:$work/ovs_tso/b"
+    start_ovs_as ovs_tso userspace-tso-enable=true && add_ports_ovs ovs_tso "$at/a" "$at/b"
+}
+
+# The limit of whoever copies.
+missing_memcpy() {
+    return 1
+}
+
+start_memcpy() {
+    ends[memcpy]=--copy
 }
 
 # Open vSwitch sizes its buffers by the MTU, so it is given the one that the next frames need.

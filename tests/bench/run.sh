@@ -11,7 +11,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]... [--json]
                           [--switch-core N] [--load-core N] [--no-huge]
-PEER is vswitchd, testpmd or ovs.  Progress goes to standard error, the table to standard output."
+PEER is vswitchd, testpmd, ovs, ovs_tso (Open vSwitch with userspace-tso-enable) or memcpy, which is
+no switch but the limit.  Progress goes to standard error, the table to standard output."
 rounds=3 seconds=0.5 json='' quick='' only=() load_core=0 switch_core=1 huge=yes
 bin=${VSWITCH_BIN:-build} tools=${BENCH_TOOLS:-build/tests/bench}
 HUGE_PAGES=1024 HUGE_MIB_EACH=256 TRIES=3
@@ -34,7 +35,9 @@ if ! [[ $rounds =~ ^[1-9][0-9]*$ && $seconds =~ ^[0-9]+(\.[0-9]+)?$ ]]; then
     echo "$usage" >&2
     exit 2
 fi
-[ ${#only[@]} -gt 0 ] || only=(vswitchd testpmd ovs)
+all_peers="vswitchd testpmd ovs ovs_tso memcpy"
+# shellcheck disable=SC2206
+[ ${#only[@]} -gt 0 ] || only=($all_peers)
 
 say() { echo "$*" >&2; }
 
@@ -103,8 +106,9 @@ run_once() {
     shift 3
     peer_signal CONT "$peer"
     waited=$(poller_waited_ns "$peer") start=$(date +%s%N)
-    line=$("$tools/$program" --port "${port_a[$peer]}" --port "${port_b[$peer]}" \
-        --core "$load_core" --seconds "$seconds" "$@" 2>"$work/error") || line=null
+    # shellcheck disable=SC2086
+    line=$("$tools/$program" ${ends[$peer]} --core "$load_core" --seconds "$seconds" "$@" \
+        2>"$work/error") || line=null
     waited=$(($(poller_waited_ns "$peer") - waited))
     disturbed=$(awk -v ns="$waited" -v wall_ns=$(($(date +%s%N) - start)) -v line="$line" 'BEGIN {
         match(line, /"waited_percent": [0-9.]+/)
@@ -136,7 +140,7 @@ run_case() {
                    s/.*"\(p50_us": [0-9.]*, "p99_us": [0-9.]*\).*/\1/p' <<<"$line" | tr -d '"')"
 }
 
-# A line for each: name | program | arguments.
+# A line for each: name | program | arguments | peers, when not all switches.
 jumbo="9000 bytes"
 cases() {
     local size ways flow mac
@@ -156,7 +160,12 @@ cases() {
         echo "$size bytes, latency, one in flight | latency | --size $size"
         echo "$size bytes, latency at 100,000/s | latency | --size $size --rate 100000"
     done
+    echo "64 KiB segments, taken whole | stream | --takes on | vswitchd ovs_tso memcpy"
     [ -z "$quick" ] || return
+    echo "64 KiB segments, in 4 KiB buffers | stream | --takes on --buffer 4096 |" \
+        "vswitchd ovs_tso memcpy"
+    echo "64 KiB segments, cut for the receiver | stream | --takes off --buffer 2048 |" \
+        "vswitchd ovs_tso memcpy"
     echo "$jumbo, one way | load | --size 9000"
     echo "$jumbo, both ways | load | --size 9000 --both-ways"
 }
@@ -165,10 +174,8 @@ cases() {
 say "Round trip of a cache line between cores $load_core and $switch_core: $(round_trip_ns) ns"
 peers=()
 for peer in "${only[@]}"; do
-    case $peer in
-    vswitchd | testpmd | ovs) ;;
-    *) say "There is no peer \"$peer\"; there are vswitchd, testpmd and ovs." && exit 2 ;;
-    esac
+    [[ " $all_peers " == *" $peer "* ]] ||
+        { say "There is no peer \"$peer\"; there are: $all_peers." && exit 2; }
     if why=$("missing_$peer"); then
         say "$peer is left out, because $why"
     elif "start_$peer"; then
@@ -188,9 +195,10 @@ if [ ${#peers[@]} -eq 0 ]; then
 fi
 
 for ((round = 1; round <= rounds; round++)); do
-    while IFS='|' read -r name program arguments; do
+    while IFS='|' read -r name program arguments wanted; do
         name=${name% } program=${program// /}
         for peer in "${peers[@]}"; do
+            [[ " ${wanted:-vswitchd testpmd ovs} " == *" $peer "* ]] || continue
             if [ "$peer" = ovs ] && [ "$name" = "$jumbo, one way" ]; then
                 mtu_ovs 9000
             fi

@@ -5,6 +5,7 @@
 #include "tests/support/vhost_user.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,18 +54,53 @@ static long now_ms(void)
     return t.tv_sec * 1000L + t.tv_nsec / 1000000L;
 }
 
-int vhost_user_connect(struct vhost_user_channel *channel, const char *path, int timeout_ms)
+static void set_limits(int fd, int timeout_ms)
 {
     const struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000L};
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+/* Waits for a backend at @p address, whose file is made anew and gone afterwards. */
+static int be_connected(struct vhost_user_channel *channel, const struct sockaddr_un *address)
+{
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    int status = 0;
+
+    (void)unlink(address->sun_path);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0 ||
+        listen(fd, 1) != 0) {
+        status = fail(channel, errno, "no socket could be made at %.100s: %s", address->sun_path,
+                      strerror(errno));
+    } else if (poll(&wait, 1, channel->timeout_ms) != 1) {
+        status = fail(channel, ETIMEDOUT, "no backend connects to %.100s", address->sun_path);
+    } else {
+        channel->fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+        set_limits(channel->fd, channel->timeout_ms);
+    }
+    (void)unlink(address->sun_path);
+    (void)close(fd);
+    return status;
+}
+
+int vhost_user_connect(struct vhost_user_channel *channel, const char *path, int timeout_ms)
+{
+    const bool listens = strncmp(path, VHOST_USER_LISTEN, strlen(VHOST_USER_LISTEN)) == 0;
     const long deadline_ms = now_ms() + timeout_ms;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int code;
 
     *channel = (struct vhost_user_channel){.fd = -1, .timeout_ms = timeout_ms};
+    path += listens ? strlen(VHOST_USER_LISTEN) : 0;
     if (strlen(path) >= sizeof(address.sun_path)) {
         return fail(channel, ENAMETOOLONG, "the socket path %.100s... is too long", path);
     }
     strcpy(address.sun_path, path);
+    if (listens) {
+        return be_connected(channel, &address);
+    }
 
     for (;;) {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -72,8 +108,7 @@ int vhost_user_connect(struct vhost_user_channel *channel, const char *path, int
         if (fd < 0) {
             return fail(channel, errno, "no socket could be made: %s", strerror(errno));
         }
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+        set_limits(fd, timeout_ms);
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
             channel->fd = fd;
             return 0;

@@ -83,8 +83,10 @@ struct vhost_user_channel {
 /** Names a request for messages to people. @return static text */
 const char *vhost_user_request_name(uint32_t request);
 
+#define VHOST_USER_LISTEN "listen:"    /* before a path: the backend is to connect there */
+
 /**
- * Connects to a backend's socket, waiting for it to appear.
+ * Connects to a backend's socket, waiting for it to appear; or waits for the backend to connect.
  *
  * @param timeout_ms  limit of this call, and of each later one on the channel
  * @return 0, or -errno with channel->error set
