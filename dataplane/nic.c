@@ -19,8 +19,10 @@
 
 #include "dataplane/nic_attach.h"
 #include "dataplane/nic_device.h"
+#include "dataplane/nic_offload.h"
 #include "dataplane/nic_xdp.h"
 #include "switch/mac.h"
+#include "switch/offload.h"
 
 /* Beyond the MTU: an Ethernet header, two tags, and a checksum where hardware leaves it. */
 #define OVERHEAD_BYTES   (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN + RTE_ETHER_CRC_LEN)
@@ -168,6 +170,10 @@ static void choose(struct nic *nic, struct set_up *set_up)
         conf->rxmode.offloads |= RTE_ETH_RX_OFFLOAD_SCATTER;
         conf->txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     }
+    nic_offload_choose(nic, info, conf);
+    if (nic_offload_cuts(nic)) {           /* a long frame is many pieces */
+        set_up->to_entries = RTE_MAX(set_up->to_entries, RING_ENTRIES);
+    }
 }
 
 static int configure(struct nic *nic, const struct rte_eth_conf *conf)
@@ -182,15 +188,20 @@ static int configure(struct nic *nic, const struct rte_eth_conf *conf)
     return rc;
 }
 
+static uint32_t pieces_of(const struct nic *nic, uint32_t len_bytes)
+{
+    return (len_bytes + nic->room_bytes - 1) / nic->room_bytes;
+}
+
 /* Buffers for all that can be away at once: in rings, in batches both ways, in workers' caches. */
 static uint32_t buffers_for(const struct nic *nic, const struct set_up *set_up)
 {
     const uint32_t workers = set_up->config->workers;
-    const uint32_t pieces = (room_for(set_up->config->mtu_bytes) + nic->room_bytes - 1) /
-                            nic->room_bytes;
+    const uint32_t from_pieces = pieces_of(nic, room_for(set_up->config->mtu_bytes));
+    const uint32_t to_pieces = nic_offload_cuts(nic) ? pieces_of(nic, FRAME_MAX_BYTES) : from_pieces;
     const uint32_t count = nic->from_count * set_up->from_entries +
                            nic->to_count * set_up->to_entries +
-                           (nic->from_count + workers) * FRAME_BURST * pieces +
+                           (nic->from_count * from_pieces + workers * to_pieces) * FRAME_BURST +
                            (workers + 1) * (POOL_CACHE + POOL_CACHE / 2);
 
     return RTE_MAX(count, POOL_LEAST);
@@ -434,6 +445,7 @@ void nic_status(struct nic *nic, struct nic_status *status)
         .mac = mac_read(mac.addr_bytes),
         .mtu_bytes = nic->mtu_bytes,
         .max_mtu_bytes = nic->max_mtu_bytes,
+        .offloads = nic->offloads,
     };
     (void)snprintf(status->name, sizeof(status->name), "%s", name);
     if (rte_eth_dev_info_get(nic->port_id, &info) == 0) {
@@ -449,8 +461,7 @@ uint64_t nic_overruns(const struct nic *nic)
 
 uint8_t nic_takes(const struct nic *nic)
 {
-    (void)nic;
-    return 0;
+    return nic->offloads | OFFLOAD_TAKES_CSUM;
 }
 
 uint16_t nic_queues(const struct nic *nic)

@@ -12,6 +12,9 @@
  * killed: it then lets every frame through to the host, until the interface is taken again or
  * `ip link set INTERFACE xdp off`.
  *
+ * What the device does of checksums and segmentation is decided once, when it is configured: see
+ * nic_offload.h.
+ *
  * An ethdev's queue is one thread's.  With as many transmit queues as workers each has its own;
  * where the device has fewer, workers share by a claim for the length of one batch.
  */
@@ -73,14 +76,18 @@ uint64_t nic_overruns(const struct nic *nic);
 
 /**
  * As packet_port_from_wire().  What it refuses: BAD_DESCRIPTOR (lengths or pieces that contradict
- * each other), FRAME_TOO_LONG.
+ * each other), FRAME_TOO_LONG.  A frame of TCP or UDP whose checksum the device found right is
+ * FRAME_CSUM_CHECKED; one that it found wrong is left to its receiver to refuse.
  */
 uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batch,
                        struct drop_tally *refused);
 /** Frees the mbufs of the last batch, of refused frames too. */
 void nic_return(struct nic *nic, uint16_t queue);
 /**
- * Sends frames; @p worker says whose transmit queue.
+ * Sends frames; @p worker says whose transmit queue.  A partial checksum is completed by the device,
+ * or within the copy: when the device does none, when the checksum is one inside of a tunnel, and
+ * when it is behind IPv6 extension headers, which drivers do not count in.  A device that refuses a
+ * frame for what it asks loses it as DEVICE_ERROR; a long frame that it cannot cut is OVER_MTU.
  * Thread: that worker; two on one queue exclude each other for a batch.
  */
 uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch *batch,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a nic is made of: the chapters of nic.h (nic, nic_path) share it, and nobody else looks.
+ * What a nic is made of: the chapters of nic.h (nic, nic_*) share it, and nobody else looks.
  */
 #ifndef DATAPLANE_NIC_DEVICE_H
 #define DATAPLANE_NIC_DEVICE_H
@@ -39,6 +39,9 @@ struct nic {
     uint16_t to_count;
     bool shared;                   /* fewer transmit queues than workers */
     bool chains;                   /* a frame may be longer than a buffer, both ways */
+    uint8_t offloads;              /* what the device does of what it sends: enum offload_take */
+    bool ip_sums;                  /* with TSO4: and the IPv4 headers' checksums */
+    bool checks;                   /* it says of which frames it found the checksum right */
     uint16_t room_bytes;           /* of a buffer, without headroom */
     atomic_bool carrier;           /* when control last looked */
     struct rte_mempool *pool;      /* for both ways */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The frames of a nic: mbufs as frames one way, frames into mbufs the other.
+ * What comes from a nic: its mbufs as frames, and sleeping until there are some.
  *
  * A device and its driver are believed to write only where they may; what they say of a frame
  * (lengths, pieces) is compared before anything is read by it.
+ *
+ * The loop has a variant for devices that check checksums: from others nothing is asked.
  */
 #include "dataplane/nic.h"
 
@@ -12,12 +14,9 @@
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
-#include <rte_mempool.h>
 
 #include "dataplane/nic_device.h"
 #include "switch/frame_tag.h"
-#include "switch/gather.h"
-#include "vnic/vnic.h"
 
 #define AHEAD 4u                   /* frames whose bytes are fetched before they are looked at */
 
@@ -94,8 +93,20 @@ static inline uint8_t *header_of(const struct rte_mbuf *mbuf, uint8_t *slot, uin
     return slot;
 }
 
-static inline void take(struct rte_mbuf *mbuf, struct frame_batch *batch,
-                        struct drop_tally *refused)
+/*
+ * Whether the device found the checksum of TCP or UDP right.  Some say so of all that they have found
+ * nothing wrong with, fragments and ARP too, and mean the inner one of a tunnel.
+ */
+static inline bool is_checked(const struct rte_mbuf *mbuf)
+{
+    const uint32_t type = mbuf->packet_type & (RTE_PTYPE_L4_MASK | RTE_PTYPE_TUNNEL_MASK);
+
+    return (mbuf->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+           (type == RTE_PTYPE_L4_TCP || type == RTE_PTYPE_L4_UDP);
+}
+
+static __rte_always_inline void take(struct rte_mbuf *mbuf, struct frame_batch *batch,
+                                     struct drop_tally *refused, const bool checks)
 {
     const bool plain = mbuf->nb_segs == 1 && mbuf->pkt_len == mbuf->data_len &&
                        piece_is_true(mbuf);
@@ -123,15 +134,35 @@ static inline void take(struct rte_mbuf *mbuf, struct frame_batch *batch,
     } else if (mbuf->pkt_len > hdr_len) {
         add_run(batch, frame, mbuf, hdr_len);
     }
+    if (checks && is_checked(mbuf)) {
+        frame->csum_state = FRAME_CSUM_CHECKED;
+        batch->offload_count++;
+    }
     batch->count++;
+}
+
+static __rte_always_inline void take_all(const struct nic_from *from, struct frame_batch *batch,
+                                         struct drop_tally *refused, const bool checks)
+{
+    const uint16_t count = from->held_count;
+
+    for (uint16_t i = 0; i < count && i < AHEAD; i++) {
+        rte_prefetch0(rte_pktmbuf_mtod(from->held[i], const void *));
+    }
+    for (uint16_t i = 0; i < count; i++) {
+        if (i + AHEAD < count) {
+            rte_prefetch0(rte_pktmbuf_mtod(from->held[i + AHEAD], const void *));
+        }
+        take(from->held[i], batch, refused, checks);
+    }
 }
 
 uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batch,
                        struct drop_tally *refused)
 {
     struct nic_from *from = &nic->from[queue];
-    const uint16_t taken = rte_eth_rx_burst(nic->port_id, queue, from->held, FRAME_BURST);
 
+    from->held_count = rte_eth_rx_burst(nic->port_id, queue, from->held, FRAME_BURST);
     batch->count = 0;
     batch->run_count = 0;
     batch->flood_count = 0;
@@ -140,15 +171,10 @@ uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batc
     refused->count = 0;
     refused->drops[DROP_BAD_DESCRIPTOR] = 0;
     refused->drops[DROP_FRAME_TOO_LONG] = 0;
-    from->held_count = taken;
-    for (uint16_t i = 0; i < taken && i < AHEAD; i++) {
-        rte_prefetch0(rte_pktmbuf_mtod(from->held[i], const void *));
-    }
-    for (uint16_t i = 0; i < taken; i++) {
-        if (i + AHEAD < taken) {
-            rte_prefetch0(rte_pktmbuf_mtod(from->held[i + AHEAD], const void *));
-        }
-        take(from->held[i], batch, refused);
+    if (nic->checks) {
+        take_all(from, batch, refused, true);
+    } else {
+        take_all(from, batch, refused, false);
     }
     return batch->count;
 }
@@ -159,121 +185,6 @@ void nic_return(struct nic *nic, uint16_t queue)
 
     rte_pktmbuf_free_bulk(from->held, from->held_count);
     from->held_count = 0;
-}
-
-/* ---- to the wire ----------------------------------------------------------------------------- */
-
-/* Frames that are mbufs now, and which of the caller's each is. */
-struct sending {
-    struct rte_mbuf *mbuf[FRAME_BURST];
-    uint8_t of[FRAME_BURST];
-    uint16_t count;
-};
-
-/* Copies a frame that one buffer does not hold; false when there are no more buffers. */
-static bool fill_chain(struct nic *nic, struct rte_mbuf *first, struct gather *from,
-                       uint32_t len_bytes)
-{
-    struct rte_mbuf *last = first;
-
-    first->pkt_len = len_bytes;
-    for (;;) {
-        const uint16_t part = (uint16_t)RTE_MIN(len_bytes, nic->room_bytes);
-
-        gather_copy(from, rte_pktmbuf_mtod(last, uint8_t *), part);
-        last->data_len = part;
-        len_bytes -= part;
-        if (len_bytes == 0) {
-            return true;
-        }
-        last->next = rte_pktmbuf_alloc(nic->pool);
-        if (last->next == NULL) {
-            return false;
-        }
-        last = last->next;
-        first->nb_segs++;
-    }
-}
-
-/* Copies a frame into @p mbuf.  Returns VNIC_DELIVERED, or why it cannot be. */
-static inline uint8_t fill(struct nic *nic, struct rte_mbuf *mbuf, const struct frame_batch *batch,
-                           const struct frame *frame)
-{
-    struct gather from = gather_start(batch, frame);
-
-    if (__builtin_expect(frame->len_bytes <= nic->room_bytes, 1)) {
-        gather_copy(&from, rte_pktmbuf_mtod(mbuf, uint8_t *), frame->len_bytes);
-        mbuf->data_len = (uint16_t)frame->len_bytes;
-        mbuf->pkt_len = frame->len_bytes;
-        return VNIC_DELIVERED;
-    }
-    if (!nic->chains) {
-        return DROP_OVER_MTU;
-    }
-    return fill_chain(nic, mbuf, &from, frame->len_bytes) ? VNIC_DELIVERED : DROP_DEVICE_BUSY;
-}
-
-/* Sends what the device has room for.  Returns how many. */
-static uint16_t burst(struct nic *nic, uint16_t queue, struct rte_mbuf **mbuf, uint16_t count)
-{
-    uint16_t sent = 0;
-    uint16_t more;
-
-    /* Some take fewer at a time than they have room for. */
-    do {
-        more = rte_eth_tx_burst(nic->port_id, queue, mbuf + sent, (uint16_t)(count - sent));
-        sent = (uint16_t)(sent + more);
-    } while (more != 0 && sent < count);
-    return sent;
-}
-
-static uint16_t send_burst(struct nic *nic, uint16_t queue, struct sending *sending)
-{
-    struct nic_to *to = &nic->to[queue];
-    uint16_t sent;
-
-    if (!nic->shared) {
-        return burst(nic, queue, sending->mbuf, sending->count);
-    }
-    /* Held for one batch; its holder waits for nobody. */
-    while (atomic_flag_test_and_set_explicit(&to->claim, memory_order_acquire)) {
-        __builtin_ia32_pause();
-    }
-    sent = burst(nic, queue, sending->mbuf, sending->count);
-    atomic_flag_clear_explicit(&to->claim, memory_order_release);
-    return sent;
-}
-
-uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch *batch,
-                     const uint8_t *index, uint16_t count, uint8_t *verdict)
-{
-    struct rte_mbuf *mbuf[FRAME_BURST];
-    struct sending sending = { .count = 0 };
-    uint16_t sent;
-
-    if (!atomic_load_explicit(&nic->carrier, memory_order_relaxed)) {
-        memset(verdict, DROP_LINK_DOWN, count);
-        return 0;
-    }
-    if (rte_pktmbuf_alloc_bulk(nic->pool, mbuf, count) != 0) {
-        memset(verdict, DROP_DEVICE_BUSY, count);
-        return 0;
-    }
-    for (uint16_t i = 0; i < count; i++) {
-        verdict[i] = fill(nic, mbuf[i], batch, &batch->frame[index[i]]);
-        if (__builtin_expect(verdict[i] == VNIC_DELIVERED, 1)) {
-            sending.of[sending.count] = (uint8_t)i;
-            sending.mbuf[sending.count++] = mbuf[i];
-        } else {
-            rte_pktmbuf_free(mbuf[i]);
-        }
-    }
-    sent = sending.count == 0 ? 0 : send_burst(nic, (uint16_t)(worker % nic->to_count), &sending);
-    rte_pktmbuf_free_bulk(sending.mbuf + sent, sending.count - sent);
-    for (uint16_t i = sent; i < sending.count; i++) {
-        verdict[sending.of[i]] = DROP_DEVICE_BUSY;
-    }
-    return sent;
 }
 
 /* ---- sleeping -------------------------------------------------------------------------------- */
