@@ -36,12 +36,15 @@ static const struct gso_kind {
     uint8_t protocol;
     uint8_t ip_version;            /* 0: either */
     uint8_t type;                  /* enum frame_gso */
+    uint64_t features;             /* that a guest negotiates to send it */
 } gso_kinds[] = {
-    { GSO_TCP4, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
-    { GSO_TCP4 | GSO_ECN, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4 },
-    { GSO_TCP6, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
-    { GSO_TCP6 | GSO_ECN, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6 },
-    { GSO_UDP, IP_PROTOCOL_UDP, 0, FRAME_GSO_UDP },
+    { GSO_TCP4, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4, OFFLOAD_HOST_TSO4 },
+    { GSO_TCP4 | GSO_ECN, IP_PROTOCOL_TCP, 4, FRAME_GSO_TCP4,
+      OFFLOAD_HOST_TSO4 | OFFLOAD_HOST_ECN },
+    { GSO_TCP6, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6, OFFLOAD_HOST_TSO6 },
+    { GSO_TCP6 | GSO_ECN, IP_PROTOCOL_TCP, 6, FRAME_GSO_TCP6,
+      OFFLOAD_HOST_TSO6 | OFFLOAD_HOST_ECN },
+    { GSO_UDP, IP_PROTOCOL_UDP, 0, FRAME_GSO_UDP, OFFLOAD_HOST_USO },
 };
 
 static uint16_t read_le16(const uint8_t *at)
@@ -164,6 +167,18 @@ bool net_header_read_trusted(const uint8_t header[NET_HEADER_BASE_BYTES], struct
         frame->csum_state = FRAME_CSUM_CHECKED;
     }
     return true;
+}
+
+uint64_t net_header_features(const uint8_t header[NET_HEADER_BASE_BYTES])
+{
+    uint64_t features = (header[0] & FLAG_NEEDS_CSUM) != 0 ? OFFLOAD_CSUM : 0;
+
+    for (size_t i = 0; i < sizeof(gso_kinds) / sizeof(gso_kinds[0]); i++) {
+        if (gso_kinds[i].gso == header[1]) {
+            features |= gso_kinds[i].features;
+        }
+    }
+    return features;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

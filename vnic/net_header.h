@@ -50,6 +50,13 @@ bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *
 bool net_header_read_trusted(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame);
 
 /**
+ * The features (switch/offload.h) that a guest must have negotiated to send @p header; of a kind of
+ * segments that there is not, none, because net_header_read() refuses it.
+ * Thread: any.
+ */
+uint64_t net_header_features(const uint8_t header[NET_HEADER_BASE_BYTES]);
+
+/**
  * Writes the header with which @p frame goes to a receiver that takes @p takes (enum offload_take):
  * NEEDS_CSUM for a partial checksum, DATA_VALID for a checked one, the kind and size of segments
  * with hdr_len (all headers), ECN where CWR is set; all 0 when there is nothing to say, or when the

@@ -73,10 +73,10 @@ static inline uint8_t vnic_takes(const struct vnic *vnic, const struct vnic_live
  * @param refused  emptied, then counts chains that were taken and are no frames
  * @return frames in @p batch, 0 when the guest sent nothing
  *
- * What the virtio-net header says is verified (net_header.h) and becomes facts of the frame, with a
- * feature that was negotiated or without: then it is a lie too, like one that the frame belies.
- * A batch ends with the frame by which it comes to VNIC_BATCH_BYTES: each may be cut, or copied, for
- * every port of a flood.
+ * What the virtio-net header says is verified (net_header.h) and becomes facts of the frame.  What
+ * the frame belies is a lie, and so is what needs a feature that was not negotiated.  A batch ends
+ * with the frame by which it comes to VNIC_BATCH_BYTES: each may be cut, or copied, for every port
+ * of a flood.
  *
  * Errors: a malformed chain breaks the queue, is counted as DROP_BAD_DESCRIPTOR and ends the batch;
  * the frames before it are returned.  A lie is counted as DROP_BAD_OFFLOAD and costs its frame only.
@@ -94,9 +94,9 @@ void vnic_return(struct vnic_live *live, uint16_t pair);
 /**
  * Copies frames into a guest's receive buffers and notifies it once.
  *
- * A frame's facts go into its virtio-net header when the guest takes them (vnic_takes()).  A partial
- * checksum that it does not take is completed within the copy; frames of a gso_type that it does
- * not take are not given to this function.
+ * A frame's facts go into its virtio-net header when the guest takes them.  A partial checksum that
+ * it does not take is completed within the copy; frames of a gso_type that it does not take
+ * (vnic_takes()) are not given to this function.
  *
  * @param vnic     the receiver
  * @param live     as loaded this turn

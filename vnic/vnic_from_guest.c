@@ -6,17 +6,23 @@
  * descriptors, then the first bytes of the frames.  After the third the trusted header is private
  * and the rest of the frame is a list of checked runs; nothing here is read again from the ring.
  *
- * A frame in one plain buffer, which nearly all are, takes the short way; every other chain goes
- * through virtqueue_walk().
+ * A frame in one plain buffer, which most are, takes the short way; every other chain goes through
+ * virtqueue_walk().  Of a virtio-net header that asks for nothing two bytes are looked at; of any
+ * other there is one private copy, and what is believed is the copy.
  */
 #include <stddef.h>
 #include <string.h>
 
+#include "switch/offload.h"
 #include "vnic/copy.h"
+#include "vnic/net_header.h"
 #include "vnic/vnic.h"
 
 /* Flags that none of the plain buffers has. */
 #define NOT_PLAIN (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)
+
+/* A whole batch of frames no longer than this cannot come to more than VNIC_BATCH_BYTES. */
+#define UNMETERED_BYTES (VNIC_BATCH_BYTES / FRAME_BURST)
 
 /* What the second pass hands to the third. */
 struct taking {
@@ -25,7 +31,30 @@ struct taking {
     struct frame_batch *batch;
     struct drop_tally *refused;
     uint32_t refused_runs;         /* walked for chains that were too long: work, as frames are */
+    uint32_t unmetered_bytes;      /* frames up to this need not be added up */
+    const uint8_t *header[FRAME_BURST];        /* virtio's: the guest's, or gathered here: */
+    uint8_t gathered[FRAME_BURST][NET_HEADER_BASE_BYTES];
 };
+
+static void refuse(struct drop_tally *refused, enum drop_reason reason)
+{
+    refused->drops[reason]++;
+    refused->count++;
+}
+
+/* Copies the virtio-net header out of the first of @p piece, which have enough bytes. */
+static void gather_header(uint8_t header[NET_HEADER_BASE_BYTES], const struct virtqueue_run *piece)
+{
+    uint32_t done_bytes = 0;
+
+    for (; done_bytes < NET_HEADER_BASE_BYTES; piece++) {
+        const uint32_t left_bytes = NET_HEADER_BASE_BYTES - done_bytes;
+        const uint32_t part = piece->len_bytes < left_bytes ? piece->len_bytes : left_bytes;
+
+        memcpy(header + done_bytes, piece->data, part);
+        done_bytes += part;
+    }
+}
 
 /* Lists a chain that is not one plain buffer.  Returns runs, or 0 with the queue's fault set. */
 static uint32_t list_chain(struct taking *t, uint16_t head, uint32_t *len_bytes)
@@ -49,6 +78,8 @@ static uint32_t list_chain(struct taking *t, uint16_t head, uint32_t *len_bytes)
     if (pieces > FRAME_RUNS - t->batch->run_count) {
         return pieces;                                         /* the caller ends the batch */
     }
+    t->header[t->batch->count] = t->gathered[t->batch->count];
+    gather_header(t->gathered[t->batch->count], piece);
     for (uint32_t i = 0; i < pieces; i++) {
         const uint32_t skip = skip_bytes < piece[i].len_bytes ? skip_bytes : piece[i].len_bytes;
 
@@ -74,13 +105,33 @@ static inline void add_frame(struct taking *t, uint32_t runs, uint32_t len_bytes
         .seg_count = (uint16_t)runs,
         .port_in = batch->port_in,
     };
-    __builtin_prefetch(batch->run[batch->run_count].data);
-    __builtin_prefetch(batch->run[batch->run_count].data + 63);
     batch->run_count = (uint16_t)(batch->run_count + runs);
     batch->count++;
 }
 
-enum taken { TAKEN, TAKEN_NOT_YET, TAKEN_FAULT };
+enum taken { TAKEN, TAKEN_LAST, TAKEN_NOT_YET, TAKEN_FAULT };
+
+/* Adds a long frame, or one after it, or refuses one that is too long. */
+static enum taken add_metered(struct taking *t, uint32_t runs, uint32_t len_bytes)
+{
+    struct frame_batch *batch = t->batch;
+    uint32_t total_bytes = 0;
+
+    if (len_bytes > FRAME_MAX_BYTES) {
+        if (t->refused_runs > FRAME_RUNS) {
+            return TAKEN_NOT_YET;
+        }
+        t->refused_runs += runs;
+        refuse(t->refused, DROP_FRAME_TOO_LONG);
+        return TAKEN;
+    }
+    t->unmetered_bytes = 0;
+    add_frame(t, runs, len_bytes);
+    for (uint16_t i = 0; i < batch->count; i++) {
+        total_bytes += batch->frame[i].len_bytes;
+    }
+    return total_bytes < VNIC_BATCH_BYTES ? TAKEN : TAKEN_LAST;
+}
 
 /* Lists the chain at @p head as a frame, or refuses it; the used entry is the caller's. */
 static inline enum taken take_chain(struct taking *t, uint16_t head)
@@ -97,6 +148,9 @@ static inline enum taken take_chain(struct taking *t, uint16_t head)
         len_bytes = d.len - hdr_bytes;
         if (__builtin_expect(at != NULL && run_bytes == d.len &&
                              t->batch->run_count < FRAME_RUNS, 1)) {
+            __builtin_prefetch(at);
+            __builtin_prefetch(at + 64);
+            t->header[t->batch->count] = at;
             t->batch->run[t->batch->run_count] =
                 (struct frame_run){ .data = at + hdr_bytes, .len_bytes = len_bytes };
         } else {
@@ -111,14 +165,8 @@ static inline enum taken take_chain(struct taking *t, uint16_t head)
     if (runs > FRAME_RUNS - t->batch->run_count) {
         return TAKEN_NOT_YET;
     }
-    if (__builtin_expect(len_bytes > FRAME_MAX_BYTES, 0)) {
-        if (t->refused_runs > FRAME_RUNS) {
-            return TAKEN_NOT_YET;
-        }
-        t->refused_runs += runs;
-        t->refused->drops[DROP_FRAME_TOO_LONG]++;
-        t->refused->count++;
-        return TAKEN;
+    if (__builtin_expect(len_bytes > t->unmetered_bytes, 0)) {
+        return add_metered(t, runs, len_bytes);
     }
     add_frame(t, runs, len_bytes);
     return TAKEN;
@@ -166,11 +214,80 @@ static inline void copy_header(struct frame_batch *batch, struct frame *frame)
     }
 }
 
+/* ---- what a guest says of its frames --------------------------------------------------------- */
+
+/* Wherever a header lies, and whoever writes to it meanwhile. */
+typedef uint16_t shared_half __attribute__((aligned(1), may_alias));
+typedef uint64_t shared_word __attribute__((aligned(1), may_alias));
+
+/* Whether the first two bytes, flags and kind of segments, are not 0. */
+static inline bool asks(const uint8_t *header)
+{
+    return *(const volatile shared_half *)header != 0;
+}
+
+/* Makes facts of what the header at @p shared says, or answers that it is a lie. */
+static bool believe(const struct vnic_live *live, const uint8_t *shared, struct frame_batch *batch,
+                    struct frame *frame)
+{
+    const uint64_t first = *(const volatile shared_word *)shared;
+    const uint16_t last = *(const volatile shared_half *)(shared + sizeof(first));
+    uint8_t header[NET_HEADER_BASE_BYTES];
+
+    memcpy(header, &first, sizeof(first));
+    memcpy(header + sizeof(first), &last, sizeof(last));
+    if ((net_header_features(header) & ~live->features) != 0 || !net_header_read(header, frame)) {
+        return false;
+    }
+    batch->offload_count =
+        (uint16_t)(batch->offload_count + (frame->csum_state != FRAME_CSUM_AS_IT_IS));
+    return true;
+}
+
+/* Takes the frames of the bits in @p lies out of the batch. */
+static void refuse_lies(struct taking *t, uint32_t lies)
+{
+    struct frame_batch *batch = t->batch;
+    uint16_t kept = 0;
+
+    for (uint16_t i = 0; i < batch->count; i++) {
+        if ((lies & 1u << i) != 0) {
+            refuse(t->refused, DROP_BAD_OFFLOAD);
+        } else {
+            batch->frame[kept++] = batch->frame[i];
+        }
+    }
+    batch->count = kept;
+}
+
+/* ---- a batch --------------------------------------------------------------------------------- */
+
+/* The third pass: the first bytes of each frame. */
+static inline void read_headers(struct taking *t)
+{
+    struct frame_batch *batch = t->batch;
+    const uint32_t count = batch->count;
+    uint32_t lies = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct frame *frame = &batch->frame[i];
+
+        copy_header(batch, frame);
+        if (__builtin_expect(asks(t->header[i]), 0) &&
+            !believe(t->live, t->header[i], batch, frame)) {
+            lies |= 1u << i;
+        }
+    }
+    if (__builtin_expect(lies != 0, 0)) {
+        refuse_lies(t, lies);
+    }
+}
+
 uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
                          struct frame_batch *batch, struct drop_tally *refused)
 {
     struct virtqueue *queue = &live->from_guest[pair];
-    struct taking t = { .live = live, .queue = queue, .batch = batch, .refused = refused };
+    struct taking t;
     uint16_t head[FRAME_BURST];
     uint16_t count;
     uint16_t i;
@@ -183,6 +300,7 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
     refused->count = 0;
     refused->drops[DROP_BAD_DESCRIPTOR] = 0;
     refused->drops[DROP_FRAME_TOO_LONG] = 0;
+    refused->drops[DROP_BAD_OFFLOAD] = 0;
     if (queue->size == 0 || !queue->enabled) {
         return 0;
     }
@@ -190,6 +308,12 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
         vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));   /* vnic_return's, or old */
         return 0;
     }
+    t.live = live;
+    t.queue = queue;
+    t.batch = batch;
+    t.refused = refused;
+    t.refused_runs = 0;
+    t.unmetered_bytes = UNMETERED_BYTES;
     count = virtqueue_available(queue);
     if (count > FRAME_BURST) {
         count = FRAME_BURST;
@@ -206,20 +330,20 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
         } else {
             queue->fault = VIRTQUEUE_HEAD_RANGE;
         }
-        if (__builtin_expect(taken != TAKEN, 0)) {
+        if (__builtin_expect(taken >= TAKEN_NOT_YET, 0)) {
             break;
         }
         virtqueue_use(queue, head[i], 0);
+        if (__builtin_expect(taken == TAKEN_LAST, 0)) {
+            count = (uint16_t)(i + 1);
+        }
     }
     queue->last_avail = (uint16_t)(queue->last_avail + i);
     if (__builtin_expect(queue->fault != VIRTQUEUE_NONE, 0)) {
         vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));
-        refused->drops[DROP_BAD_DESCRIPTOR]++;
-        refused->count++;
+        refuse(refused, DROP_BAD_DESCRIPTOR);
     }
-    for (i = 0; i < batch->count; i++) {
-        copy_header(batch, &batch->frame[i]);
-    }
+    read_headers(&t);
     return batch->count;
 }
 

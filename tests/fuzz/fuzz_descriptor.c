@@ -3,6 +3,7 @@
  * Two guests whose rings and tables are the fuzzer's bytes: what one sends goes to the other.
  *
  * fuzz-sources: vnic/virtqueue.c vnic/vnic.c vnic/vnic_from_guest.c vnic/vnic_to_guest.c
+ * fuzz-sources: vnic/net_header.c switch/ether.c switch/mac.c switch/checksum.c
  * fuzz-sources: tests/support/fake_guest.c
  *
  * The first bytes choose the rings' sizes and features, the next ones how far the available indices

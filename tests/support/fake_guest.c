@@ -62,6 +62,8 @@ struct fake_guest *fake_guest_create(const struct fake_guest_config *config)
     struct fake_guest *guest = block(64, sizeof(*guest));
     struct vnic_live *live = block(64, sizeof(*live));
 
+    live->features = config->features;
+    live->takes = config->takes;
     live->net_hdr_bytes = config->legacy ? 10 : 12;
     live->mergeable = !config->legacy && !config->not_mergeable;
     live->pair_count = 1;
@@ -75,6 +77,7 @@ struct fake_guest *fake_guest_create(const struct fake_guest_config *config)
     ring_create(&guest->to, &live->to_guest[0], size, config);
     ring_create(&guest->from, &live->from_guest[0], size, config);
     guest->live = live;
+    atomic_store(&guest->vnic.leaves, OFFLOAD_TAKES_ALL);
     atomic_store(&guest->vnic.live, live);
     return guest;
 }
@@ -151,6 +154,42 @@ void fake_ring_offer_buffer(struct fake_ring *ring, uint16_t head, uint64_t gpa,
 {
     fake_ring_desc(ring, head, gpa, len_bytes, flags, 0);
     fake_ring_offer(ring, head);
+}
+
+uint16_t fake_ring_offer_chain(struct fake_guest *guest, struct fake_ring *ring,
+                               const struct fake_chain *chain)
+{
+    const bool indirect = chain->table_gpa != 0;
+    uint32_t part_bytes = chain->first_bytes != 0 ? chain->first_bytes : chain->len_bytes;
+    uint32_t at_bytes = 0;
+    uint16_t count = 0;
+
+    while (at_bytes < chain->len_bytes) {
+        const uint32_t left_bytes = chain->len_bytes - at_bytes;
+        const uint32_t len_bytes = part_bytes < left_bytes ? part_bytes : left_bytes;
+        const uint16_t index = (uint16_t)(indirect ? count : chain->head + count);
+        const uint16_t more = len_bytes < left_bytes ? VRING_DESC_F_NEXT : 0;
+        const struct vring_desc desc = { .addr = chain->gpa + at_bytes, .len = len_bytes,
+                                         .flags = chain->flags | more,
+                                         .next = (uint16_t)(index + 1) };
+
+        if (indirect) {
+            memcpy(fake_guest_at(guest, chain->table_gpa + index * sizeof(desc)), &desc,
+                   sizeof(desc));
+        } else {
+            assert(index < ring->size);
+            ring->desc[index] = desc;
+        }
+        at_bytes += len_bytes;
+        part_bytes = chain->piece_bytes != 0 ? chain->piece_bytes : chain->len_bytes;
+        count++;
+    }
+    if (indirect) {
+        fake_ring_desc(ring, chain->head, chain->table_gpa,
+                       (uint32_t)(count * sizeof(struct vring_desc)), VRING_DESC_F_INDIRECT, 0);
+    }
+    fake_ring_offer(ring, chain->head);
+    return count;
 }
 
 bool fake_ring_used(struct fake_ring *ring, uint32_t *head, uint32_t *len_bytes)

@@ -50,6 +50,8 @@ struct fake_guest_config {
     bool not_mergeable;
     bool event_idx;
     bool no_indirect;
+    uint64_t features;             /* offloads it negotiated: switch/offload.h */
+    uint8_t takes;                 /* of those it has taken: enum offload_take */
 };
 
 /** Makes a guest with one pair; never fails, a test without memory is no test. */
@@ -72,6 +74,20 @@ void fake_ring_offer(struct fake_ring *ring, uint16_t head);
 /** Both for a chain of one descriptor. */
 void fake_ring_offer_buffer(struct fake_ring *ring, uint16_t head, uint64_t gpa,
                             uint32_t len_bytes, uint16_t flags);
+/* Bytes in guest memory that are contiguous and are described in pieces. */
+struct fake_chain {
+    uint64_t gpa;
+    uint32_t len_bytes;
+    uint32_t first_bytes;          /* of the first piece; 0: one piece is all */
+    uint32_t piece_bytes;          /* of the others, as long as they last; 0: the rest is one */
+    uint64_t table_gpa;            /* where an indirect table is written; 0: none is */
+    uint16_t head;                 /* the first descriptor of the ring's table */
+    uint16_t flags;                /* of each piece: VRING_DESC_F_WRITE or nothing */
+};
+
+/** Describes @p chain and makes it available.  @return pieces */
+uint16_t fake_ring_offer_chain(struct fake_guest *guest, struct fake_ring *ring,
+                               const struct fake_chain *chain);
 /** Takes the next used entry. @return whether there was one */
 bool fake_ring_used(struct fake_ring *ring, uint32_t *head, uint32_t *len_bytes);
 /** The driver resets the ring, and the device with it. */
