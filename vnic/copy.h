@@ -12,27 +12,48 @@
 #include <stdint.h>
 #include <string.h>
 
-#define COPY_PAIR(size)                                                                          \
+/* A register's worth; not wider, because a machine has to have it. */
+typedef uint64_t copy_vector __attribute__((vector_size(16)));
+
+/* Copies the first and the last @p count vectors. */
+static inline __attribute__((always_inline)) void copy_ends(uint8_t *to, const uint8_t *from,
+                                                            uint32_t len_bytes, unsigned count)
+{
+    const uint32_t last_off = len_bytes - count * (uint32_t)sizeof(copy_vector);
+    copy_vector first[4];
+    copy_vector last[4];
+
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(&first[i], from + i * sizeof(copy_vector), sizeof(copy_vector));
+        memcpy(&last[i], from + last_off + i * sizeof(copy_vector), sizeof(copy_vector));
+    }
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(to + i * sizeof(copy_vector), &first[i], sizeof(copy_vector));
+        memcpy(to + last_off + i * sizeof(copy_vector), &last[i], sizeof(copy_vector));
+    }
+}
+
+#define COPY_PAIR(type)                                                                          \
     do {                                                                                         \
-        struct { uint8_t b[size]; } first, last;                                                 \
-        memcpy(&first, from, size);                                                              \
-        memcpy(&last, from + len_bytes - (size), size);                                          \
-        memcpy(to, &first, size);                                                                \
-        memcpy(to + len_bytes - (size), &last, size);                                            \
+        type first, last;                                                                        \
+        memcpy(&first, from, sizeof(first));                                                     \
+        memcpy(&last, from + len_bytes - sizeof(last), sizeof(last));                            \
+        memcpy(to, &first, sizeof(first));                                                       \
+        memcpy(to + len_bytes - sizeof(last), &last, sizeof(last));                              \
     } while (0)
 
 static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t len_bytes)
 {
     if (len_bytes > 64) {
-        COPY_PAIR(64);
+        copy_ends(to, from, len_bytes, 4);
     } else if (len_bytes > 32) {
-        COPY_PAIR(32);
+        copy_ends(to, from, len_bytes, 2);
     } else if (len_bytes > 16) {
-        COPY_PAIR(16);
+        COPY_PAIR(copy_vector);
     } else if (len_bytes > 8) {
-        COPY_PAIR(8);
+        COPY_PAIR(uint64_t);
     } else if (len_bytes >= 4) {
-        COPY_PAIR(4);
+        COPY_PAIR(uint32_t);
     } else {
         for (uint32_t i = 0; i < len_bytes; i++) {
             to[i] = from[i];
