@@ -19,6 +19,7 @@ struct long_frame {
     uint8_t tags;                  /* in the bytes: 0 to 2 */
     uint8_t option_words;          /* IPv4: options of 4 bytes; IPv6: extensions of 8 */
     uint8_t tcp_option_words;
+    uint64_t option_seed;          /* for options and extensions of all kinds; 0: padding only */
     uint8_t tcp_flags;
     uint16_t urgent;
     uint16_t id;
@@ -28,6 +29,7 @@ struct long_frame {
     uint16_t gso_size_bytes;
     uint16_t trusted_bytes;        /* of the frame, at hdr; at least the headers */
     uint32_t run_bytes;            /* the longest run; 0: one run */
+    uint64_t run_seed;             /* for runs of any length, run_bytes on average; 0: all the same */
     /* ---- as written ---- */
     uint16_t l3_off_bytes;
     uint16_t l4_off_bytes;
@@ -41,7 +43,7 @@ void long_frame_random(struct long_frame *frame, uint64_t *random);
 /** Writes the wire; lengths, sums and payload come of themselves. */
 void long_frame_write(struct long_frame *frame);
 
-/** Adds it to @p batch with its facts; the wire is borrowed. */
+/** Adds it to @p batch, and to its offload_count, with its facts; the wire is borrowed. */
 struct frame *long_frame_add(const struct long_frame *frame, struct frame_batch *batch);
 
 #endif

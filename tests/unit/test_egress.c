@@ -125,7 +125,6 @@ static struct frame *long_frame_add_decided(struct rig *rig, uint32_t payload_by
     frame->vlan_tci = tci;
     frame->port_out = port_out;
     batch->flood_count = (uint16_t)(batch->flood_count + (port_out == PORT_FLOOD));
-    batch->offload_count++;
     return frame;
 }
 
