@@ -69,7 +69,9 @@ enum offload_take {
 #define X(name, value, word) OFFLOAD_TAKES_##name = value,
     OFFLOAD_TAKES(X)
 #undef X
-    OFFLOAD_TAKES_ALL = 0x3f
+    /* TSO6 of frames with extension headers: whoever takes TSO6 but devices, so it has no word. */
+    OFFLOAD_TAKES_EXT6 = 0x40,
+    OFFLOAD_TAKES_ALL = 0x7f
 };
 
 /**
@@ -131,6 +133,9 @@ static inline uint8_t offload_needs(const struct frame *frame)
         break;
     case FRAME_GSO_TCP6:
         gso = OFFLOAD_TAKES_TSO6;
+        if (frame->l4_off_bytes - frame->l3_off_bytes != 40) {     /* RFC 8200, 3 */
+            gso |= OFFLOAD_TAKES_EXT6;
+        }
         break;
     case FRAME_GSO_UDP:
         return csum | (frame->hdr[frame->l3_off_bytes] >> 4 == 4 ? OFFLOAD_TAKES_USO4

@@ -216,7 +216,8 @@ static void test_offload_takes_is_what_a_guest_receives_undone(void **state)
     assert_int_equal(offload_takes(SENT | MRG_RXBUF), 0);
     assert_int_equal(offload_takes(OFFLOAD_ALL), OFFLOAD_TAKES_ALL);
     assert_int_equal(offload_takes(OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_TSO6 | OFFLOAD_GUEST_ECN),
-                     OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO6 | OFFLOAD_TAKES_ECN);
+                     OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO6 | OFFLOAD_TAKES_EXT6 |
+                     OFFLOAD_TAKES_ECN);
     assert_int_equal(offload_takes(OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_USO4),
                      OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_USO4);
     assert_int_equal(offload_takes(OFFLOAD_GUEST_TSO4 | OFFLOAD_GUEST_ECN), 0);
@@ -281,6 +282,22 @@ static void test_offload_needs_of_a_frame_follow_from_its_facts(void **state)
                      OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_USO6);
 }
 
+static void test_offload_needs_more_for_extension_headers(void **state)
+{
+    struct room *room = *state;
+    struct frame frame;
+
+    (void)room_frame(room, FRAME_GSO_TCP6, 6, 0x10);
+    room->long_frame.option_words = 1;
+    long_frame_write(&room->long_frame);
+    batch_start(&room->batch, 1);
+    frame = *long_frame_add(&room->long_frame, &room->batch);
+
+    assert_int_equal(offload_needs(&frame), OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO6 |
+                     OFFLOAD_TAKES_EXT6);
+    assert_int_equal(offload_needs(&frame) & ~offload_takes(OFFLOAD_ALL), 0);
+}
+
 static void test_offload_wire_bytes_are_those_of_the_longest_segment(void **state)
 {
     struct room *room = *state;
@@ -308,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_offload_sound_takes_out_what_has_lost_its_ground),
         cmocka_unit_test(test_offload_takes_is_what_a_guest_receives_undone),
         cmocka_unit_test(test_offload_needs_of_a_frame_follow_from_its_facts),
+        cmocka_unit_test(test_offload_needs_more_for_extension_headers),
         cmocka_unit_test(test_offload_wire_bytes_are_those_of_the_longest_segment),
     };
 
