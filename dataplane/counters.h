@@ -9,10 +9,11 @@
  * A frame is counted once where it came in, and once for every port that it was to leave by, either
  * as delivered or under the reason it was not.  So at rest, over the ports of a switch:
  *
- *     from_frames + flood_copies + segment_copies == to_frames + all drops
+ *     from_frames + flood_copies + segment_copies == to_frames + all drops + coalesced
  *
- * where flood_copies is what flooding added, one less than the number of ports flooded to, and
- * segment_copies what cutting long frames added, one less than the number of segments for a port.
+ * where flood_copies is what flooding added, one less than the number of ports flooded to,
+ * segment_copies what cutting long frames added, one less than the number of segments for a port,
+ * and coalesced what merging segments took away, one less than the number of them in a long frame.
  *
  * Bytes are those of the frame as it passed the port, its tag included when it had one there.
  */

@@ -7,10 +7,13 @@
 
 #include "dataplane/capture.h"
 #include "dataplane/egress.h"
+#include "dataplane/egress_deliver.h"
 #include "dataplane/host_port.h"
 #include "dataplane/idle.h"
 #include "dataplane/nic.h"
 #include "dataplane/packet_port.h"
+#include "switch/coalesce.h"
+#include "switch/offload.h"
 
 bool worker_load_fabric(struct worker *worker)
 {
@@ -71,6 +74,28 @@ static void count_from(struct worker *worker, struct port_counters *counters,
     counter_add(&worker->status.frames, batch->count);
 }
 
+/* Merges segments for destinations that take long frames. */
+static void coalesce(struct worker *worker)
+{
+    struct frame_batch *batch = &worker->batch;
+    uint16_t port = PORT_NONE;
+    uint8_t port_takes = 0;
+    uint8_t any_takes = 0;
+    uint8_t takes[FRAME_BURST];
+
+    for (uint16_t i = 0; i < batch->count; i++) {
+        if (batch->frame[i].port_out != port) {
+            port = batch->frame[i].port_out;
+            port_takes = port < FABRIC_MAX_PORTS ? egress_takes(worker, port) : 0;
+            any_takes |= port_takes;
+        }
+        takes[i] = port_takes;
+    }
+    if ((any_takes & (OFFLOAD_TAKES_TSO4 | OFFLOAD_TAKES_TSO6)) != 0) {
+        counter_add(&worker->counters[batch->port_in].coalesced, coalesce_batch(batch, takes));
+    }
+}
+
 /* Carries what a queue of @p port gave to where it goes.  @return whether it had given anything */
 static bool carry(struct worker *worker, uint16_t port, uint32_t now_s)
 {
@@ -86,6 +111,10 @@ static bool carry(struct worker *worker, uint16_t port, uint32_t now_s)
     count_from(worker, counters, &classes);
     if (__builtin_expect(worker->fabric->watch != NULL, 0)) {
         capture_see_in(worker->fabric->watch, worker->id, &worker->batch);
+    }
+    if ((worker->fabric->port[port].flags & FABRIC_PORT_COALESCE) != 0 &&
+        worker->batch.count > 1) {
+        coalesce(worker);
     }
     egress_batch(worker);
     if (worker->notes.count > 0) {

@@ -68,12 +68,16 @@ static struct fabric_endpoint endpoint_of(const struct fabric_binding *binding,
     return endpoint;
 }
 
-static uint8_t flags_of(const struct vswitch_port *port, const struct vlan_facts *facts)
+static uint8_t flags_of(const struct vswitch_switch *on, const struct vswitch_port *port,
+                        const struct vlan_facts *facts)
 {
+    const bool outside = port->kind == VSWITCH_PORT_UPLINK;
+
     return (uint8_t)((facts->tags ? FABRIC_PORT_TAGS : 0) |
                      (port->locked ? FABRIC_PORT_LOCKED : 0) |
                      (port->priority_trust ? FABRIC_PORT_TRUSTED : 0) |
-                     (port->kind == VSWITCH_PORT_UPLINK ? FABRIC_PORT_OUTSIDE : 0) |
+                     (outside ? FABRIC_PORT_OUTSIDE : 0) |
+                     (outside && on->coalesce ? FABRIC_PORT_COALESCE : 0) |
                      (port->dhcp_guard ? FABRIC_PORT_DHCP_GUARD : 0) |
                      (port->router_guard ? FABRIC_PORT_ROUTER_GUARD : 0));
 }
@@ -97,6 +101,7 @@ static bool keep(struct fabric *fabric, const void *what, size_t size_bytes, con
 static bool compile_port(struct compilation *compilation, const struct vswitch_port *port)
 {
     const struct fabric_endpoint endpoint = endpoint_of(compilation->binding, port);
+    const uint16_t index = compilation->index_of[port->switch_id];
     struct fabric *fabric = compilation->fabric;
     const void *allowed, *others;
     struct vlan_facts facts;
@@ -114,11 +119,11 @@ static bool compile_port(struct compilation *compilation, const struct vswitch_p
         .allowed_mac = allowed,
         .mac = port->mac,
         .max_frame_bytes = port->mtu_bytes + FABRIC_FRAME_OVERHEAD_BYTES,
-        .switch_index = compilation->index_of[port->switch_id],
+        .switch_index = index,
         .vlan_in = facts.in,
         .vlan_out = facts.out,
         .kind = (uint8_t)endpoint.kind,
-        .flags = flags_of(port, &facts),
+        .flags = flags_of(&compilation->model->switches[index], port, &facts),
         .allowed_mac_count = (uint8_t)port->allowed_mac_count,
     };
     return true;
