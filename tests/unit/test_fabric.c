@@ -296,6 +296,26 @@ static void test_fabric_port_has_its_flags(void **state)
     assert_true(lab->fabric->switches[0].wildcard);
 }
 
+static void test_fabric_uplink_coalesces_where_its_switch_does(void **state)
+{
+    struct lab *lab = *state;
+    const struct vswitch_switch blue = {
+        .name = "blue", .type = VSWITCH_EXTERNAL, .mtu_bytes = 1500, .mac_capacity_entries = 100,
+        .uplink = "eth8", .host_vnic = true, .coalesce = true,
+    };
+    const struct vswitch_switch *on, *off;
+    const struct fabric_port *port;
+
+    assert_int_equal(vswitch_add(lab->model, &blue, NULL), 0);
+    off = lab_external(lab);
+    on = vswitch_find(lab->model, "blue");
+    port = lab_compile(lab, 1)->port;
+
+    assert_int_not_equal(port[on->uplink_port].flags & FABRIC_PORT_COALESCE, 0);
+    assert_int_equal(port[on->host_port].flags & FABRIC_PORT_COALESCE, 0);
+    assert_int_equal(port[off->uplink_port].flags & FABRIC_PORT_COALESCE, 0);
+}
+
 static void test_fabric_without_a_locked_trunk_has_no_wildcards(void **state)
 {
     struct lab *lab = *state;
@@ -386,6 +406,7 @@ int main(void)
         LAB_TEST(test_fabric_ports_are_of_the_kind_and_have_the_queues_of_what_is_behind),
         LAB_TEST(test_fabric_absent_port_has_no_queues_and_stays_a_member),
         LAB_TEST(test_fabric_port_has_its_flags),
+        LAB_TEST(test_fabric_uplink_coalesces_where_its_switch_does),
         LAB_TEST(test_fabric_without_a_locked_trunk_has_no_wildcards),
         LAB_TEST(test_fabric_port_has_the_facts_of_its_policy),
         LAB_TEST(test_fabric_filtering_ids_are_those_of_the_model),
