@@ -49,7 +49,7 @@ static json_int_t unicast(uint64_t all, uint64_t multicast, uint64_t broadcast)
 
 json_t *report_counters(const struct port_counters *c)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "from_frames", (json_int_t)c->from_frames,
                      "from_bytes", (json_int_t)c->from_bytes,
                      "from_unicast", unicast(c->from_frames, c->from_multicast, c->from_broadcast),
@@ -61,7 +61,8 @@ json_t *report_counters(const struct port_counters *c)
                      "to_multicast", (json_int_t)c->to_multicast,
                      "to_broadcast", (json_int_t)c->to_broadcast,
                      "flood_copies", (json_int_t)c->flood_copies,
-                     "segment_copies", (json_int_t)c->segment_copies);
+                     "segment_copies", (json_int_t)c->segment_copies,
+                     "coalesced", (json_int_t)c->coalesced);
 }
 
 json_t *report_drops(const struct port_counters *counters)

@@ -220,12 +220,13 @@ static int64_t all_in(const json_t *counters)
 static void assert_balanced(const char *of, const json_t *counters, const json_t *drops)
 {
     const int64_t in = all_in(counters);
-    const int64_t out = lab_number(counters, "to_frames") + sum_of_values(drops);
+    const int64_t out = lab_number(counters, "to_frames") + lab_number(counters, "coalesced") +
+                        sum_of_values(drops);
 
     if (in != out) {
         char *text = json_dumps(drops, 0);
 
-        fail_msg("%s: %ld came in and were copied, %ld went out or were dropped (%s)", of,
+        fail_msg("%s: %ld came in and were copied, %ld went out, were merged or dropped (%s)", of,
                  (long)in, (long)out, text);
     }
     assert_true(lab_number(counters, "from_frames") > 0);
@@ -284,7 +285,8 @@ static void test_counters_after_load_balance_for_the_daemon(void **state)
     assert_int_equal(lab_ask(&x->lab, &answer, "stats show"), 0);
     json_array_foreach(lab_value(answer.json, "ports"), i, port) {
         in += all_in(port);
-        out += lab_number(port, "to_frames") + sum_of_values(lab_value(port, "drops"));
+        out += lab_number(port, "to_frames") + lab_number(port, "coalesced") +
+               sum_of_values(lab_value(port, "drops"));
     }
     assert_int_equal(i, GUESTS + 1);
     assert_int_equal(in, out);

@@ -297,7 +297,8 @@ static void test_workers_lose_nothing_without_a_name(void **state)
     int64_t out;
 
     assert_int_equal(lab_ask(&x->lab, &answer, "switch show s1"), 0);
-    out = lab_number(answer.json, "counters.to_frames");
+    out = lab_number(answer.json, "counters.to_frames") +
+          lab_number(answer.json, "counters.coalesced");
     json_object_foreach(lab_value(answer.json, "drops"), reason, count) {
         out += json_integer_value(count);
     }

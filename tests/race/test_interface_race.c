@@ -243,7 +243,7 @@ static void assert_counters_agree(const struct lab *lab)
         assert_int_equal(sum.drops[DROP_BAD_OFFLOAD], place->refused);
         assert_int_equal(sum.to_bytes, sum.to_frames * (FRAME_BYTES - 4));
         in += sum.from_frames + sum.flood_copies + sum.segment_copies;
-        out += sum.to_frames + all_drops(&sum);
+        out += sum.to_frames + sum.coalesced + all_drops(&sum);
         lost += sum.drops[DROP_LINK_DOWN];
     }
     assert_int_equal(in, out);

@@ -175,7 +175,7 @@ static void deliver(struct rig *rig)
         const struct port_counters *counters = &rig->worker.counters[i];
 
         in += counters->flood_copies + counters->segment_copies;
-        out += counters->to_frames + all_drops(counters);
+        out += counters->to_frames + counters->coalesced + all_drops(counters);
         assert_int_equal(counters->to_frames, rig->to[i]->note_count);
         assert_int_equal(rig->worker.mark[i], 0);
     }
