@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,18 +22,18 @@
 
 #include "dataplane/nic_device.h"
 #include "dataplane/nic_offload.h"
-#include "switch/ether.h"
 #include "switch/offload.h"
 #include "tests/support/checksum_naive.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/nic_lab.h"
+#include "tests/support/partial_frame.h"
 #include "tests/support/random.h"
 #include "vnic/vnic.h"
 
 #define MTU         9600u
 #define ROUNDS      200u
 #define EVERYTHING  (OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4 | OFFLOAD_TAKES_TSO6)
-#define TCP_FIELD   16u
+#define TCP_FIELD   16u            /* of a checksum: RFC 9293, 3.1; RFC 768 */
 #define UDP_FIELD   6u
 #define CWR         0x80u
 
@@ -58,7 +59,7 @@ static struct nic_lab *lab_of(void **state)
     return *state;
 }
 
-/* A nic on net_ring that believes that its device does what @p offloads say, and says what it got. */
+/* A nic on net_ring that believes that its device does what @p offloads say. */
 static struct nic *ring(uint8_t offloads)
 {
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
@@ -69,60 +70,6 @@ static struct nic *ring(uint8_t offloads)
 }
 
 /* ---- frames ---------------------------------------------------------------------------------- */
-
-static uint32_t field_of(const struct long_frame *long_frame)
-{
-    return long_frame->l4_off_bytes + (long_frame->gso_type == FRAME_GSO_UDP ? UDP_FIELD
-                                                                             : TCP_FIELD);
-}
-
-/* The sum of a pseudo-header for @p l4_bytes (RFC 9293, 3.1; RFC 8200, 8.1). */
-static uint16_t pseudo_sum(const struct long_frame *long_frame, uint32_t l4_bytes)
-{
-    const uint8_t *ip = &long_frame->wire.data[long_frame->l3_off_bytes];
-    const bool ipv4 = long_frame->ip_version == 4;
-    const uint8_t rest[4] = {
-        0, long_frame->gso_type == FRAME_GSO_UDP ? IP_PROTOCOL_UDP : IP_PROTOCOL_TCP,
-        (uint8_t)(l4_bytes >> 8), (uint8_t)l4_bytes
-    };
-
-    return checksum_naive(checksum_naive(0, rest, sizeof(rest)), ip + (ipv4 ? 12 : 8),
-                          ipv4 ? 8 : 32);
-}
-
-static void put_2(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-/* Writes the frame as a sender does that leaves its checksum partial. */
-static void write_partial(struct long_frame *long_frame)
-{
-    long_frame_write(long_frame);
-    put_2(&long_frame->wire.data[field_of(long_frame)],
-          pseudo_sum(long_frame, long_frame->wire.len_bytes - long_frame->l4_off_bytes));
-}
-
-/* Adds it as a frame that is not to be cut. */
-static struct frame *add_plain(struct nic_lab *lab, struct long_frame *long_frame)
-{
-    struct frame *frame;
-
-    write_partial(long_frame);
-    frame = long_frame_add(long_frame, &lab->sent);
-    frame->gso_type = FRAME_GSO_NONE;
-    frame->gso_size_bytes = 0;
-    lab->sent.offload_count++;
-    return frame;
-}
-
-static struct frame *add_long(struct nic_lab *lab, struct long_frame *long_frame)
-{
-    write_partial(long_frame);
-    lab->sent.offload_count++;
-    return long_frame_add(long_frame, &lab->sent);
-}
 
 static void random_plain(struct long_frame *long_frame, uint64_t *random)
 {
@@ -155,20 +102,11 @@ static void send_back(struct nic_lab *lab, struct nic *nic)
     }
 }
 
-/* Whether what came back is what was sent with its checksum completed: asks the naive one. */
-static int came_complete(struct nic_lab *lab, uint16_t index, const struct long_frame *long_frame)
+/* Whether what came back is what was sent, with its checksum completed. */
+static bool came_complete(struct nic_lab *lab, uint16_t index, const struct long_frame *sent)
 {
-    struct wire want = { .len_bytes = long_frame->wire.len_bytes };
-    const uint32_t l4_bytes = want.len_bytes - long_frame->l4_off_bytes;
-    const uint32_t field = field_of(long_frame);
-
-    memcpy(want.data, long_frame->wire.data, want.len_bytes);
-    (void)nic_lab_same(lab, &lab->got, index, want.data, want.len_bytes);
-    memcpy(&want.data[field], &lab->bytes[field], 2);
-    return memcmp(want.data, lab->bytes, want.len_bytes) == 0 &&
-           (want.data[field] != 0 || want.data[field + 1] != 0) &&
-           checksum_naive(pseudo_sum(long_frame, l4_bytes),
-                          &lab->bytes[long_frame->l4_off_bytes], l4_bytes) == 0xffff;
+    (void)nic_lab_same(lab, &lab->got, index, sent->wire.data, sent->wire.len_bytes);
+    return partial_frame_complete(sent, lab->bytes);
 }
 
 static void test_nic_completes_checksums_within_the_copy(void **state)
@@ -182,7 +120,7 @@ static void test_nic_completes_checksums_within_the_copy(void **state)
         nic_lab_start(lab);
         for (unsigned i = 0; i < FRAME_BURST; i++) {
             random_plain(&frames[i], &random);
-            (void)add_plain(lab, &frames[i]);
+            (void)partial_frame_add(&frames[i], &lab->sent);
         }
         send_back(lab, nic);
         for (uint16_t i = 0; i < FRAME_BURST; i++) {
@@ -202,9 +140,9 @@ static void test_nic_leaves_other_frames_of_a_batch_as_they_are(void **state)
 
     nic_lab_start(lab);
     frames[0] = tcp(4, 1000);
-    frame = add_plain(lab, &frames[0]);
+    frame = partial_frame_add(&frames[0], &lab->sent);
     frame->csum_state = FRAME_CSUM_AS_IT_IS;
-    frame = add_plain(lab, &frames[0]);
+    frame = partial_frame_add(&frames[0], &lab->sent);
     frame->csum_state = FRAME_CSUM_CHECKED;
     send_back(lab, nic);
 
@@ -233,7 +171,7 @@ static void test_nic_completes_the_checksum_inside_a_tunnel(void **state)
         frames[0].payload_bytes += 100;
         frames[0].option_words = 0;
         frames[0].trusted_bytes = FRAME_HDR_BYTES;
-        frame = add_plain(lab, &frames[0]);
+        frame = partial_frame_add(&frames[0], &lab->sent);
         frame->csum_start_bytes = (uint16_t)(frame->l4_off_bytes + 28 + round % 3);
         frame->csum_offset_bytes = round % 2 == 0 ? TCP_FIELD : UDP_FIELD;
         at = (uint32_t)frame->csum_start_bytes + frame->csum_offset_bytes;
@@ -241,7 +179,7 @@ static void test_nic_completes_the_checksum_inside_a_tunnel(void **state)
                                         frame->len_bytes - frame->csum_start_bytes);
         send_back(lab, nic);
 
-        put_2(&frames[0].wire.data[at], sum == 0 ? 0xffff : sum);
+        partial_frame_put(&frames[0].wire.data[at], sum == 0 ? 0xffff : sum);
         assert_true(nic_lab_same(lab, &lab->got, 0, frames[0].wire.data, frames[0].wire.len_bytes));
         nic_return(nic, 0);
     }
@@ -259,16 +197,16 @@ static void test_nic_never_stores_a_zero(void **state)
     *udp = (struct long_frame){ .gso_type = FRAME_GSO_UDP, .ip_version = 4, .payload_bytes = 600,
                                 .trusted_bytes = FRAME_HDR_BYTES };
     nic_lab_start(lab);
-    (void)add_plain(lab, udp);
+    (void)partial_frame_add(udp, &lab->sent);
     last = &udp->wire.data[udp->wire.len_bytes - 2];
-    put_2(last, 0);
+    partial_frame_put(last, 0);
     sum = checksum_naive(0, &udp->wire.data[udp->l4_off_bytes],
                          udp->wire.len_bytes - udp->l4_off_bytes);
-    put_2(last, 0xffffu - sum);
+    partial_frame_put(last, 0xffffu - sum);
     send_back(lab, nic);
 
     assert_true(came_complete(lab, 0, udp));
-    assert_int_equal(lab->bytes[field_of(udp)] << 8 | lab->bytes[field_of(udp) + 1], 0xffff);
+    assert_memory_equal(&lab->bytes[partial_frame_field(udp)], "\xff\xff", 2);
     nic_return(nic, 0);
     nic_destroy(nic);
 }
@@ -285,7 +223,7 @@ static void test_nic_asks_the_device_for_checksums(void **state)
         nic_lab_start(lab);
         for (unsigned i = 0; i < FRAME_BURST; i++) {
             random_plain(&frames[i], &random);
-            (void)add_plain(lab, &frames[i]);
+            (void)partial_frame_add(&frames[i], &lab->sent);
         }
         send_back(lab, nic);
         for (uint16_t i = 0; i < FRAME_BURST; i++) {
@@ -321,7 +259,7 @@ static void test_nic_asks_no_device_for_a_header_that_is_cut_off(void **state)
     nic_lab_start(lab);
     frames[0] = tcp(4, 0);
     frames[0].tcp_option_words = 0;
-    frame = add_plain(lab, &frames[0]);
+    frame = partial_frame_add(&frames[0], &lab->sent);
     frame->len_bytes -= 2;                   /* all but the urgent pointer, which a driver needs */
     frame->hdr_len_bytes = (uint16_t)(frame->hdr_len_bytes - 2);
     send_back(lab, nic);
@@ -340,7 +278,7 @@ static void check_cut(struct nic_lab *lab, struct nic *nic, struct long_frame *s
     const struct rte_mbuf *mbuf;
 
     nic_lab_start(lab);
-    (void)add_long(lab, sent);
+    (void)partial_frame_add_long(sent, &lab->sent);
     send_back(lab, nic);
     mbuf = nic->from[0].held[0];
 
@@ -352,9 +290,9 @@ static void check_cut(struct nic_lab *lab, struct nic *nic, struct long_frame *s
     assert_int_equal(mbuf->tso_segsz, sent->gso_size_bytes);
     assert_true(rte_pktmbuf_data_len(mbuf) >= sent->header_bytes);
     /* What is to be in the fields; all else is as it was. */
-    put_2(&sent->wire.data[field_of(sent)], pseudo_sum(sent, 0));
+    partial_frame_put(&sent->wire.data[partial_frame_field(sent)], partial_frame_pseudo(sent, 0));
     if (sent->ip_version == 4) {
-        put_2(&sent->wire.data[sent->l3_off_bytes + 10], 0);
+        partial_frame_put(&sent->wire.data[sent->l3_off_bytes + 10], 0);
     }
     assert_true(nic_lab_same(lab, &lab->got, 0, sent->wire.data, sent->wire.len_bytes));
     nic_return(nic, 0);
@@ -387,11 +325,12 @@ static void test_nic_leaves_the_ipv4_checksum_to_devices_that_have_it(void **sta
     nic->ip_sums = false;
     nic_lab_start(lab);
     frames[0] = tcp(4, 5000);
-    (void)add_long(lab, &frames[0]);
+    (void)partial_frame_add_long(&frames[0], &lab->sent);
     send_back(lab, nic);
 
     assert_int_equal(nic->from[0].held[0]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM, 0);
-    put_2(&frames[0].wire.data[field_of(&frames[0])], pseudo_sum(&frames[0], 0));
+    partial_frame_put(&frames[0].wire.data[partial_frame_field(&frames[0])],
+                      partial_frame_pseudo(&frames[0], 0));
     assert_true(nic_lab_same(lab, &lab->got, 0, frames[0].wire.data, frames[0].wire.len_bytes));
     nic_return(nic, 0);
     nic_destroy(nic);
@@ -423,7 +362,7 @@ static void test_nic_sends_no_long_frame_that_the_device_does_not_cut(void **sta
 
         nic_lab_start(lab);
         frames[0] = bad[i];
-        (void)add_long(lab, &frames[0]);
+        (void)partial_frame_add_long(&frames[0], &lab->sent);
         assert_true((offload_needs(&lab->sent.frame[0]) & ~nic_takes(nic)) != 0);
         assert_int_equal(refusal(lab, nic), DROP_OVER_MTU);
         assert_int_equal(rte_mempool_in_use_count(nic->pool), 0);
@@ -456,7 +395,7 @@ static void test_nic_names_what_a_driver_refuses_and_sends_the_rest(void **state
     nic_lab_start(lab);
     for (uint32_t i = 0; i < FRAME_BURST; i++) {
         frames[i] = tcp(4, 100 + i);
-        (void)add_plain(lab, &frames[i]);
+        (void)partial_frame_add(&frames[i], &lab->sent);
     }
     assert_int_equal(nic_lab_send(lab, nic, 0), FRAME_BURST / 2);
     assert_int_equal(nic_lab_receive(lab, nic), FRAME_BURST / 2);
