@@ -14,18 +14,24 @@
 
 #define IP_MAX_BYTES        65535u
 
-#define IPV4_LENGTH_OFF     2u     /* RFC 791, 3.1 */
+#define IPV4_HEADER_BYTES   20u    /* RFC 791, 3.1 */
+#define IPV4_LENGTH_OFF     2u
 #define IPV4_ID_OFF         4u
 #define IPV4_CHECKSUM_OFF   10u
 #define IPV4_SOURCE_OFF     12u
 #define IPV4_ADDRESSES_BYTES 8u
+#define IPV4_OPTION_END     0u
+#define IPV4_OPTION_NOP     1u
+#define IPV4_OPTION_LSRR    131u   /* loose and strict source route */
+#define IPV4_OPTION_SSRR    137u
+#define OPTION_POINTER_OFF  2u
 
 #define IPV6_HEADER_BYTES   40u    /* RFC 8200, 3 */
 #define IPV6_LENGTH_OFF     4u
 #define IPV6_NEXT_OFF       6u
 #define IPV6_SOURCE_OFF     8u
 #define IPV6_ADDRESSES_BYTES 32u
-#define IPV6_ROUTING        43u    /* extension headers: RFC 8200, 4; AH: RFC 4302, 2.2 */
+#define IPV6_ROUTING        43u    /* extension headers: RFC 8200, 4; AH: RFC 4302 */
 #define IPV6_FRAGMENT       44u
 #define IPV6_AH             51u
 #define ROUTING_LEFT_OFF    3u     /* segments left: RFC 8200, 4.4 */
@@ -37,6 +43,7 @@
 #define TCP_CHECKSUM_OFF    16u
 #define TCP_URGENT_OFF      18u
 #define TCP_FIN             0x01u
+#define TCP_SYN             0x02u
 #define TCP_PSH             0x08u
 #define TCP_URG             0x20u
 #define TCP_CWR             0x80u
@@ -89,8 +96,28 @@ static bool is_of_type(const struct ether_info *info, enum frame_gso type)
     return false;
 }
 
-/* Whether one of the IPv6 extension headers, which all end at l4_off, routes to elsewhere. */
-static bool is_source_routed(const uint8_t *hdr, const struct ether_info *info)
+/* Whether an option of IPv4 routes to behind the header's destination: RFC 791, 3.1. */
+static bool options_forbid(const uint8_t *hdr, const struct ether_info *info)
+{
+    uint32_t off = info->l3_off_bytes + IPV4_HEADER_BYTES;
+
+    while (off + OPTION_POINTER_OFF < info->l4_off_bytes) {
+        const uint8_t *at = &hdr[off];
+        const bool routes = at[0] == IPV4_OPTION_LSRR || at[0] == IPV4_OPTION_SSRR;
+
+        if (routes && at[OPTION_POINTER_OFF] <= at[1]) {
+            return true;
+        }
+        if (at[0] == IPV4_OPTION_END || (at[0] != IPV4_OPTION_NOP && at[1] < 2)) {
+            return false;
+        }
+        off += at[0] == IPV4_OPTION_NOP ? 1 : at[1];
+    }
+    return false;
+}
+
+/* Whether an IPv6 extension header, all of which end at l4_off, routes to elsewhere or signs. */
+static bool extensions_forbid(const uint8_t *hdr, const struct ether_info *info)
 {
     uint32_t off = info->l3_off_bytes + IPV6_HEADER_BYTES;
     uint8_t type = hdr[info->l3_off_bytes + IPV6_NEXT_OFF];
@@ -98,16 +125,10 @@ static bool is_source_routed(const uint8_t *hdr, const struct ether_info *info)
     while (off < info->l4_off_bytes) {
         const uint8_t *at = &hdr[off];
 
-        if (type == IPV6_ROUTING && at[ROUTING_LEFT_OFF] != 0) {
+        if (type == IPV6_AH || (type == IPV6_ROUTING && at[ROUTING_LEFT_OFF] != 0)) {
             return true;
         }
-        if (type == IPV6_FRAGMENT) {
-            off += 8;
-        } else if (type == IPV6_AH) {
-            off += (at[1] + 2u) * 4;
-        } else {
-            off += (at[1] + 1u) * 8;
-        }
+        off += type == IPV6_FRAGMENT ? 8 : (at[1] + 1u) * 8;
         type = at[0];
     }
     return false;
@@ -131,35 +152,56 @@ static uint16_t header_bytes(const struct frame *frame, const struct ether_info 
     return l4_bytes <= left_bytes ? (uint16_t)(info->l4_off_bytes + l4_bytes) : 0;
 }
 
+/* Sums what the segments of @p s have in common: a number is taken out by adding its complement. */
+static void sum_headers(struct segmenter *s, const uint8_t *ip)
+{
+    if (s->ip_version == 6) {
+        s->pseudo_sum = checksum_add(s->protocol, ip + IPV6_SOURCE_OFF, IPV6_ADDRESSES_BYTES,
+                                     false);
+        return;
+    }
+    s->pseudo_sum = checksum_add(s->protocol, ip + IPV4_SOURCE_OFF, IPV4_ADDRESSES_BYTES, false);
+    s->ip_sum = checksum_add(0, ip, (size_t)s->l4_off_bytes - s->l3_off_bytes, false) +
+                (uint16_t)~get_2(ip + IPV4_LENGTH_OFF) + (uint16_t)~get_2(ip + IPV4_ID_OFF) +
+                (uint16_t)~get_2(ip + IPV4_CHECKSUM_OFF);
+}
+
+/* Whether segments of so many bytes can be made, be said, and be so many. */
+static bool fits(const struct segmenter *s)
+{
+    const uint32_t gso_size_bytes = s->frame->gso_size_bytes;
+    const uint8_t *l4 = s->frame->hdr + s->l4_off_bytes;
+
+    if (s->protocol == IP_PROTOCOL_TCP && (l4[TCP_FLAGS_OFF] & TCP_SYN) != 0 &&
+        s->payload_bytes > gso_size_bytes) {
+        return false;
+    }
+    return (uint32_t)s->header_bytes - s->l3_off_bytes + least(gso_size_bytes, s->payload_bytes) <=
+           IP_MAX_BYTES && s->payload_bytes <= gso_size_bytes * SEGMENT_MAX_FRAMES;
+}
+
 bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,
                    const struct frame *frame)
 {
     const uint32_t tag_bytes = frame->tagged ? FRAME_TAG_BYTES : 0;
     struct ether_info info;
     uint16_t headers;
-    uint32_t payload_bytes;
-    uint32_t ip_bytes;
 
     if (frame->gso_size_bytes == 0 || frame->hdr_len_bytes > FRAME_HDR_BYTES + tag_bytes ||
         !ether_parse(frame->hdr, frame->hdr_len_bytes, &info) || info.l4_off_bytes == 0 ||
         info.is_fragment || !is_of_type(&info, frame->gso_type) ||
-        (info.ip_version == 6 && is_source_routed(frame->hdr, &info))) {
+        (info.ip_version == 4 && options_forbid(frame->hdr, &info)) ||
+        (info.ip_version == 6 && extensions_forbid(frame->hdr, &info))) {
         return false;
     }
     headers = header_bytes(frame, &info);
     if (headers == 0) {
         return false;
     }
-    payload_bytes = frame->len_bytes - headers;
-    ip_bytes = (uint32_t)headers - info.l3_off_bytes + least(frame->gso_size_bytes, payload_bytes);
-    if (ip_bytes > IP_MAX_BYTES ||
-        payload_bytes > (uint32_t)frame->gso_size_bytes * SEGMENT_MAX_FRAMES) {
-        return false;
-    }
     *segmenter = (struct segmenter){
         .from = from,
         .frame = frame,
-        .payload_bytes = payload_bytes,
+        .payload_bytes = frame->len_bytes - headers,
         .run = frame->seg_first,
         .header_bytes = headers,
         .l3_off_bytes = info.l3_off_bytes,
@@ -167,6 +209,10 @@ bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,
         .ip_version = info.ip_version,
         .protocol = info.l4_protocol,
     };
+    if (!fits(segmenter)) {
+        return false;
+    }
+    sum_headers(segmenter, frame->hdr + info.l3_off_bytes);
     return true;
 }
 
@@ -211,20 +257,17 @@ static bool slice_runs(struct segmenter *s, struct frame_batch *into, struct fra
 
 /* ---- its headers ----------------------------------------------------------------------------- */
 
-/* Returns the sum of the addresses, the pseudo-header's first part. */
-static uint64_t finish_ip(const struct segmenter *s, uint8_t *ip, uint32_t ip_bytes)
+static void finish_ip(const struct segmenter *s, uint8_t *ip, uint32_t ip_bytes)
 {
-    const uint32_t ip_header_bytes = (uint32_t)s->l4_off_bytes - s->l3_off_bytes;
-
     if (s->ip_version == 6) {
         put_2(ip + IPV6_LENGTH_OFF, ip_bytes - IPV6_HEADER_BYTES);
-        return checksum_add(0, ip + IPV6_SOURCE_OFF, IPV6_ADDRESSES_BYTES, false);
+    } else {
+        const uint16_t id = (uint16_t)(get_2(ip + IPV4_ID_OFF) + s->index);
+
+        put_2(ip + IPV4_LENGTH_OFF, ip_bytes);
+        put_2(ip + IPV4_ID_OFF, id);
+        put_2(ip + IPV4_CHECKSUM_OFF, checksum_finish(s->ip_sum + ip_bytes + id));
     }
-    put_2(ip + IPV4_LENGTH_OFF, ip_bytes);
-    put_2(ip + IPV4_ID_OFF, (uint32_t)get_2(ip + IPV4_ID_OFF) + s->index);
-    put_2(ip + IPV4_CHECKSUM_OFF, 0);
-    put_2(ip + IPV4_CHECKSUM_OFF, checksum_finish(checksum_add(0, ip, ip_header_bytes, false)));
-    return checksum_add(0, ip + IPV4_SOURCE_OFF, IPV4_ADDRESSES_BYTES, false);
 }
 
 static void finish_tcp(const struct segmenter *s, uint8_t *tcp, bool last)
@@ -248,26 +291,18 @@ static void finish_tcp(const struct segmenter *s, uint8_t *tcp, bool last)
 }
 
 /* Writes into the headers of @p segment what is its own; its payload is @p part_bytes long. */
-static void finish_headers(const struct segmenter *s, const struct frame_batch *into,
-                           struct frame *segment, uint32_t part_bytes)
+static void finish_headers(const struct segmenter *s, struct frame *segment, uint32_t part_bytes)
 {
     uint8_t *l4 = segment->hdr + s->l4_off_bytes;
-    uint8_t *checksum = l4 + TCP_CHECKSUM_OFF;
     const uint32_t l4_bytes = segment->len_bytes - s->l4_off_bytes;
-    uint64_t sum = finish_ip(s, segment->hdr + s->l3_off_bytes,
-                             segment->len_bytes - s->l3_off_bytes);
-    uint16_t result;
 
+    finish_ip(s, segment->hdr + s->l3_off_bytes, segment->len_bytes - s->l3_off_bytes);
     if (s->protocol == IP_PROTOCOL_TCP) {
         finish_tcp(s, l4, s->done_bytes + part_bytes == s->payload_bytes);
     } else {
-        checksum = l4 + UDP_CHECKSUM_OFF;
         put_2(l4 + UDP_LENGTH_OFF, l4_bytes);
     }
-    put_2(checksum, 0);
-    sum += s->protocol + l4_bytes;
-    result = checksum_finish(checksum_add_frame(sum, into, segment, s->l4_off_bytes));
-    put_2(checksum, result == 0 && s->protocol == IP_PROTOCOL_UDP ? 0xffff : result);
+    put_2(l4 + segment->csum_offset_bytes, (uint16_t)~checksum_finish(s->pseudo_sum + l4_bytes));
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -288,13 +323,18 @@ static bool add_segment(struct segmenter *s, struct frame_batch *into)
     segment->hdr_len_bytes = (uint16_t)(s->header_bytes + copied_bytes);
     segment->gso_type = FRAME_GSO_NONE;
     segment->gso_size_bytes = 0;
-    segment->csum_state = FRAME_CSUM_CHECKED;
+    segment->csum_state = FRAME_CSUM_PARTIAL;
+    segment->csum_start_bytes = s->l4_off_bytes;
+    segment->csum_offset_bytes = s->protocol == IP_PROTOCOL_TCP ? TCP_CHECKSUM_OFF
+                                                                : UDP_CHECKSUM_OFF;
+    segment->l3_off_bytes = s->l3_off_bytes;
+    segment->l4_off_bytes = s->l4_off_bytes;
     if (!slice_runs(s, into, segment, part_bytes - copied_bytes)) {
         return false;
     }
     memcpy(segment->hdr, frame->hdr, s->header_bytes);
     memcpy(segment->hdr + s->header_bytes, frame->hdr + at_hdr, copied_bytes);
-    finish_headers(s, into, segment, part_bytes);
+    finish_headers(s, segment, part_bytes);
     into->count++;
     s->done_bytes += part_bytes;
     s->index++;
@@ -306,11 +346,11 @@ uint16_t segment_next(struct segmenter *segmenter, struct frame_batch *into)
     into->count = 0;
     into->run_count = 0;
     into->port_in = segmenter->from->port_in;
-    into->offload_count = 0;
     while (into->count < FRAME_BURST &&
            (segmenter->done_bytes < segmenter->payload_bytes || segmenter->index == 0) &&
            add_segment(segmenter, into)) {
     }
+    into->offload_count = into->count;
     into->flood_count = segmenter->frame->port_out == PORT_FLOOD ? into->count : 0;
     return into->count;
 }

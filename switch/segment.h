@@ -7,14 +7,15 @@
  * Segments come in batches of at most FRAME_BURST, to be delivered one after the other.
  *
  * Only headers are made here.  The transport's checksum is left partial (FRAME_CSUM_PARTIAL) with
- * the segment's own pseudo-header in the field, for whoever delivers it: who takes partial checksums
- * gets it as it is, for others it is completed, within the copy where there is one.  What the sender
- * left in the fields has no say, and need not even be there.
+ * the segment's own pseudo-header in the field, for whoever delivers it: who takes partial
+ * checksums gets it as it is, for others it is completed, within the copy where there is one.  What
+ * the sender left in the fields has no say, and need not even be there.
  *
  * Standard: TCP: RFC 9293, 3.1 (sequence numbers, the urgent pointer is relative to them), flags
  * per RFC 3168, 6.1.2 (CWR on the first segment only), FIN and PSH on the last; IPv4: RFC 6864
  * (identification goes up by one each), total length and header checksum anew, also when the sender
- * left it 0; IPv6: payload length, RFC 8200, 8.1; UDP: RFC 768, one datagram each.
+ * left it 0; IPv6: payload length, RFC 8200, 8.1; UDP: RFC 768, one datagram each.  Options and
+ * extension headers are each segment's as they were the long one's.
  */
 #ifndef SWITCH_SEGMENT_H
 #define SWITCH_SEGMENT_H
@@ -44,6 +45,9 @@ struct segmenter {
     uint16_t l4_off_bytes;
     uint8_t ip_version;            /* 4 or 6 */
     uint8_t protocol;              /* TCP or UDP */
+    /* Sums of what all segments have in common: */
+    uint64_t ip_sum;               /* IPv4's header without length, identification, checksum */
+    uint64_t pseudo_sum;           /* the pseudo-header without the length */
 };
 
 /**
@@ -52,9 +56,10 @@ struct segmenter {
  * @param from   its batch; both are borrowed, and stay as they are, until the last segment is made
  *               and delivered
  * @return whether it can be.  If not, it is to be dropped as DROP_BAD_OFFLOAD: its headers are not
- *         all trusted bytes or are not what gso_type says, it is a fragment, it has an IPv6 routing
- *         header with segments left (another destination than the header's is in the checksum), a
- *         segment would be longer than IP can say, or there would be too many
+ *         what gso_type says or not all trusted bytes (as 60 bytes of IPv4 and 60 of TCP are not),
+ *         it is a fragment or a SYN, an IPv6 AH signs it as a whole, its route goes on behind the
+ *         destination in the header (so another is in the checksum: RFC 1122, 3.2.1.8; RFC 8200,
+ *         8.1), a segment would be longer than IP can say, or there would be too many
  * Thread: any worker.  Reads trusted bytes only.
  */
 bool segment_start(struct segmenter *segmenter, const struct frame_batch *from,

@@ -3,7 +3,8 @@
  * Segmentation and checksum completion, fed any header bytes with any facts: the payload lies in
  * allocations of just its size, the trusted header in the batch's slot with other slots' bytes
  * around it, so that what is read or written outside is seen.  What is not refused must come out
- * whole: every byte of payload once, in order, in segments that are no longer than asked for.
+ * whole: every byte of payload once, in order, in segments that are no longer than asked for, each
+ * with a partial checksum that comes to the same completed in place or within a copy.
  *
  * The first bytes of an input are the facts, and what is left the trusted header.
  *
@@ -106,6 +107,27 @@ static void check_payload(const struct frame *segment, struct gather *whole, uin
     check(piece.left_bytes == 0);
 }
 
+/* Completes the checksum of @p segment, a copy's first. */
+static void check_checksum(struct frame *segment)
+{
+    static uint8_t copy[FRAME_MAX_BYTES];
+    const uint32_t field = (uint32_t)segment->csum_start_bytes + segment->csum_offset_bytes;
+    struct gather bytes = gather_start(&into, segment);
+    struct gather_sum sum = { 0 };
+    uint16_t result;
+
+    check(segment->csum_state == FRAME_CSUM_PARTIAL && segment->gso_type == FRAME_GSO_NONE);
+    check(segment->csum_start_bytes == segment->l4_off_bytes);
+    check(field + 2 <= segment->hdr_len_bytes && segment->len_bytes <= sizeof(copy));
+    gather_copy(&bytes, copy, segment->csum_start_bytes);
+    gather_copy_sum(&bytes, copy + segment->csum_start_bytes,
+                    segment->len_bytes - segment->csum_start_bytes, &sum);
+    result = checksum_finish(sum.sum);
+    checksum_complete(&into, segment);
+    check(segment->csum_state == FRAME_CSUM_CHECKED);
+    check(get_2(&segment->hdr[field]) == (result == 0 ? 0xffff : result));
+}
+
 static void check_segments(struct segmenter *segmenter, const struct frame *frame)
 {
     const uint32_t header_bytes = segmenter->header_bytes;
@@ -118,13 +140,15 @@ static void check_segments(struct segmenter *segmenter, const struct frame *fram
     check(header_bytes <= frame->hdr_len_bytes);
     gather_copy(&whole, skipped, header_bytes);
     while ((count = segment_next(segmenter, &into)) > 0) {
-        check(count <= FRAME_BURST && count == into.count && into.run_count <= FRAME_RUNS);
+        check(count <= FRAME_BURST && count == into.count && count == into.offload_count);
+        check(into.run_count <= FRAME_RUNS);
         for (uint16_t i = 0; i < count; i++) {
-            const struct frame *segment = &into.frame[i];
+            struct frame *segment = &into.frame[i];
 
             check(segment->hdr_len_bytes <= segment->len_bytes);
             check(segment->len_bytes - header_bytes <= frame->gso_size_bytes);
             check_payload(segment, &whole, header_bytes);
+            check_checksum(segment);
             done_bytes += segment->len_bytes - header_bytes;
         }
         segments += count;

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Checks segments by scapy: segment_peer.py FILE FRAMES.
+"""Checks segments and sums by scapy: segment_peer.py segments|sums FILE COUNT.
 
-Each frame of FILE is a long one followed by its segments, all with the frame's number as their
-time.  scapy dissects a segment, forgets all lengths and checksums and builds it anew: the bytes
-must be the same.  The segments' payloads must make up that of the long frame.
+segments: each of COUNT frames of FILE is a long one followed by its segments, all with the frame's
+number as their time.  scapy dissects a segment, forgets all lengths and checksums and builds it
+anew: the bytes must be the same.  The segments' payloads must make up that of the long frame.
+
+sums: each of COUNT records of FILE is a checksum in network order and the bytes that it is of.
 """
 import logging
 import sys
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
-from scapy.all import IP, TCP, UDP, Ether, IPv6, RawPcapReader, raw  # noqa: E402
+from scapy.all import IP, TCP, UDP, Ether, IPv6, RawPcapReader, checksum, raw  # noqa: E402
 
 
 def payload_of(packet):
@@ -46,17 +48,32 @@ def check_frame(number, long, segments):
     return None
 
 
-def main():
+def check_segments(records, count):
     frames = {}
-    for octets, meta in RawPcapReader(sys.argv[1]):
-        frames.setdefault(meta.sec, []).append(octets)
-    if len(frames) != int(sys.argv[2]):
-        sys.exit(f"{len(frames)} frames, not {sys.argv[2]}")
+    for number, octets in records:
+        frames.setdefault(number, []).append(octets)
+    if len(frames) != count:
+        sys.exit(f"{len(frames)} frames, not {count}")
     for number, (long, *segments) in frames.items():
         wrong = check_frame(number, Ether(long), segments)
         if wrong is not None:
             sys.exit(wrong)
-    print(f"scapy agrees on {sum(map(len, frames.values())) - len(frames)} segments")
+    print(f"scapy agrees on {len(records) - count} segments")
+
+
+def check_sums(records, count):
+    if len(records) != count:
+        sys.exit(f"{len(records)} sums, not {count}")
+    for number, octets in records:
+        if checksum(octets[2:]) != int.from_bytes(octets[:2], "big"):
+            sys.exit(f"sum {number}, of {len(octets) - 2} bytes, is not scapy's")
+    print(f"scapy agrees on {count} sums")
+
+
+def main():
+    records = [(meta.sec, octets) for octets, meta in RawPcapReader(sys.argv[2])]
+    checks = {"segments": check_segments, "sums": check_sums}
+    checks[sys.argv[1]](records, int(sys.argv[3]))
 
 
 main()

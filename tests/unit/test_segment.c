@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "switch/checksum.h"
 #include "switch/frame_tag.h"
 #include "switch/gather.h"
 #include "tests/support/checksum_naive.h"
@@ -21,6 +22,7 @@
 #define CASES 10000
 
 #define TCP_FIN 0x01
+#define TCP_SYN 0x02
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 #define TCP_URG 0x20
@@ -124,18 +126,35 @@ static void check_ip(const struct room *room, uint32_t len_bytes, uint32_t index
     assert_memory_equal(ip + 12, was + 12, header_bytes - 12);
 }
 
-static void check_l4_sum(const struct room *room, uint32_t len_bytes)
+/* The sum of the pseudo-header of the segment in room->bytes, from its own bytes. */
+static uint16_t pseudo_sum(const struct room *room, uint32_t len_bytes)
 {
     const struct long_frame *of = &room->long_frame;
     const uint8_t *ip = room->bytes + of->l3_off_bytes;
-    const uint8_t *l4 = room->bytes + of->l4_off_bytes;
     const uint32_t l4_bytes = len_bytes - of->l4_off_bytes;
     const uint8_t rest[4] = { (uint8_t)(l4_bytes >> 8), (uint8_t)l4_bytes, 0,
                               of->gso_type == FRAME_GSO_UDP ? 17 : 6 };
-    const uint16_t pseudo = of->ip_version == 4 ? checksum_naive(0, ip + 12, 8)
-                                                : checksum_naive(0, ip + 8, 32);
 
-    assert_int_equal(checksum_naive(checksum_naive(pseudo, rest, 4), l4, l4_bytes), 0xffff);
+    return checksum_naive(of->ip_version == 4 ? checksum_naive(0, ip + 12, 8)
+                                              : checksum_naive(0, ip + 8, 32), rest, sizeof(rest));
+}
+
+/* The checksum of @p segment, as it is in room->bytes, is partial; completed, it is right. */
+static void check_l4_sum(struct room *room, struct frame *segment)
+{
+    const struct long_frame *of = &room->long_frame;
+    const uint8_t *l4 = room->bytes + of->l4_off_bytes;
+    uint32_t len_bytes;
+
+    assert_int_equal(segment->csum_state, FRAME_CSUM_PARTIAL);
+    assert_int_equal(segment->csum_start_bytes, room->frame->csum_start_bytes);
+    assert_int_equal(segment->csum_offset_bytes, room->frame->csum_offset_bytes);
+    len_bytes = room_read(room, segment);
+    assert_int_equal(get_2(l4 + segment->csum_offset_bytes), pseudo_sum(room, len_bytes));
+    checksum_complete(&room->into, segment);
+    len_bytes = room_read(room, segment);
+    assert_int_equal(checksum_naive(pseudo_sum(room, len_bytes), l4, len_bytes - of->l4_off_bytes),
+                     0xffff);
     if (of->gso_type == FRAME_GSO_UDP) {
         assert_int_not_equal(get_2(l4 + 6), 0);
     }
@@ -174,7 +193,7 @@ static void check_facts(const struct room *room, const struct frame *segment)
     const struct frame *of = room->frame;
 
     assert_int_equal(segment->gso_type, FRAME_GSO_NONE);
-    assert_int_equal(segment->csum_state, FRAME_CSUM_CHECKED);
+    assert_int_equal(segment->gso_size_bytes, 0);
     assert_int_equal(segment->port_in, of->port_in);
     assert_int_equal(segment->port_out, of->port_out);
     assert_int_equal(segment->vlan_tci, of->vlan_tci);
@@ -202,8 +221,9 @@ static uint32_t room_check_all(struct room *room)
     while ((count = segment_next(&room->segmenter, &room->into)) > 0) {
         assert_in_range(count, 1, FRAME_BURST);
         assert_int_equal(count, room->into.count);
+        assert_int_equal(count, room->into.offload_count);
         for (uint16_t i = 0; i < count; i++, index++) {
-            const struct frame *segment = &room->into.frame[i];
+            struct frame *segment = &room->into.frame[i];
             const uint32_t len_bytes = room_read(room, segment);
             const uint32_t part_bytes = len_bytes - of->header_bytes;
 
@@ -211,7 +231,7 @@ static uint32_t room_check_all(struct room *room)
             assert_memory_equal(room->bytes, of->wire.data, of->l3_off_bytes);
             check_ip(room, len_bytes, index);
             check_l4(room, len_bytes, index, done);
-            check_l4_sum(room, len_bytes);
+            check_l4_sum(room, segment);
             assert_true(part_bytes == of->gso_size_bytes ||
                         (part_bytes < of->gso_size_bytes &&
                          done + part_bytes == of->payload_bytes));
@@ -284,6 +304,34 @@ static void test_segment_of_a_short_payload_is_one_and_whole(void **state)
     room_plain(room)->payload_bytes = 0;
     room_frame(room);
     assert_int_equal(room_check_all(room), 1);
+}
+
+static void test_segment_of_udp_whose_sum_is_zero_is_completed_to_ones(void **state)
+{
+    struct room *room = *state;
+    struct long_frame *wanted = room_plain(room);
+    uint8_t *last = room->long_frame.wire.data;
+    struct frame *segment = room->into.frame;
+    uint16_t sum;
+
+    wanted->gso_type = FRAME_GSO_UDP;
+    wanted->payload_bytes = 200;
+    room_frame(room);
+    last += wanted->wire.len_bytes - 2;
+    last[0] = 0;
+    last[1] = 0;
+    assert_true(segment_start(&room->segmenter, &room->from, room->frame));
+    assert_int_equal(segment_next(&room->segmenter, &room->into), 1);
+    checksum_complete(&room->into, segment);
+    sum = get_2(segment->hdr + wanted->l4_off_bytes + 6);
+
+    last[0] = (uint8_t)(sum >> 8);                 /* which adds it to what it complements */
+    last[1] = (uint8_t)sum;
+    assert_true(segment_start(&room->segmenter, &room->from, room->frame));
+    assert_int_equal(segment_next(&room->segmenter, &room->into), 1);
+    checksum_complete(&room->into, segment);
+
+    assert_int_equal(get_2(segment->hdr + wanted->l4_off_bytes + 6), 0xffff);
 }
 
 static void test_segment_bounds_a_batch_by_its_runs(void **state)
@@ -431,6 +479,72 @@ static void test_segment_refuses_a_route_that_is_not_at_its_end(void **state)
     assert_true(room_starts(room));
 }
 
+static void test_segment_refuses_a_source_route_that_is_not_at_its_end(void **state)
+{
+    static const struct { uint8_t options[12]; bool starts; } cases[] = {
+        { { 131, 7, 4, 1, 2, 3, 4, 0, 1, 1, 1, 1 }, false },
+        { { 131, 7, 8, 1, 2, 3, 4, 0, 1, 1, 1, 1 }, true },
+        { { 1, 148, 4, 0, 0, 137, 7, 7, 1, 2, 3, 4 }, false },
+        { { 1, 148, 4, 0, 0, 137, 7, 8, 1, 2, 3, 4 }, true },
+        { { 7, 7, 4, 1, 2, 3, 4, 1, 1, 1, 1, 1 }, true },       /* a record is no route */
+        { { 0, 131, 7, 4, 1, 2, 3, 4, 0, 0, 0, 0 }, true },     /* nor what is behind the end */
+        { { 148, 0, 131, 7, 4, 1, 2, 3, 4, 0, 0, 0 }, true },   /* or nowhere */
+        { { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 131, 7 }, true },
+        { { 1, 1, 1, 1, 1, 1, 1, 1, 1, 131, 7, 4 }, false },
+    };
+    struct room *room = *state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        room_plain(room)->option_words = 3;
+        room_frame(room);
+        memcpy(room->frame->hdr + room->long_frame.l3_off_bytes + 20, cases[i].options, 12);
+        if (room_starts(room) != cases[i].starts) {
+            fail_msg("options %zu", i);
+        }
+    }
+}
+
+static void test_segment_refuses_what_is_signed_as_a_whole(void **state)
+{
+    struct room *room = *state;
+    struct long_frame *wanted = room_plain(room);
+
+    wanted->gso_type = FRAME_GSO_TCP6;
+    wanted->ip_version = 6;
+    wanted->option_words = 3;
+    room_frame(room);
+    assert_true(room_starts(room));
+    room->frame->hdr[wanted->l3_off_bytes + 6] = 51;           /* 24 bytes of AH: RFC 4302, 2.2 */
+    room->frame->hdr[wanted->l3_off_bytes + 41] = 4;
+    assert_false(room_starts(room));
+}
+
+static void test_segment_refuses_a_syn_unless_it_fits(void **state)
+{
+    struct room *room = *state;
+
+    room_plain(room)->tcp_flags = TCP_SYN;
+    room_frame(room);
+    assert_false(room_starts(room));
+    room->long_frame.payload_bytes = 1000;
+    room_frame(room);
+    assert_int_equal(room_check_all(room), 1);
+}
+
+static void test_segment_refuses_all_options_of_ipv4_and_tcp_together(void **state)
+{
+    struct room *room = *state;
+    struct long_frame *wanted = room_plain(room);
+
+    wanted->option_words = 10;
+    wanted->tcp_option_words = 7;                  /* 122 bytes */
+    room_frame(room);
+    assert_int_equal(room_check_all(room), 4);
+    wanted->tcp_option_words = 8;                  /* 126 */
+    room_frame(room);
+    assert_false(room_starts(room));
+}
+
 static void test_segment_refuses_what_costs_or_is_too_much(void **state)
 {
     struct room *room = *state;
@@ -458,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_segment_keeps_cwr_on_the_first_and_fin_and_psh_on_the_last),
         cmocka_unit_test(test_segment_wraps_identification_and_sequence),
         cmocka_unit_test(test_segment_of_a_short_payload_is_one_and_whole),
+        cmocka_unit_test(test_segment_of_udp_whose_sum_is_zero_is_completed_to_ones),
         cmocka_unit_test(test_segment_bounds_a_batch_by_its_runs),
         cmocka_unit_test(test_segment_passes_over_empty_runs),
         cmocka_unit_test(test_segment_of_a_flood_floods),
@@ -466,6 +581,10 @@ int main(void)
         cmocka_unit_test(test_segment_refuses_a_type_that_the_headers_belie),
         cmocka_unit_test(test_segment_refuses_fragments),
         cmocka_unit_test(test_segment_refuses_a_route_that_is_not_at_its_end),
+        cmocka_unit_test(test_segment_refuses_a_source_route_that_is_not_at_its_end),
+        cmocka_unit_test(test_segment_refuses_what_is_signed_as_a_whole),
+        cmocka_unit_test(test_segment_refuses_a_syn_unless_it_fits),
+        cmocka_unit_test(test_segment_refuses_all_options_of_ipv4_and_tcp_together),
         cmocka_unit_test(test_segment_refuses_what_costs_or_is_too_much),
     };
 
