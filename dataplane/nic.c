@@ -198,7 +198,8 @@ static uint32_t buffers_for(const struct nic *nic, const struct set_up *set_up)
 {
     const uint32_t workers = set_up->config->workers;
     const uint32_t from_pieces = pieces_of(nic, room_for(set_up->config->mtu_bytes));
-    const uint32_t to_pieces = nic_offload_cuts(nic) ? pieces_of(nic, FRAME_MAX_BYTES) : from_pieces;
+    const uint32_t to_pieces = nic_offload_cuts(nic) ? pieces_of(nic, FRAME_MAX_BYTES)
+                                                     : from_pieces;
     const uint32_t count = nic->from_count * set_up->from_entries +
                            nic->to_count * set_up->to_entries +
                            (nic->from_count * from_pieces + workers * to_pieces) * FRAME_BURST +

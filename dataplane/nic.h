@@ -84,10 +84,11 @@ uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batc
 /** Frees the mbufs of the last batch, of refused frames too. */
 void nic_return(struct nic *nic, uint16_t queue);
 /**
- * Sends frames; @p worker says whose transmit queue.  A partial checksum is completed by the device,
- * or within the copy: when the device does none, when the checksum is one inside of a tunnel, and
- * when it is behind IPv6 extension headers, which drivers do not count in.  A device that refuses a
- * frame for what it asks loses it as DEVICE_ERROR; a long frame that it cannot cut is OVER_MTU.
+ * Sends frames; @p worker says whose transmit queue.  A partial checksum is completed by the
+ * device, or within the copy: when the device does none, when the checksum is one inside of a
+ * tunnel, and when it is behind IPv6 extension headers, which drivers do not count in.  What a
+ * driver refuses to have its device do is lost as DEVICE_ERROR; a long frame that the device does
+ * not cut is OVER_MTU.
  * Thread: that worker; two on one queue exclude each other for a batch.
  */
 uint16_t nic_to_wire(struct nic *nic, uint16_t worker, const struct frame_batch *batch,

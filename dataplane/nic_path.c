@@ -94,8 +94,8 @@ static inline uint8_t *header_of(const struct rte_mbuf *mbuf, uint8_t *slot, uin
 }
 
 /*
- * Whether the device found the checksum of TCP or UDP right.  Some say so of all that they have found
- * nothing wrong with, fragments and ARP too, and mean the inner one of a tunnel.
+ * Whether the device found the checksum of TCP or UDP right.  Some say so of all that they have
+ * found nothing wrong with, fragments and ARP too, and mean the inner one of a tunnel.
  */
 static inline bool is_checked(const struct rte_mbuf *mbuf)
 {

@@ -2,9 +2,9 @@
 /*
  * What goes to a nic: frames copied into mbufs, with what the device is to do about each.
  *
- * A partial checksum is the device's where it can be asked for it, and is otherwise summed while the
- * frame is copied, so that its bytes are read once either way.  The loop has a variant for batches
- * that have none: those cost what they would without all this.
+ * A partial checksum is the device's where it can be asked for it, and is otherwise summed while
+ * the frame is copied, so that its bytes are read once either way.  The loop has a variant for
+ * batches that have none: those cost what they would without all this.
  */
 #include "dataplane/nic.h"
 
@@ -41,9 +41,9 @@ static inline void put_2(uint8_t *at, uint32_t value)
 }
 
 /*
- * How the device is asked for the checksum of @p frame; 0: it cannot be.  It can be for the frame's
- * own TCP or UDP with a whole header: drivers find it by adding up lengths of headers.  They make up
- * the pseudo-header themselves, with the next header of IPv6's first: so no extension headers.
+ * How the device is asked for the checksum of @p frame; 0: it cannot be.  It can be for the
+ * frame's own TCP or UDP with a whole header: drivers find it by adding up lengths of headers.
+ * They make up the pseudo-header anew, from the fixed header of IPv6: so no extension headers.
  */
 static inline uint64_t flags_for(const struct nic *nic, const struct frame *frame)
 {

@@ -186,8 +186,8 @@ static void test_nic_sends_datagrams_that_the_kernel_finds_right(void **state)
     nic_lab_start(lab);
     for (uint32_t i = 0; i < FRAME_BURST; i++) {
         frames[i] = (struct long_frame){
-            .gso_type = FRAME_GSO_UDP, .ip_version = i % 2 == 0 ? 4 : 6, .payload_bytes = 1 + i * 41,
-            .trusted_bytes = FRAME_HDR_BYTES
+            .gso_type = FRAME_GSO_UDP, .ip_version = i % 2 == 0 ? 4 : 6,
+            .payload_bytes = 1 + i * 41, .trusted_bytes = FRAME_HDR_BYTES
         };
         (void)partial_frame_add(&frames[i], &lab->sent);
     }

@@ -24,7 +24,7 @@ static inline void partial_frame_put(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
-/** Writes the frame with the sum of its pseudo-header in the field; IPv4's own checksum is right. */
+/** Writes the frame with the sum of its pseudo-header in the field; IPv4's checksum is right. */
 void partial_frame_write(struct long_frame *frame);
 
 /** Writes it and adds it to @p batch as one that is not to be cut. */
