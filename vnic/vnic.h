@@ -56,10 +56,19 @@ struct vnic {
     atomic_uint leaves;            /* enum offload_take mask: what its operator lets it be left */
 };
 
-/** What @p vnic takes undone (enum offload_take).  Thread: any worker. */
-static inline uint8_t vnic_takes(const struct vnic *vnic, const struct vnic_live *live)
+/** What the guest of @p vnic is told of frames (enum offload_take).  Thread: any worker. */
+static inline uint8_t vnic_told(const struct vnic *vnic, const struct vnic_live *live)
 {
     return (uint8_t)(live->takes & atomic_load_explicit(&vnic->leaves, memory_order_relaxed));
+}
+
+/**
+ * What @p vnic takes undone (enum offload_take): what its guest does, and partial checksums in any
+ * case, because they are completed while the frame is copied.  Thread: any worker.
+ */
+static inline uint8_t vnic_takes(const struct vnic *vnic, const struct vnic_live *live)
+{
+    return (uint8_t)(vnic_told(vnic, live) | OFFLOAD_TAKES_CSUM);
 }
 
 /**
@@ -79,7 +88,7 @@ static inline uint8_t vnic_takes(const struct vnic *vnic, const struct vnic_live
  * of a flood.
  *
  * Errors: a malformed chain breaks the queue, is counted as DROP_BAD_DESCRIPTOR and ends the batch;
- * the frames before it are returned.  A lie is counted as DROP_BAD_OFFLOAD and costs its frame only.
+ * the frames before it are returned.  A lie costs its frame, and is counted as DROP_BAD_OFFLOAD.
  * Thread: the worker that polls this pair.  Does not block, allocate or log.
  * Standard: virtio 1.2, 2.7.13 (available buffers), 5.1.6 (net header), 5.1.6.2 (transmission).
  */
@@ -94,9 +103,9 @@ void vnic_return(struct vnic_live *live, uint16_t pair);
 /**
  * Copies frames into a guest's receive buffers and notifies it once.
  *
- * A frame's facts go into its virtio-net header when the guest takes them.  A partial checksum that
- * it does not take is completed within the copy; frames of a gso_type that it does not take
- * (vnic_takes()) are not given to this function.
+ * A frame's facts go into its virtio-net header, as far as the guest takes them (vnic_told()).  A
+ * partial checksum that it does not take is completed within the copy; frames of a gso_type that it
+ * does not take are not given to this function.
  *
  * @param vnic     the receiver
  * @param live     as loaded this turn

@@ -8,12 +8,18 @@
  * deliver_chains(), which knows chains, indirect tables and mergeable buffers.
  *
  * A frame that does not fit takes no buffer: the ring stays as it was for the next, smaller one.
+ *
+ * A partial checksum that the guest does not take is completed here.  The sum of what was copied is
+ * known when the copy is done, so its field is written last.
  */
 #include <stddef.h>
 #include <string.h>
 
+#include "switch/checksum.h"
 #include "switch/gather.h"
+#include "switch/offload.h"
 #include "vnic/copy.h"
+#include "vnic/net_header.h"
 #include "vnic/vnic.h"
 
 #define NET_HDR_MAX_BYTES  12u
@@ -31,15 +37,49 @@ struct delivery {
     uint8_t *verdict;
     uint16_t count;
     uint16_t available;            /* chains not taken yet */
+    uint8_t told;                  /* what goes into headers: enum offload_take */
     uint32_t walked_runs;          /* for this batch, frames that found no room among them */
 };
 
-/* The virtio-net header of a frame without offloads. Standard: virtio 1.2, 5.1.6. */
-static inline void net_header(uint8_t hdr[NET_HDR_MAX_BYTES], uint16_t num_buffers)
+static inline void put_num_buffers(uint8_t hdr[NET_HDR_MAX_BYTES], uint16_t num_buffers)
 {
-    memset(hdr, 0, NUM_BUFFERS_OFFSET);
     memcpy(hdr + NUM_BUFFERS_OFFSET, &num_buffers, sizeof(num_buffers));   /* little-endian host */
 }
+
+/* ---- a checksum that the guest does not take ------------------------------------------------- */
+
+/* Whether that of @p frame is to be completed. */
+static inline bool is_partial(const struct delivery *d, const struct frame *frame)
+{
+    return frame->csum_state == FRAME_CSUM_PARTIAL && (d->told & OFFLOAD_TAKES_CSUM) == 0;
+}
+
+/* Where in the frame it is stored: two bytes, both of the trusted header. */
+static inline uint32_t csum_field(const struct frame *frame)
+{
+    return (uint32_t)frame->csum_start_bytes + frame->csum_offset_bytes;
+}
+
+/* The sum of the trusted header, to which that of what follows it is added. */
+static struct gather_sum sum_header(const struct frame *frame)
+{
+    const uint32_t len_bytes = (uint32_t)frame->hdr_len_bytes - frame->csum_start_bytes;
+
+    return (struct gather_sum){
+        .sum = checksum_add(0, frame->hdr + frame->csum_start_bytes, len_bytes, false),
+        .odd = (len_bytes & 1) != 0,
+    };
+}
+
+/* The number to store; 0 would say that there is none: RFC 768. */
+static uint16_t csum_result(const struct gather_sum *sum)
+{
+    const uint16_t result = checksum_finish(sum->sum);
+
+    return result != 0 ? result : 0xffff;
+}
+
+/* ---- one buffer ------------------------------------------------------------------------------ */
 
 static inline void copy_frame(const struct delivery *d, const struct frame *frame, uint8_t *to)
 {
@@ -55,6 +95,20 @@ static inline void copy_frame(const struct delivery *d, const struct frame *fram
 
         gather_copy(&from, to, frame->len_bytes);
     }
+}
+
+static void copy_and_complete(const struct delivery *d, const struct frame *frame, uint8_t *to)
+{
+    struct gather from = gather_start(d->batch, frame);
+    struct gather_sum sum = sum_header(frame);
+    uint16_t result;
+
+    gather_copy(&from, to, frame->hdr_len_bytes);
+    gather_copy_sum(&from, to + frame->hdr_len_bytes, frame->len_bytes - frame->hdr_len_bytes,
+                    &sum);
+    result = csum_result(&sum);
+    to[csum_field(frame)] = (uint8_t)(result >> 8);
+    to[csum_field(frame) + 1] = (uint8_t)result;
 }
 
 /* ---- the short way --------------------------------------------------------------------------- */
@@ -95,31 +149,48 @@ static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST]
     return n;
 }
 
-/* Delivers the first frames by plain buffers.  Returns how many. */
-static inline uint16_t deliver_plain(struct delivery *d)
+/* Delivers the first frames by plain buffers; @p facts: they may have some.  Returns how many. */
+static inline __attribute__((always_inline)) uint16_t plain_loop(struct delivery *d, bool facts)
 {
     const uint32_t hdr_bytes = d->live->net_hdr_bytes;
-    uint8_t hdr[NET_HDR_MAX_BYTES];
+    uint8_t hdr[NET_HDR_MAX_BYTES] = { 0 };
     uint16_t head[FRAME_BURST];
     uint8_t *to[FRAME_BURST];
     const uint16_t count = find_plain(d, head, to);
 
-    net_header(hdr, 1);
+    put_num_buffers(hdr, 1);
     for (uint16_t i = 0; i < count; i++) {
         const struct frame *frame = &d->batch->frame[d->index[i]];
 
+        if (facts) {
+            net_header_write(hdr, frame, d->told);
+        }
         if (__builtin_expect(hdr_bytes == NET_HDR_MAX_BYTES, 1)) {
             memcpy(to[i], hdr, NET_HDR_MAX_BYTES);
         } else {
             memcpy(to[i], hdr, NUM_BUFFERS_OFFSET);
         }
-        copy_frame(d, frame, to[i] + hdr_bytes);
+        if (facts && is_partial(d, frame)) {
+            copy_and_complete(d, frame, to[i] + hdr_bytes);
+        } else {
+            copy_frame(d, frame, to[i] + hdr_bytes);
+        }
         virtqueue_use(d->queue, head[i], hdr_bytes + frame->len_bytes);
         d->verdict[i] = VNIC_DELIVERED;
     }
     d->queue->last_avail = (uint16_t)(d->queue->last_avail + count);
     d->available = (uint16_t)(d->available - count);
     return count;
+}
+
+static __attribute__((noinline)) uint16_t deliver_plain(struct delivery *d)
+{
+    return plain_loop(d, false);
+}
+
+static __attribute__((noinline)) uint16_t deliver_plain_with_facts(struct delivery *d)
+{
+    return plain_loop(d, true);
 }
 
 /* ---- chains, indirect tables, mergeable buffers ---------------------------------------------- */
@@ -176,30 +247,73 @@ static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *r
     return VNIC_DELIVERED;
 }
 
+/* Where in the room the next byte goes. */
+struct spout {
+    uint8_t *to;
+    uint32_t space_bytes;
+    const struct virtqueue_run *next;
+};
+
+/* Moves the next bytes of @p from into the room, and adds them to @p sum unless that is NULL. */
+static void pour(struct spout *spout, struct gather *from, uint32_t len_bytes,
+                 struct gather_sum *sum)
+{
+    while (len_bytes > 0) {
+        uint32_t part;
+
+        if (spout->space_bytes == 0) {
+            spout->to = spout->next->data;
+            spout->space_bytes = spout->next->len_bytes;
+            spout->next++;
+        }
+        part = len_bytes < spout->space_bytes ? len_bytes : spout->space_bytes;
+        if (sum == NULL) {
+            gather_copy(from, spout->to, part);
+        } else {
+            gather_copy_sum(from, spout->to, part, sum);
+        }
+        spout->to += part;
+        spout->space_bytes -= part;
+        len_bytes -= part;
+    }
+}
+
+/* Writes over a byte of what was poured. */
+static void put_byte(const struct room *room, uint32_t off_bytes, uint8_t byte)
+{
+    const struct virtqueue_run *run = room->run;
+
+    while (off_bytes >= run->len_bytes) {
+        off_bytes -= run->len_bytes;
+        run++;
+    }
+    run->data[off_bytes] = byte;
+}
+
 /* Writes the virtio-net header and then the frame over the runs of @p room. */
 static void fill_room(const struct delivery *d, const struct frame *frame, const struct room *room)
 {
-    struct gather from = gather_start(d->batch, frame);
+    const uint32_t hdr_bytes = d->live->net_hdr_bytes;
     uint8_t hdr[NET_HDR_MAX_BYTES];
-    uint32_t hdr_done_bytes = 0;
-    uint32_t left_bytes = frame->len_bytes;
+    struct gather header = { .data = hdr, .left_bytes = hdr_bytes };
+    struct gather from = gather_start(d->batch, frame);
+    struct spout spout = { .next = room->run };
 
-    net_header(hdr, (uint16_t)room->chain_count);
-    for (uint32_t i = 0; i < room->run_count; i++) {
-        uint8_t *to = room->run[i].data;
-        uint32_t space_bytes = room->run[i].len_bytes;
-        uint32_t part = d->live->net_hdr_bytes - hdr_done_bytes;
+    net_header_write(hdr, frame, d->told);
+    put_num_buffers(hdr, (uint16_t)room->chain_count);
+    pour(&spout, &header, hdr_bytes, NULL);
+    if (is_partial(d, frame)) {
+        const uint32_t field = hdr_bytes + csum_field(frame);
+        struct gather_sum sum = sum_header(frame);
+        uint16_t result;
 
-        if (part > 0) {
-            part = part < space_bytes ? part : space_bytes;
-            memcpy(to, hdr + hdr_done_bytes, part);
-            hdr_done_bytes += part;
-            to += part;
-            space_bytes -= part;
-        }
-        part = left_bytes < space_bytes ? left_bytes : space_bytes;
-        gather_copy(&from, to, part);
-        left_bytes -= part;
+        pour(&spout, &from, frame->hdr_len_bytes, NULL);
+        pour(&spout, &from, frame->len_bytes - frame->hdr_len_bytes, &sum);
+        result = csum_result(&sum);
+        put_byte(room, field, (uint8_t)(result >> 8));
+        put_byte(room, field + 1, (uint8_t)result);
+    } else {
+        pour(&spout, &from, frame->len_bytes, NULL);
     }
 }
 
@@ -251,7 +365,7 @@ static uint16_t deliver(struct vnic *vnic, struct delivery *d, uint16_t ring)
         return refuse_all(d->verdict, d->count, DROP_QUEUE_BROKEN);
     }
     d->available = virtqueue_available(queue);
-    delivered = deliver_plain(d);
+    delivered = d->batch->offload_count == 0 ? deliver_plain(d) : deliver_plain_with_facts(d);
     for (uint16_t i = delivered; i < d->count; i++) {
         d->verdict[i] = deliver_chains(d, &d->batch->frame[d->index[i]]);
         delivered = (uint16_t)(delivered + (d->verdict[i] == VNIC_DELIVERED));
@@ -268,7 +382,8 @@ uint16_t vnic_to_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
                        uint8_t *verdict)
 {
     struct delivery d = { .live = live, .queue = &live->to_guest[pair], .batch = batch,
-                          .index = index, .verdict = verdict, .count = count };
+                          .index = index, .verdict = verdict, .count = count,
+                          .told = vnic_told(vnic, live) };
     uint16_t delivered;
 
     if (!vnic->shared) {

@@ -205,6 +205,80 @@ bool fake_ring_used(struct fake_ring *ring, uint32_t *head, uint32_t *len_bytes)
     return true;
 }
 
+/* Where a driver puts what it received: the header first. */
+struct reception {
+    uint8_t *header;
+    uint8_t *bytes;
+    uint32_t header_bytes;
+    uint32_t done_bytes;           /* of both */
+};
+
+static void receive_piece(struct fake_guest *guest, struct reception *r, uint64_t gpa,
+                          uint32_t len_bytes)
+{
+    for (uint32_t i = 0; i < len_bytes; i++, r->done_bytes++) {
+        const uint8_t byte = *fake_guest_at(guest, gpa + i);
+
+        if (r->done_bytes < r->header_bytes) {
+            r->header[r->done_bytes] = byte;
+        } else {
+            assert(r->done_bytes - r->header_bytes < FRAME_MAX_BYTES);
+            r->bytes[r->done_bytes - r->header_bytes] = byte;
+        }
+    }
+}
+
+/* Takes what the next used chain is said to hold.  Returns whether there was one. */
+static bool receive_chain(struct fake_guest *guest, struct reception *r)
+{
+    const struct vring_desc *table = guest->to.desc;
+    uint32_t index;
+    uint32_t left_bytes;
+
+    if (!fake_ring_used(&guest->to, &index, &left_bytes)) {
+        return false;
+    }
+    if ((table[index].flags & VRING_DESC_F_INDIRECT) != 0) {
+        table = (const struct vring_desc *)(const void *)fake_guest_at(guest, table[index].addr);
+        index = 0;
+    }
+    for (;;) {
+        const struct vring_desc *desc = &table[index];
+        const uint32_t part = left_bytes < desc->len ? left_bytes : desc->len;
+
+        receive_piece(guest, r, desc->addr, part);
+        left_bytes -= part;
+        if ((desc->flags & VRING_DESC_F_NEXT) == 0) {
+            break;
+        }
+        index = desc->next;
+    }
+    assert(left_bytes == 0);
+    return true;
+}
+
+uint32_t fake_guest_receive(struct fake_guest *guest, uint8_t header[FAKE_HEADER_BYTES],
+                            uint8_t *bytes)
+{
+    struct reception r = { .header = header, .bytes = bytes,
+                           .header_bytes = guest->live->net_hdr_bytes };
+    uint32_t buffers = 1;
+
+    if (!receive_chain(guest, &r)) {
+        return 0;
+    }
+    assert(r.done_bytes >= r.header_bytes);
+    if (guest->live->mergeable) {
+        buffers = (uint32_t)(header[10] | header[11] << 8);
+    }
+    while (buffers-- > 1) {
+        if (!receive_chain(guest, &r)) {
+            abort();                                           /* the header said that there is */
+        }
+    }
+    return r.done_bytes - r.header_bytes;
+}
+
 void fake_ring_reset(struct fake_ring *ring)
 {
     struct virtqueue *queue = ring->queue;

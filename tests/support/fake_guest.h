@@ -25,6 +25,7 @@
 #define FAKE_GPA_END      (FAKE_GPA_NEXT + FAKE_REGION_BYTES)
 #define FAKE_GPA_LOW      0x1000ull                        /* region 2 */
 #define FAKE_REGIONS      3u
+#define FAKE_HEADER_BYTES 12u      /* of virtio-net; the last 2 are not in a legacy driver's */
 
 /* The driver's side of one ring. */
 struct fake_ring {
@@ -90,6 +91,17 @@ uint16_t fake_ring_offer_chain(struct fake_guest *guest, struct fake_ring *ring,
                                const struct fake_chain *chain);
 /** Takes the next used entry. @return whether there was one */
 bool fake_ring_used(struct fake_ring *ring, uint32_t *head, uint32_t *len_bytes);
+/**
+ * Takes the next frame out of the receive ring as a driver does: from as many buffers as its header
+ * says, through whatever descriptors describe them.  Asserts that each buffer holds what it is said
+ * to hold.
+ *
+ * @param header  filled with the virtio-net header, num_buffers only if it has one
+ * @param bytes   filled with the frame, FRAME_MAX_BYTES at most
+ * @return its length, or 0 when there is none
+ */
+uint32_t fake_guest_receive(struct fake_guest *guest, uint8_t header[FAKE_HEADER_BYTES],
+                            uint8_t *bytes);
 /** The driver resets the ring, and the device with it. */
 void fake_ring_reset(struct fake_ring *ring);
 

@@ -456,7 +456,7 @@ static void test_vnic_from_guest_offload_batch_ends_with_enough_bytes(void **sta
     assert_false(fake_ring_used(ring, &head, &len_bytes));
 }
 
-/* A whole batch of long chains, which its bytes allow when the pieces are small, has enough runs. */
+/* A whole batch of long chains, which its bytes allow when pieces are small, has enough runs. */
 static void test_vnic_from_guest_offload_batch_holds_32_frames_of_32_pieces(void **state)
 {
     const header says = make_frame(FRAME_GSO_TCP4, 4, 9000);
