@@ -90,7 +90,8 @@ struct method_key {
     bool required;
     bool positional;                        /* the word after the verb; at most one, first        */
     uint64_t min, max;                      /* of the value, or of a string's length              */
-    const char *words[METHOD_WORDS_MAX];    /* ENUM and TARGET; NULL-terminated when not full     */
+    const char *words[METHOD_WORDS_MAX];    /* all of an ENUM or TARGET; of a TEXT some, to offer;
+                                               NULL-terminated when not full                      */
     const char *placeholder;                /* what the help writes for the value: "BYTES"        */
     const char *preset;                     /* what holds when the key is not given, for the help;
                                                the decoder does not put it in                     */

@@ -107,6 +107,7 @@ static int take_given(const struct rpc_call *call, struct vswitch_switch *set, s
     set->mtu_bytes = (uint32_t)method_number(call, "mtu", set->mtu_bytes);
     set->mac_capacity_entries = (uint32_t)method_number(call, "mac_capacity",
                                                         set->mac_capacity_entries);
+    set->coalesce = method_onoff(call, "coalesce", set->coalesce);
     set->mac_ageing_s = (uint32_t)method_number(call, "mac_ageing", set->mac_ageing_s);
     take_type(call, set);
     return take_host(call, set, error);
@@ -122,6 +123,7 @@ int method_switch_add(void *context, struct rpc_call *call, struct error *error)
         .mtu_bytes = VSWITCH_MTU_DEFAULT_BYTES,
         .mac_capacity_entries = MAC_TABLE_DEFAULT_ENTRIES,
         .mac_ageing_s = MAC_TABLE_DEFAULT_AGEING_S,
+        .coalesce = true,
     };
     int rc;
 

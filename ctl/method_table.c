@@ -123,6 +123,19 @@
     { .name = "router_guard", .kind = METHOD_KIND_ONOFF, .placeholder = "on|off",               \
       .preset = (otherwise), .help = "drop router advertisements and redirects coming from it" }
 
+#define KEY_OFFLOAD(otherwise)                                                                  \
+    { .name = "offload", .kind = METHOD_KIND_TEXT, .min = 2, .max = 255,                        \
+      .words = { "on", "off", "tx", "rx", "tso", "uso" }, .placeholder = "on|off|LIST",         \
+      .preset = (otherwise),                                                                    \
+      .form = "on, off, or words with commas: tx, rx, csum, tso, ecn, uso, or one such as "     \
+              "guest_tso4",                                                                     \
+      .help = "checksums and segmentation that guest and switch may leave to each other" }
+
+#define KEY_COALESCE(otherwise)                                                                 \
+    { .name = "coalesce", .kind = METHOD_KIND_ONOFF, .placeholder = "on|off",                   \
+      .preset = (otherwise),                                                                    \
+      .help = "merge TCP segments from the uplink for ports that take long ones" }
+
 #define KEY_CAPTURE_ID(is_positional)                                                           \
     { .name = "id", .kind = METHOD_KIND_UINT, .positional = (is_positional), .required = true,  \
       .min = 1, .max = UINT32_MAX, .placeholder = "ID",                                         \
@@ -150,7 +163,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
         .keys = {
             POSITIONAL_NAME("NAME", "name of the new switch"),
             KEY_TYPE(true, NULL), KEY_UPLINK(NULL, UPLINK_FORM), KEY_HOST_VNIC("off"),
-            KEY_MTU("1500"), KEY_MAC_CAPACITY("8192"), KEY_MAC_AGEING("300"),
+            KEY_MTU("1500"), KEY_MAC_CAPACITY("8192"), KEY_MAC_AGEING("300"), KEY_COALESCE("on"),
             KEY_HOST_VLAN("none"), KEY_HOST_MAC("the next free of the pool"),
             KEY_HOST_ADDRESS("none"), KEY_MOVE_ADDRESSES, KEY_FORCE_UPLINK,
         },
@@ -165,6 +178,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
             KEY_TYPE(false, "as it is; external when an uplink is named"),
             KEY_UPLINK("as it is", "none, " UPLINK_FORM), KEY_HOST_VNIC("as it is"),
             KEY_MTU("as it is"), KEY_MAC_CAPACITY("as it is"), KEY_MAC_AGEING("as it is"),
+            KEY_COALESCE("as it is"),
             KEY_HOST_VLAN("as it is"), KEY_HOST_MAC("as it is"), KEY_HOST_ADDRESS("as it is"),
             KEY_MOVE_ADDRESSES, KEY_FORCE_UPLINK,
         },
@@ -205,7 +219,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
               .help = "queue pairs the guest may use, at most one for each of its CPUs" },
             KEY_MTU("the switch's"), KEY_VLAN("none"), KEY_PRIORITY("reset"),
             KEY_SPOOF_GUARD("on"), KEY_ALLOW_MAC("none"), KEY_DHCP_GUARD("off"),
-            KEY_ROUTER_GUARD("off"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+            KEY_ROUTER_GUARD("off"), KEY_OFFLOAD("on"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
         },
     },
     [METHOD_VNIC_SET] = {
@@ -219,7 +233,8 @@ const struct method_spec method_table[METHOD_COUNT] = {
                     "address of the VM's adapter; give the VM's monitor the same"),
             KEY_MTU("as it is"), KEY_VLAN("as it is"), KEY_PRIORITY("as it is"),
             KEY_SPOOF_GUARD("as it is"), KEY_ALLOW_MAC("as it is"), KEY_DHCP_GUARD("as it is"),
-            KEY_ROUTER_GUARD("as it is"), KEY_SOCKET_OWNER, KEY_SOCKET_GROUP,
+            KEY_ROUTER_GUARD("as it is"), KEY_OFFLOAD("as it is"), KEY_SOCKET_OWNER,
+            KEY_SOCKET_GROUP,
         },
     },
     [METHOD_VNIC_LIST] = {

@@ -11,6 +11,7 @@
 #include "ctl/report.h"
 #include "ctl/value.h"
 #include "switch/mac.h"
+#include "switch/offload.h"
 
 /* Answers with the vNIC as `vnic show` does, so that whoever adds it learns its socket. */
 static int answer_vnic(const struct control *control, struct rpc_call *call, struct error *error)
@@ -54,6 +55,18 @@ static int take_mac(const struct rpc_call *call, struct vswitch_vnic *vnic, stru
     return 0;
 }
 
+static int take_offload(const struct rpc_call *call, struct vswitch_vnic *vnic,
+                        struct error *error)
+{
+    const char *offload = method_text(call, "offload");
+    struct error inner = { 0 };
+
+    if (offload != NULL && offload_parse(offload, &vnic->offload, &inner) != 0) {
+        return error_set(error, EINVAL, "vNIC \"%s\": %s", vnic->name, inner.text);
+    }
+    return 0;
+}
+
 /* Changes in @p vnic what is given.  @return 0, or a negative errno and a sentence */
 static int take_given(const struct rpc_call *call, struct vswitch_vnic *vnic, struct error *error)
 {
@@ -63,6 +76,7 @@ static int take_given(const struct rpc_call *call, struct vswitch_vnic *vnic, st
     const char *priority = method_text(call, "priority");
     const char *allowed = method_text(call, "allow_mac");
     struct error inner = { 0 };
+    int rc = 0;
 
     vnic->mtu_bytes = (uint32_t)method_number(call, "mtu", vnic->mtu_bytes);
     vnic->spoof_guard = method_onoff(call, "spoof_guard", vnic->spoof_guard);
@@ -81,13 +95,12 @@ static int take_given(const struct rpc_call *call, struct vswitch_vnic *vnic, st
         return error_set(error, EINVAL, "vNIC \"%s\": %s", vnic->name, inner.text);
     }
     if (allowed != NULL) {
-        const int rc = take_allowed(allowed, vnic, error);
-
-        if (rc != 0) {
-            return rc;
-        }
+        rc = take_allowed(allowed, vnic, error);
     }
-    return take_mac(call, vnic, error);
+    if (rc == 0) {
+        rc = take_offload(call, vnic, error);
+    }
+    return rc != 0 ? rc : take_mac(call, vnic, error);
 }
 
 int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
@@ -96,6 +109,7 @@ int method_vnic_add(void *context, struct rpc_call *call, struct error *error)
     struct vswitch_model *wanted = control_edit(control, error);
     struct vswitch_vnic added = {
         .queues = (uint16_t)method_number(call, "queues", 1), .spoof_guard = true,
+        .offload = OFFLOAD_ALL,
     };
     int rc;
 

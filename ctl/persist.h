@@ -12,17 +12,17 @@
  *
  *     { "version": 2,
  *       "mac_pool": { "next": "00:15:5d:0a:01:03", "first", "last" },
- *       "switches": [ { "name", "type", "mtu", "mac_capacity", "mac_ageing",
+ *       "switches": [ { "name", "type", "mtu", "mac_capacity", "mac_ageing", "coalesce"?,
  *                       "uplink"?, "force"?, "move_addresses"?,
  *                       "host_vnic"?, "host_mac"?, "host_vlan"?, "host_address"? } ],
  *       "vnics":    [ { "name", "switch", "mac", "queues",
  *                       "mtu"?, "socket_owner"?, "socket_group"?,
  *                       "vlan"?, "priority_trust"?, "spoof_guard"?, "allow_mac"?,
- *                       "dhcp_guard"?, "router_guard"? } ],
+ *                       "dhcp_guard"?, "router_guard"?, "offload"? } ],
  *       "macs":     [ { "switch", "mac", "vlan", "port" } ] }
  *
  * Version 1 had none of what is marked but the MTU and the socket's accounts, and of the pool only
- * "next".  It is read as well; what it does not say is as it is by default.
+ * "next".  It is read as well; what a file does not say is as it is by default.
  *
  * Numbers of ports and switches are not in it: they are only good for one run.
  */

@@ -10,6 +10,7 @@
 #include "ctl/persist.h"
 #include "ctl/value.h"
 #include "switch/mac.h"
+#include "switch/offload.h"
 
 enum field_kind {
     FIELD_TEXT,                    /* char[], not empty                       */
@@ -18,13 +19,14 @@ enum field_kind {
     FIELD_UINT,                    /* uint16_t or uint32_t                    */
     FIELD_FLAG,                    /* bool                                    */
     FIELD_VLAN,                    /* struct vlan_policy, as people write it  */
+    FIELD_OFFLOAD,                 /* uint64_t, as people write it            */
     FIELD_MACS,                    /* uint64_t[], a list of addresses         */
     FIELD_TEXTS                    /* char[][], a list of texts               */
 };
 
 /*
- * A key that may be left out stands for zero, the empty text or list, no VLAN, or no; an
- * OPTIONAL_ON flag stands for yes, and is left out when it is.
+ * A key that may be left out stands for zero, the empty text or list, no VLAN, or no; one that is
+ * OPTIONAL_ON for yes, or for every offload, and is left out when it is so.
  */
 enum field_presence { REQUIRED, OPTIONAL, OPTIONAL_ON };
 
@@ -70,6 +72,7 @@ const struct persist_section persist_switches = {
         FIELD("mtu",            UINT, REQUIRED, 1, struct vswitch_switch, mtu_bytes),
         FIELD("mac_capacity",   UINT, REQUIRED, 1, struct vswitch_switch, mac_capacity_entries),
         FIELD("mac_ageing",     UINT, REQUIRED, 0, struct vswitch_switch, mac_ageing_s),
+        FIELD("coalesce",       FLAG, OPTIONAL_ON, 0, struct vswitch_switch, coalesce),
         FIELD("uplink",         TEXT, OPTIONAL, 0, struct vswitch_switch, uplink),
         FIELD("force",          FLAG, OPTIONAL, 0, struct vswitch_switch, force),
         FIELD("move_addresses", FLAG, OPTIONAL, 0, struct vswitch_switch, move_addresses),
@@ -95,6 +98,7 @@ const struct persist_section persist_vnics = {
         LIST("allow_mac",       MACS, struct persist_vnic, vnic.allowed_mac),
         FIELD("dhcp_guard",     FLAG, OPTIONAL, 0, struct persist_vnic, vnic.dhcp_guard),
         FIELD("router_guard",   FLAG, OPTIONAL, 0, struct persist_vnic, vnic.router_guard),
+        FIELD("offload",        OFFLOAD, OPTIONAL_ON, 0, struct persist_vnic, vnic.offload),
     }
 };
 
@@ -185,6 +189,7 @@ static bool is_zero(const void *at, size_t size_bytes)
 static bool may_be_left_out(const struct field *field, const void *record)
 {
     const char *at = (const char *)record + field->offset;
+    uint64_t offload;
     bool flag;
 
     switch (field->kind) {
@@ -193,6 +198,9 @@ static bool may_be_left_out(const struct field *field, const void *record)
     case FIELD_FLAG:
         memcpy(&flag, at, sizeof(flag));
         return flag == (field->presence == OPTIONAL_ON);
+    case FIELD_OFFLOAD:
+        memcpy(&offload, at, sizeof(offload));
+        return offload == OFFLOAD_ALL;
     case FIELD_MACS:
     case FIELD_TEXTS:
         return list_count(field, record) == 0;
@@ -212,6 +220,16 @@ static json_t *mac_to_json(const void *at)
 
     memcpy(&mac, at, sizeof(mac));
     return json_string(mac_format(mac, text));
+}
+
+static json_t *offload_to_json(const void *at)
+{
+    char text[OFFLOAD_TEXT_SIZE];
+    uint64_t offload;
+
+    memcpy(&offload, at, sizeof(offload));
+    offload_format(offload, text);
+    return json_string(text);
 }
 
 static json_t *list_to_json(const struct field *field, const void *record)
@@ -253,6 +271,8 @@ static json_t *field_to_json(const struct field *field, const void *record)
         return json_boolean(flag);
     case FIELD_VLAN:
         return json_string(vlan_format(at, text));
+    case FIELD_OFFLOAD:
+        return offload_to_json(at);
     case FIELD_MACS:
     case FIELD_TEXTS:
         return list_to_json(field, record);
@@ -352,6 +372,22 @@ static int read_vlan(const struct field *field, const json_t *value, void *at, s
     return 0;
 }
 
+static int read_offload(const struct field *field, const json_t *value, void *at,
+                        struct error *error)
+{
+    struct error inner = { 0 };
+    uint64_t offload;
+
+    if (!json_is_string(value)) {
+        return error_set(error, EINVAL, "\"%s\" must be a text such as \"off\"", field->key);
+    }
+    if (offload_parse(json_string_value(value), &offload, &inner) != 0) {
+        return error_set(error, EINVAL, "\"%s\": %s", field->key, inner.text);
+    }
+    memcpy(at, &offload, sizeof(offload));
+    return 0;
+}
+
 static int read_list(const struct field *field, const json_t *value, void *record,
                      struct error *error)
 {
@@ -393,6 +429,8 @@ static int field_from_json(const struct field *field, const json_t *value, void 
         return read_flag(field, value, at, error);
     case FIELD_VLAN:
         return read_vlan(field, value, at, error);
+    case FIELD_OFFLOAD:
+        return read_offload(field, value, at, error);
     case FIELD_MACS:
     case FIELD_TEXTS:
         return read_list(field, value, record, error);
@@ -403,10 +441,14 @@ static int field_from_json(const struct field *field, const json_t *value, void 
 /* What holds for a key that is not there, where that is not zero. */
 static void preset(const struct field *field, void *record)
 {
+    char *at = (char *)record + field->offset;
+    const uint64_t offload = OFFLOAD_ALL;
     const bool on = true;
 
-    if (field->presence == OPTIONAL_ON) {
-        memcpy((char *)record + field->offset, &on, sizeof(on));
+    if (field->kind == FIELD_OFFLOAD) {
+        memcpy(at, &offload, sizeof(offload));
+    } else if (field->presence == OPTIONAL_ON) {
+        memcpy(at, &on, sizeof(on));
     }
 }
 

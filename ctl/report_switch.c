@@ -35,11 +35,11 @@ json_t *report_switch(const struct control *control, const struct vswitch_switch
     struct mac_table_stats stats;
 
     mac_table_stats(control->resources.table[of->id], &stats);
-    return json_pack("{s:s, s:s, s:I, s:o, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+    return json_pack("{s:s, s:s, s:I, s:o, s:b, s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                      "name", of->name, "type", persist_type_word(of->type),
                      "mtu", (json_int_t)of->mtu_bytes, "uplink", report_text(of->uplink),
                      "host_vnic", of->host_vnic, "force", of->force,
-                     "move_addresses", of->move_addresses,
+                     "move_addresses", of->move_addresses, "coalesce", of->coalesce,
                      "port_count", count_ports(control->model, of->id),
                      "mac_entries", (json_int_t)stats.entries,
                      "mac_capacity", (json_int_t)of->mac_capacity_entries,

@@ -44,7 +44,7 @@ struct vswitch_switch {
     uint32_t mtu_bytes;            /* of the payload of a frame, as `ip link` says it */
     uint32_t mac_capacity_entries;
     uint32_t mac_ageing_s;
-    bool coalesce;                 /* what comes by the uplink; on by default */
+    bool coalesce;                 /* what comes by the uplink: see coalesce.h; on by default */
     /* ---- the uplink, of an external switch ---- */
     char uplink[VSWITCH_UPLINK_SIZE];   /* WHERE as given; "": none */
     uint16_t uplink_port;               /* VSWITCH_NO_PORT: none */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switch/offload.h"
 #include "switch/vswitch_inner.h"
 
 /* ---- looking up ------------------------------------------------------------------------------ */
@@ -129,6 +130,22 @@ static int check_account(const struct vswitch_vnic *wanted, const char *what, co
                      wanted->name, what, text_show(account).text);
 }
 
+/* A guest that is offered a feature without those it needs may not take it: virtio 1.2, 5.1.3.1. */
+static int check_offload(const struct vswitch_vnic *wanted, struct error *error)
+{
+    const uint64_t sound = offload_sound(wanted->offload & OFFLOAD_ALL);
+    char is[OFFLOAD_TEXT_SIZE], better[OFFLOAD_TEXT_SIZE];
+
+    if (sound == wanted->offload) {
+        return 0;
+    }
+    offload_format(wanted->offload, is);
+    offload_format(sound, better);
+    return error_set(error, EINVAL, "vNIC \"%s\": offload %s has features without those that "
+                     "they need; choose %s, which is the rest of it, or add what is missing",
+                     wanted->name, is, better);
+}
+
 static int check_vnic_values(const struct vswitch_model *model, const struct vswitch_switch *on,
                              const struct vswitch_vnic *is, const struct vswitch_vnic *wanted,
                              struct error *error)
@@ -153,6 +170,9 @@ static int check_vnic_values(const struct vswitch_model *model, const struct vsw
     }
     if (rc == 0) {
         rc = check_account(wanted, "group", wanted->socket_group, error);
+    }
+    if (rc == 0) {
+        rc = check_offload(wanted, error);
     }
     return rc;
 }

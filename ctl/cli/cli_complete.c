@@ -89,7 +89,7 @@ static void offer_values(const struct line *line, const struct method_key *key)
     for (size_t i = 0; i < METHOD_WORDS_MAX && key->words[i] != NULL; i++) {
         char prefix[CLI_OPTION_SIZE];
 
-        if (key->kind == METHOD_KIND_ENUM) {
+        if (key->kind != METHOD_KIND_TARGET) {
             offer(line, "", key->words[i]);
             continue;
         }

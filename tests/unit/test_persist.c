@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "switch/offload.h"
+
 #define TEXT_SIZE 65536u
 
 /* A folder of its own for each test, and a model with one of everything. */
@@ -34,7 +36,7 @@ static void add_switch(struct vswitch_model *model, const char *name)
 {
     struct vswitch_switch added = {
         .type = VSWITCH_PRIVATE, .mtu_bytes = 9000, .mac_capacity_entries = 4096,
-        .mac_ageing_s = 60,
+        .mac_ageing_s = 60, .coalesce = true,
     };
 
     (void)snprintf(added.name, sizeof(added.name), "%s", name);
@@ -44,7 +46,7 @@ static void add_switch(struct vswitch_model *model, const char *name)
 static void add_vnic(struct vswitch_model *model, const char *on, const char *name, uint32_t mtu,
                      const char *group)
 {
-    struct vswitch_vnic added = { .queues = 4, .mtu_bytes = mtu };
+    struct vswitch_vnic added = { .queues = 4, .mtu_bytes = mtu, .offload = OFFLOAD_ALL };
 
     (void)snprintf(added.name, sizeof(added.name), "%s", name);
     (void)snprintf(added.socket_group, sizeof(added.socket_group), "%s", group);
@@ -63,6 +65,7 @@ static void add_external(struct vswitch_model *model)
         .name = "db", .queues = 1, .mac = 0x020000000011, .priority_trust = true,
         .spoof_guard = true, .allowed_mac = { 0x020000000012, 0x020000000013 },
         .allowed_mac_count = 2, .dhcp_guard = true,
+        .offload = OFFLOAD_CSUM | OFFLOAD_HOST_TSO4,
     };
 
     assert_int_equal(vlan_parse("access:5", &added.host_vlan, NULL), 0);
@@ -209,6 +212,9 @@ static void test_persist_load_brings_back_what_may_be_left_out(void **state)
     assert_true(vlan_policy_equal(&db->vlan, &db_was->vlan));
     assert_true(db->priority_trust && db->spoof_guard);
     assert_true(db->dhcp_guard && !db->router_guard);
+    assert_true(db->offload == (OFFLOAD_CSUM | OFFLOAD_HOST_TSO4));
+    assert_true(vswitch_find_vnic(room->read, "web0")->offload == OFFLOAD_ALL);
+    assert_true(vswitch_find(room->read, "lan")->coalesce && !ext->coalesce);
     assert_false(vswitch_find_vnic(room->read, "web0")->spoof_guard);
     assert_int_equal(db->allowed_mac_count, 2);
     assert_true(db->allowed_mac[1] == 0x020000000013);
@@ -236,12 +242,27 @@ static void test_persist_file_of_version_1_is_read_with_the_defaults_of_now(void
     web = vswitch_find_vnic(room->read, "web0");
     assert_true(web->spoof_guard);
     assert_false(web->priority_trust || web->dhcp_guard || web->router_guard);
+    assert_true(web->offload == OFFLOAD_ALL && vswitch_find(room->read, "lan")->coalesce);
     assert_int_equal(web->vlan.mode, VLAN_NONE);
     assert_int_equal(web->allowed_mac_count, 0);
     assert_false(vswitch_find(room->read, "lan")->host_vnic);
     assert_true(room->read->pool_first == 0x00155d0a0100);
     assert_true(room->read->pool_last == 0x00155d0a01ff);
     assert_true(room->read->pool_next == 0x00155d0a0103);
+}
+
+/* So a file of a switch that is as by default is read by a version that knows no offloads, too. */
+static void test_persist_leaves_out_what_is_on_by_default(void **state)
+{
+    struct room *room = *state;
+    char *text;
+
+    assert_int_equal(vswitch_remove(room->model, "ext", true, NULL), 0);
+    text = document(room->model);
+
+    assert_null(strstr(text, "offload"));
+    assert_null(strstr(text, "coalesce"));
+    free(text);
 }
 
 static void test_persist_load_keeps_a_pool_that_was_chosen(void **state)
@@ -393,6 +414,10 @@ static void test_persist_wrong_types_are_refused_by_what_they_should_be(void **s
     assert_refused(room, "\"access:5\"", "5", "a text such as");
     assert_refused(room, "\"access:5\"", "\"access:5000\"", "\"host_vlan\": \"5000\" is no VLAN");
     assert_refused(room, "\"192.0.2.1/24\"", "7", "text of 1 to");
+    assert_refused(room, "\"coalesce\": false", "\"coalesce\": \"off\"", "true or false");
+    assert_refused(room, "\"csum,host_tso4\"", "true", "a text such as");
+    assert_refused(room, "\"csum,host_tso4\"", "\"csum,tso5\"", "\"tso5\" is no offload");
+    assert_refused(room, "\"csum,host_tso4\"", "\"host_tso4\"", "host_tso4 needs csum");
     assert_refused(room, "\"02:00:00:00:00:12\"", "\"02:00:00:00:00\"", "\"allow_mac\" must be");
 }
 
@@ -474,6 +499,7 @@ int main(void)
         ROOM(test_persist_save_then_load_gives_the_same_document),
         ROOM(test_persist_load_brings_back_what_may_be_left_out),
         ROOM(test_persist_file_of_version_1_is_read_with_the_defaults_of_now),
+        ROOM(test_persist_leaves_out_what_is_on_by_default),
         ROOM(test_persist_load_keeps_a_pool_that_was_chosen),
         ROOM(test_persist_load_goes_on_where_the_address_pool_was),
         ROOM(test_persist_load_without_a_file_says_so),

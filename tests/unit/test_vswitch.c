@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "switch/offload.h"
 #include "tests/support/model_lab.h"
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -152,12 +153,14 @@ static void test_vswitch_set_changes_what_it_may(void **state)
     wanted.mtu_bytes = 9000;
     wanted.mac_capacity_entries = 10;
     wanted.mac_ageing_s = 0;
+    wanted.coalesce = true;
     wanted.id = 77;
     assert_int_equal(vswitch_set(lab->model, &wanted, &lab->error), 0);
 
     assert_int_equal(vswitch_find(lab->model, "red")->mtu_bytes, 9000);
     assert_int_equal(vswitch_find(lab->model, "red")->mac_capacity_entries, 10);
     assert_int_equal(vswitch_find(lab->model, "red")->mac_ageing_s, 0);
+    assert_true(vswitch_find(lab->model, "red")->coalesce);
     assert_int_equal(vswitch_find(lab->model, "red")->id, id);
 }
 
@@ -306,6 +309,29 @@ static void test_vswitch_vnic_mac_is_a_station_s_and_nobody_else_s(void **state)
                    "use MAC 01:00:5e:00:00:01, which is a group address; choose a unicast one");
 }
 
+static void test_vswitch_vnic_offload_has_what_it_needs(void **state)
+{
+    struct lab *lab = *state;
+    struct vswitch_vnic wanted = a_vnic("web");
+
+    add(lab, "lan");
+    wanted.offload = OFFLOAD_HOST_TSO4 | OFFLOAD_GUEST_CSUM;
+    assert_refused(lab, vswitch_add_vnic(m, "lan", &wanted, e), EINVAL, "vNIC \"web\": offload "
+                   "host_tso4,guest_csum has features without those that they need; choose "
+                   "guest_csum, which is the rest of it, or add what is missing");
+    wanted.offload = OFFLOAD_ALL;
+    assert_int_equal(vswitch_add_vnic(lab->model, "lan", &wanted, &lab->error), 0);
+    assert_true(vswitch_find_vnic(lab->model, "web")->offload == OFFLOAD_ALL);
+
+    wanted.offload = OFFLOAD_ALL & ~OFFLOAD_CSUM;
+    assert_refused(lab, vswitch_set_vnic(m, &wanted, e), EINVAL, "vNIC \"web\": offload rx,"
+                   "host_tso4,host_tso6,host_ecn,host_uso has features without those that they "
+                   "need; choose rx, which is the rest of it, or add what is missing");
+    wanted.offload = OFFLOAD_CSUM;
+    assert_int_equal(vswitch_set_vnic(lab->model, &wanted, &lab->error), 0);
+    assert_true(vswitch_find_vnic(lab->model, "web")->offload == OFFLOAD_CSUM);
+}
+
 static void test_vswitch_vnic_socket_account_is_a_name(void **state)
 {
     struct lab *lab = *state;
@@ -447,6 +473,7 @@ int main(void)
         LAB_TEST(test_vswitch_add_vnic_refuses_by_the_rules),
         LAB_TEST(test_vswitch_vnic_mtu_is_at_most_its_switch_s),
         LAB_TEST(test_vswitch_vnic_mac_is_a_station_s_and_nobody_else_s),
+        LAB_TEST(test_vswitch_vnic_offload_has_what_it_needs),
         LAB_TEST(test_vswitch_vnic_socket_account_is_a_name),
         LAB_TEST(test_vswitch_pool_gives_each_address_once_until_it_is_used_up),
         LAB_TEST(test_vswitch_most_vnics_are_511),
