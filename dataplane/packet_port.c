@@ -137,8 +137,8 @@ static bool take_in(int fd, bool anything)
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
 }
 
-static int open_queue(struct packet_queue *queue, const struct packet_port_config *config,
-                      struct error *error)
+static int open_queue(struct packet_queue *queue, uint16_t number,
+                      const struct packet_port_config *config, struct error *error)
 {
     const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = config->ifindex,
                                          .sll_protocol = htons(ETH_P_ALL) };
@@ -158,7 +158,7 @@ static int open_queue(struct packet_queue *queue, const struct packet_port_confi
         bind(queue->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
         return refuse_socket(config, "access", error);
     }
-    if (packet_send_open(&queue->sender, queue->fd, config->ifindex) != 0) {
+    if (packet_send_open(&queue->sender, queue->fd, config->ifindex, number) != 0) {
         return refuse_socket(config, "transmit ring", error);
     }
     return 0;
@@ -228,7 +228,9 @@ struct packet_port *packet_port_create(const struct packet_port_config *config,
     }
     *port = (struct packet_port){ .port = config->port };
     while (port->queue_count < config->queues) {
-        if (open_queue(&port->queue[port->queue_count++], config, error) != 0) {
+        const uint16_t n = port->queue_count++;
+
+        if (open_queue(&port->queue[n], n, config, error) != 0) {
             goto failed;
         }
     }

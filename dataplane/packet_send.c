@@ -36,7 +36,7 @@ static bool set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
-int packet_send_open(struct packet_sender *sender, int fd, int ifindex)
+int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t queue)
 {
     const struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_ifindex = ifindex };
     const struct tpacket_req request = { .tp_block_size = RING_BYTES, .tp_block_nr = 1,
@@ -49,6 +49,7 @@ int packet_send_open(struct packet_sender *sender, int fd, int ifindex)
         return -1;
     }
     sender->opened = true;
+    xdp_send_open(&sender->xdp, ifindex, queue);
     /* The default of 208 KiB is less than a burst of jumbo frames; but works, where it must. */
     (void)set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES);
     (void)set_option(sender->ring_fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES);
@@ -75,6 +76,7 @@ void packet_send_close(struct packet_sender *sender)
         (void)munmap(sender->ring, RING_BYTES);
     }
     if (sender->opened) {
+        xdp_send_close(&sender->xdp);
         (void)close(sender->ring_fd);
     }
 }
@@ -86,6 +88,7 @@ struct messages {
     uint16_t count;
     uint8_t verdict_of[FRAME_BURST];       /* where a message's verdict goes */
     struct mmsghdr message[FRAME_BURST];
+    uint8_t header[FRAME_BURST][NET_HEADER_BASE_BYTES];
     struct iovec iov[FRAME_RUNS + KERNEL_FRAME_IOVECS * FRAME_BURST];
 };
 
@@ -96,7 +99,8 @@ static void prepare(struct messages *messages, const struct frame_batch *batch,
 
     messages->count = 0;
     for (uint16_t i = 0; i < count; i++) {
-        const uint32_t pieces = kernel_frame_iov(batch, &batch->frame[index[i]], iov);
+        const uint32_t pieces = kernel_frame_iov(batch, &batch->frame[index[i]],
+                                                 messages->header[i], iov);
 
         if (pieces == 0) {
             verdict[i] = DROP_DEVICE_ERROR;
@@ -226,6 +230,19 @@ static bool suit_ring(struct packet_sender *sender, const struct frame_batch *ba
     return true;
 }
 
+/* What suits the ring, too, and is neither longer than a slot nor left undone. */
+static bool suit_xdp(const struct frame_batch *batch, const uint8_t *index, uint16_t count)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        const struct frame *frame = &batch->frame[index[i]];
+
+        if (frame->len_bytes > XDP_SEND_MAX_BYTES || frame->csum_state == FRAME_CSUM_PARTIAL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint16_t packet_send(struct packet_sender *sender, const struct frame_batch *batch,
                      const uint8_t *index, uint16_t count, uint8_t *verdict)
 {
@@ -233,7 +250,11 @@ uint16_t packet_send(struct packet_sender *sender, const struct frame_batch *bat
 
     if (suit_ring(sender, batch, index, count) &&
         !atomic_flag_test_and_set_explicit(&sender->claim, memory_order_acquire)) {
-        sent = send_by_ring(sender, batch, index, count);
+        sent = suit_xdp(batch, index, count) ? xdp_send(&sender->xdp, batch, index, count) : 0;
+        if (sent < count) {
+            sent = (uint16_t)(sent + send_by_ring(sender, batch, &index[sent],
+                                                  (uint16_t)(count - sent)));
+        }
         atomic_flag_clear_explicit(&sender->claim, memory_order_release);
         memset(verdict, VNIC_DELIVERED, sent);
     }

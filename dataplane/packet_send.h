@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending by a packet socket, in two ways.
+ * Sending to a kernel interface, in three ways.
  *
- * By the transmit ring (PACKET_TX_RING) a batch is one call: frames are copied into slots, and the
- * kernel is asked to copy each whole (hdr_len of its virtio-net header is all of it).  Otherwise it
- * would lend pages of the ring, and hand a slot back when its frame is orphaned, which on the way
- * into another namespace is before anybody has read it: the next frame would overwrite it.  Two
- * copies and one call are a third faster than one copy and a message for each frame.
+ * By an AF_XDP socket (xdp_send.h) go whole frames of the usual MTU: it is the fastest.
  *
- * By messages (sendmmsg) goes what the ring does not take: frames longer than the MTU or a slot,
- * for which the ring has no check, or when another worker is at the ring.  The ring does not say
- * why it stopped either; so what it left is sent by messages, and those say it for each frame.
+ * By a packet socket's transmit ring (PACKET_TX_RING) goes what that one does not take.  A batch is
+ * one call, too: frames are copied into slots, and the kernel is asked to copy each whole (hdr_len
+ * of its virtio-net header is all of it).  Otherwise it would lend pages of the ring, and hand a
+ * slot back when its frame is orphaned, which on the way into another namespace is before anybody
+ * has read it: the next frame would overwrite it.  Two copies and one call are a third faster than
+ * one copy and a message for each frame.
+ *
+ * By messages (sendmmsg) goes what neither takes: frames longer than the MTU or a slot, for which
+ * they have no check, or when another worker is at them.  Nor do they say why they stopped; so what
+ * they left is sent by messages, and those say it for each frame.
  */
 #ifndef DATAPLANE_PACKET_SEND_H
 #define DATAPLANE_PACKET_SEND_H
@@ -19,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/xdp_send.h"
 #include "switch/frame.h"
 
 struct packet_sender {
@@ -31,17 +35,19 @@ struct packet_sender {
     /* ---- of whoever has the claim ---- */
     atomic_flag claim __attribute__((aligned(64)));
     uint32_t next;                 /* the slot that the kernel looks at next */
+    struct xdp_sender xdp;
 };
 
 /**
- * Opens a ring to interface @p ifindex, of 1 MiB.
+ * Opens a ring of 1 MiB to interface @p ifindex, and where it can an AF_XDP socket to its queue
+ * @p queue.
  *
  * @param sender  all 0
  * @param fd      a packet socket on the interface, with virtio-net headers; borrowed
  * @return 0, or -1 with errno; packet_send_close() is due in either case
  * Thread: control.
  */
-int packet_send_open(struct packet_sender *sender, int fd, int ifindex);
+int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t queue);
 /** Nothing for one that is all 0.  Thread: control. */
 void packet_send_close(struct packet_sender *sender);
 
