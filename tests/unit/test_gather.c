@@ -103,6 +103,32 @@ static void test_gather_in_random_steps_gives_the_wire(void **state)
     }
 }
 
+static void test_gather_copies_long_pieces_at_any_distance_within_a_page(void **state)
+{
+    struct room *room = *state;
+    uint8_t *to = aligned_alloc(4096, 3 * 4096);
+    uint8_t *from = aligned_alloc(4096, 3 * 4096);
+
+    wire_start(&room->wire, 0xa, 0xb);
+    wire_fill(&room->wire, 3 * 4096);
+    memcpy(from, room->wire.data, 3 * 4096);
+    for (uint32_t len = 2040; len < 2200; len++) {
+        const uint32_t distance = (len * 7) % 40;
+        struct frame frame = { .hdr = from + 5 };
+        struct gather cursor = gather_start(&room->batch, &frame);
+
+        cursor.left_bytes = len;
+        memset(to, 0, 3 * 4096);
+        gather_copy(&cursor, to + 5 + distance, len);
+
+        assert_memory_equal(to + 5 + distance, room->wire.data + 5, len);
+        assert_int_equal(to[4 + distance], 0);
+        assert_int_equal(to[5 + distance + len], 0);
+    }
+    free(to);
+    free(from);
+}
+
 static void test_gather_sums_what_it_copies_in_any_steps(void **state)
 {
     struct room *room = *state;
@@ -156,6 +182,7 @@ int main(void)
         cmocka_unit_test(test_gather_crosses_from_header_into_runs),
         cmocka_unit_test(test_gather_copies_nothing_when_asked_for_nothing),
         cmocka_unit_test(test_gather_in_random_steps_gives_the_wire),
+        cmocka_unit_test(test_gather_copies_long_pieces_at_any_distance_within_a_page),
         cmocka_unit_test(test_gather_sums_what_it_copies_in_any_steps),
         cmocka_unit_test(test_gather_sums_over_empty_runs),
     };
