@@ -17,8 +17,8 @@ static_assert((XDP_SEND_SLOTS & (XDP_SEND_SLOTS - 1)) == 0, "a ring's size is a 
 static_assert(XDP_SEND_SLOTS > FRAME_BURST, "a batch fits");
 
 /* A queue that was given back a moment ago is free only when a thread of the kernel has run. */
-#define BIND_TRIES    20u
-#define BIND_PAUSE_US 1000u
+#define BIND_TRIES    50u
+#define BIND_PAUSE_US 2000u
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -194,7 +194,7 @@ static uint64_t skipped_ever(const struct xdp_sender *sender)
 }
 
 /*
- * Has the kernel skip what was withdrawn: it says that it has only when called once more.
+ * Has the kernel skip what was withdrawn: one entry a call, and it says so only by the next.
  * @param skipped  set to how many, when the ring is empty now
  * @return whether it is; it is not while the interface is down
  */
@@ -202,9 +202,10 @@ static bool clear(struct xdp_sender *sender, uint64_t *skipped)
 {
     uint64_t ever;
 
-    (void)call_kernel(sender);
-    if (left_of(sender) != 0) {
-        (void)call_kernel(sender);
+    for (uint32_t calls = 0; calls <= XDP_SEND_SLOTS && left_of(sender) != 0; calls++) {
+        if (call_kernel(sender) != 0) {
+            break;
+        }
     }
     if (left_of(sender) != 0) {
         return false;
