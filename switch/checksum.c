@@ -10,8 +10,6 @@
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
-#define BLOCK_BYTES (4 * sizeof(lanes))   /* a turn of the loop: enough to keep it busy */
-
 static uint16_t fold(uint64_t sum)
 {
     sum = (sum >> 32) + (sum & 0xffffffff);
@@ -26,30 +24,29 @@ static uint16_t fold(uint64_t sum)
  * copied.  What is stored is the word that was loaded for the sum, so that both are of one reading.
  */
 
-/* Adds @p count blocks, 32 bits at a time into lanes of 64. */
+/* Adds whole vectors, 32 bits at a time into lanes of 64. */
 static inline __attribute__((always_inline))
-uint64_t add_blocks(uint8_t *to, const uint8_t *bytes, size_t count)
+uint64_t add_vectors(uint8_t *to, const uint8_t *bytes, size_t len_bytes)
 {
     lanes even = { 0 };
     lanes odd = { 0 };
 
-    for (size_t at = 0; at < count * BLOCK_BYTES; at += BLOCK_BYTES) {
-        for (size_t i = at; i < at + BLOCK_BYTES; i += sizeof(lanes)) {
-            lanes word;
+#pragma GCC unroll 4
+    for (size_t at = 0; at < len_bytes; at += sizeof(lanes)) {
+        lanes word;
 
-            memcpy(&word, bytes + i, sizeof(word));
-            if (to != NULL) {
-                memcpy(to + i, &word, sizeof(word));
-            }
-            even += word & 0xffffffff;
-            odd += word >> 32;
+        memcpy(&word, bytes + at, sizeof(word));
+        if (to != NULL) {
+            memcpy(to + at, &word, sizeof(word));
         }
+        even += word & 0xffffffff;
+        odd += word >> 32;
     }
     even += odd;
     return even[0] + even[1];
 }
 
-/* Adds fewer bytes than a block. */
+/* Adds fewer bytes than a vector. */
 static inline __attribute__((always_inline))
 uint64_t add_rest(uint8_t *to, const uint8_t *bytes, size_t len_bytes)
 {
@@ -87,16 +84,12 @@ uint64_t add_rest(uint8_t *to, const uint8_t *bytes, size_t len_bytes)
 static inline __attribute__((always_inline))
 uint64_t add(uint64_t sum, uint8_t *to, const uint8_t *bytes, size_t len_bytes, bool odd)
 {
-    const size_t blocks_bytes = len_bytes / BLOCK_BYTES * BLOCK_BYTES;
-    uint64_t own = 0;
-    uint16_t folded;
+    const size_t done_bytes = len_bytes / sizeof(lanes) * sizeof(lanes);
+    const uint64_t own = add_vectors(to, bytes, done_bytes) +
+                         add_rest(to == NULL ? NULL : to + done_bytes, bytes + done_bytes,
+                                  len_bytes - done_bytes);
+    const uint16_t folded = fold(own);
 
-    if (blocks_bytes > 0) {
-        own = add_blocks(to, bytes, blocks_bytes / BLOCK_BYTES);
-    }
-    own += add_rest(to == NULL ? NULL : to + blocks_bytes, bytes + blocks_bytes,
-                    len_bytes - blocks_bytes);
-    folded = fold(own);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     odd = !odd;
 #endif
