@@ -22,6 +22,10 @@
 static_assert(SLOT_BYTES % 64 == 0 &&
               HEADROOM_BYTES - NET_HEADER_BASE_BYTES + READ_BYTES <= SLOT_BYTES, "a frame fits");
 
+/* What the kernel may leave undone in what we read; the last two from Linux 6.2 on. */
+#define TAP_BASE       (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+#define TAP_USO        (0x20u | 0x40u)     /* TUN_F_USO4, TUN_F_USO6 */
+
 struct host_queue {
     int fd;
     uint8_t *slots;                /* FRAME_BURST; pages that no frame has touched cost nothing */
@@ -30,6 +34,7 @@ struct host_queue {
 struct host_port {
     uint16_t port;
     uint16_t queue_count;          /* open ones */
+    uint8_t takes;                 /* enum offload_take */
     struct host_queue queue[QUEUES_MAX];
 };
 
@@ -53,10 +58,26 @@ static int refuse_device(const char *name, int code, struct error *error)
     }
 }
 
+/*
+ * Asks for frames with everything undone that this kernel knows of, which is what it takes undone as
+ * well.  @return that (enum offload_take), or 0 with errno
+ */
+static uint8_t ask_offloads(int fd)
+{
+    const uint8_t base = OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4 | OFFLOAD_TAKES_TSO6 |
+                         OFFLOAD_TAKES_ECN;
+
+    if (ioctl(fd, TUNSETOFFLOAD, TAP_BASE | TAP_USO) == 0) {
+        return base | OFFLOAD_TAKES_USO4 | OFFLOAD_TAKES_USO6;
+    }
+    return ioctl(fd, TUNSETOFFLOAD, TAP_BASE) == 0 ? base : 0;
+}
+
 /* Opens queue @p n, the first of which makes the device. */
-static int open_queue(struct host_queue *queue, unsigned n, const struct host_port_config *config,
+static int open_queue(struct host_port *port, unsigned n, const struct host_port_config *config,
                       struct error *error)
 {
+    struct host_queue *queue = &port->queue[n];
     struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 
     queue->slots = aligned_alloc(64, (size_t)SLOT_BYTES * FRAME_BURST);
@@ -73,10 +94,11 @@ static int open_queue(struct host_queue *queue, unsigned n, const struct host_po
     memcpy(request.ifr_name, config->name, strlen(config->name));
     request.ifr_flags = (short)(request.ifr_flags | (n == 0 ? IFF_TUN_EXCL : 0) |
                                 (config->queues > 1 ? IFF_MULTI_QUEUE : 0));
-    if (ioctl(queue->fd, TUNSETIFF, &request) != 0 || ioctl(queue->fd, TUNSETOFFLOAD, 0) != 0) {
+    if (ioctl(queue->fd, TUNSETIFF, &request) != 0) {
         return refuse_device(config->name, errno, error);
     }
-    return 0;
+    port->takes = ask_offloads(queue->fd);
+    return port->takes != 0 ? 0 : refuse_device(config->name, errno, error);
 }
 
 struct host_port *host_port_create(const struct host_port_config *config, struct error *error)
@@ -104,7 +126,7 @@ struct host_port *host_port_create(const struct host_port_config *config, struct
     while (port->queue_count < config->queues) {
         const unsigned n = port->queue_count++;
 
-        if (open_queue(&port->queue[n], n, config, error) != 0) {
+        if (open_queue(port, n, config, error) != 0) {
             host_port_destroy(port);
             return NULL;
         }
@@ -133,16 +155,19 @@ uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct fram
 {
     const struct host_queue *from = &port->queue[queue];
     uint8_t *at = from->slots + HEADROOM_BYTES;
+    uint32_t segments = 0;
 
     kernel_frame_start(batch, port->port, refused);
-    for (unsigned reads = 0; reads < FRAME_BURST; reads++) {
+    for (unsigned reads = 0; reads < FRAME_BURST && segments < KERNEL_FRAME_SEGMENTS; reads++) {
         const ssize_t got = read(from->fd, at - NET_HEADER_BASE_BYTES, READ_BYTES);
+        const struct frame *frame;
 
         if (got < (ssize_t)NET_HEADER_BASE_BYTES) {
             break;                 /* nothing is there, or no device is any more */
         }
-        if (kernel_frame_add(batch, refused, at, (uint32_t)got - NET_HEADER_BASE_BYTES, 0) !=
-            NULL) {
+        frame = kernel_frame_add(batch, refused, at, (uint32_t)got - NET_HEADER_BASE_BYTES, 0);
+        if (frame != NULL) {
+            segments += kernel_frame_segments(frame);
             at += SLOT_BYTES;
         }
     }
@@ -151,8 +176,9 @@ uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct fram
 
 static uint8_t write_frame(int fd, const struct frame_batch *batch, const struct frame *frame)
 {
+    uint8_t header[NET_HEADER_BASE_BYTES];
     struct iovec iov[IOV_MAX];
-    const uint32_t pieces = kernel_frame_iov(batch, frame, iov);
+    const uint32_t pieces = kernel_frame_iov(batch, frame, header, iov);
 
     if (pieces == 0) {
         return DROP_DEVICE_ERROR;
@@ -174,8 +200,7 @@ uint16_t host_port_to_host(struct host_port *port, uint16_t queue, const struct 
 
 uint8_t host_port_takes(const struct host_port *port)
 {
-    (void)port;
-    return 0;
+    return port->takes;
 }
 
 uint16_t host_port_queues(const struct host_port *port)

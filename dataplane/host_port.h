@@ -7,7 +7,13 @@
  * queue and listed there, and are written from the pieces they are in, a guest's included (the
  * kernel copies, and answers an address that is gone with an error instead of a signal).
  *
+ * The host's stack does to us as a guest does: it leaves checksums and segments to the switch, and
+ * takes frames with theirs undone.  An operator may switch the first off (ethtool -K), upon which
+ * the kernel does it before we read; the second is no feature of the device, and stays.
+ *
  * The device lives as long as its descriptors: whatever ends the daemon removes it.
+ *
+ * Standard: tun(4) as in linux/if_tun.h (TUNSETOFFLOAD).
  */
 #ifndef DATAPLANE_HOST_PORT_H
 #define DATAPLANE_HOST_PORT_H
@@ -37,7 +43,8 @@ struct host_port *host_port_create(const struct host_port_config *config, struct
 void host_port_destroy(struct host_port *port);
 
 /**
- * Reads what the host sent through @p queue: at most FRAME_BURST frames.
+ * Reads what the host sent through @p queue: at most FRAME_BURST frames, fewer when they are to be
+ * cut into many segments.
  *
  * The frames lie in memory of the queue until the next call for it.
  *

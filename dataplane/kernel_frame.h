@@ -3,8 +3,9 @@
  * Frames as the kernel gives and takes them: in one piece with a virtio-net header right before it,
  * and as a vector of pieces.  What a tap device and a packet socket have in common.
  *
- * The kernel's word is checked as a guest's is: frames of other guests and of containers come
- * through it, with the claims that those made.
+ * The kernel takes and gives frames undone, super-frames of 64 KiB among them.  Its word about what
+ * is left to do is checked as a guest's is, because frames of other guests and of containers come
+ * through it with the claims that those made; that it found a checksum right is its own word.
  */
 #ifndef DATAPLANE_KERNEL_FRAME_H
 #define DATAPLANE_KERNEL_FRAME_H
@@ -17,7 +18,21 @@
 
 #include "switch/drop.h"
 #include "switch/frame.h"
+#include "switch/offload.h"
 #include "vnic/net_header.h"
+
+/*
+ * A batch ends with the frame by which it comes to as many segments.  Each may have to be cut for
+ * every port it goes to: 32 frames of 512 segments, flooded to 100 ports, held all others up for
+ * 250 ms.
+ */
+#define KERNEL_FRAME_SEGMENTS 256u
+
+/* How many segments a frame is to be cut into, about; 0: none. */
+static inline uint32_t kernel_frame_segments(const struct frame *frame)
+{
+    return frame->gso_type == FRAME_GSO_NONE ? 0 : frame->len_bytes / frame->gso_size_bytes;
+}
 
 static inline struct frame *kernel_frame_refuse(struct drop_tally *refused, enum drop_reason reason)
 {
@@ -61,7 +76,7 @@ static inline struct frame *kernel_frame_add(struct frame_batch *batch, struct d
     *frame = (struct frame){ .hdr = at, .len_bytes = len_bytes,
                              .hdr_len_bytes = (uint16_t)hdr_bytes, .seg_first = batch->run_count,
                              .port_in = batch->port_in };
-    if (!net_header_read(at - NET_HEADER_BASE_BYTES, frame)) {
+    if (!net_header_read_trusted(at - NET_HEADER_BASE_BYTES, frame)) {
         return kernel_frame_refuse(refused, DROP_BAD_OFFLOAD);
     }
     if (hdr_bytes < len_bytes) {
@@ -70,7 +85,7 @@ static inline struct frame *kernel_frame_add(struct frame_batch *batch, struct d
         frame->seg_count = 1;
     }
     batch->offload_count = (uint16_t)(batch->offload_count +
-                                      (frame->csum_state == FRAME_CSUM_PARTIAL));
+                                      (frame->csum_state != FRAME_CSUM_AS_IT_IS));
     batch->count++;
     return frame;
 }
@@ -78,19 +93,20 @@ static inline struct frame *kernel_frame_add(struct frame_batch *batch, struct d
 #define KERNEL_FRAME_IOVECS 2u     /* of a frame, besides its runs */
 
 /**
- * Fills @p iov with a virtio-net header that asks for nothing, and the pieces of @p frame.
+ * Fills @p iov with the virtio-net header of @p frame, which is written into @p header, and with
+ * its pieces; the port takes what is undone of it.
  * @return how many; 0: more than a call takes, which only a guest that wants it can bring about
  */
 static inline uint32_t kernel_frame_iov(const struct frame_batch *batch, const struct frame *frame,
-                                        struct iovec *iov)
+                                        uint8_t header[NET_HEADER_BASE_BYTES], struct iovec *iov)
 {
-    static const uint8_t header[NET_HEADER_BASE_BYTES];
     const struct frame_run *run = &batch->run[frame->seg_first];
 
     if (frame->seg_count > IOV_MAX - KERNEL_FRAME_IOVECS) {
         return 0;
     }
-    iov[0] = (struct iovec){ (void *)(uintptr_t)header, sizeof(header) };
+    net_header_write(header, frame, OFFLOAD_TAKES_ALL);
+    iov[0] = (struct iovec){ header, NET_HEADER_BASE_BYTES };
     iov[1] = (struct iovec){ frame->hdr, frame->hdr_len_bytes };
     for (uint32_t i = 0; i < frame->seg_count; i++) {
         iov[KERNEL_FRAME_IOVECS + i] =

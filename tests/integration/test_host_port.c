@@ -19,9 +19,11 @@
 
 #include <cmocka.h>
 
+#include "dataplane/kernel_frame.h"
 #include "switch/checksum.h"
 #include "switch/ether.h"
 #include "tests/support/kernel_side.h"
+#include "tests/support/long_frame.h"
 #include "tests/support/shell.h"
 #include "vnic/vnic.h"
 
@@ -33,6 +35,8 @@
 #define GUEST_IP UINT32_C(0x0a000002)
 #define UDP_PORT 5000u
 #define PORT 9u
+#define TCP_CSUM 16u
+#define UDP_CSUM 6u
 
 struct fixture {
     struct host_port *port;
@@ -200,7 +204,7 @@ static void test_host_port_bad_names_and_queues_are_sentences(void **state)
 
 /* ---- from the host --------------------------------------------------------------------------- */
 
-static void test_host_port_hosts_datagrams_arrive_finished(void **state)
+static void test_host_port_hosts_checksums_are_left_to_us(void **state)
 {
     static const uint32_t payload[] = { 1, 60, 82, 83, 1472 };
     struct fixture *f = start(1500, 1);
@@ -209,12 +213,17 @@ static void test_host_port_hosts_datagrams_arrive_finished(void **state)
 
     memset(bytes, 'x', sizeof(bytes));
     for (size_t i = 0; i < sizeof(payload) / sizeof(payload[0]); i++) {
-        const struct frame *frame = &f->batch.frame[0];
+        struct frame *frame = &f->batch.frame[0];
         uint64_t sum;
 
         assert_int_equal(send(f->udp, bytes, payload[i], 0), payload[i]);
         assert_int_equal(take(f, 0), 1);
         assert_int_equal(f->refused.count, 0);
+        assert_int_equal(f->batch.offload_count, 1);
+        assert_int_equal(frame->csum_state, FRAME_CSUM_PARTIAL);
+        assert_int_equal(frame->csum_start_bytes, 34);
+        assert_int_equal(frame->csum_offset_bytes, UDP_CSUM);
+        checksum_complete(&f->batch, frame);
         kernel_side_bytes(&f->batch, frame, &f->got);
         sum = IP_PROTOCOL_UDP + 8 + payload[i];
         sum = checksum_add(sum, &f->got.data[26], 8 + 8 + payload[i], false);
@@ -222,8 +231,6 @@ static void test_host_port_hosts_datagrams_arrive_finished(void **state)
         assert_int_equal(frame->len_bytes, 42 + payload[i]);
         assert_int_equal(frame->port_in, PORT);
         assert_true(frame->hdr_len_bytes <= FRAME_HDR_BYTES);
-        assert_int_equal(frame->csum_state, FRAME_CSUM_AS_IT_IS);
-        assert_int_equal(f->batch.offload_count, 0);
         assert_memory_equal(&f->got.data[42], bytes, payload[i]);
         assert_int_equal(checksum_finish(sum), 0);
     }
@@ -267,31 +274,88 @@ static void test_host_port_tagged_frames_of_the_host_keep_their_tag(void **state
     (void)close(raw);
 }
 
-/* What is left of segments and checksums to an adapter that has neither, the kernel does first. */
-static void test_host_port_long_frames_of_the_host_come_cut(void **state)
+/* TCP of the host, 20,000 bytes to be cut by 1,000, as a raw socket sends it. */
+static void send_long(struct fixture *f, uint16_t tci)
 {
-    struct fixture *f = start(1500, 1);
+    const uint16_t l3 = tci != 0 ? 18 : 14;
     const int raw = kernel_side_raw(NAME);
-    uint32_t payload_bytes = 0;
-    (void)state;
 
     wire_start(&f->sent, GUEST, HOST);
+    if (tci != 0) {
+        wire_tag(&f->sent, ETHERTYPE_CTAG, tci);
+    }
     wire_ipv4(&f->sent, HOST_IP, GUEST_IP, IP_PROTOCOL_TCP, 0);
     wire_ports(&f->sent, 80, 81);
-    wire_fill(&f->sent, 54 + 20000);
-    f->sent.data[46] = 0x50;
+    wire_fill(&f->sent, l3 + 40u + 20000u);
+    f->sent.data[l3 + 32] = 0x50;
+    f->sent.data[l3 + 33] = 0x90;              /* ACK, and CWR, which asks for ECN */
     kernel_side_send(raw, &(struct kernel_side_offload){
-        .gso = 1, .gso_size_bytes = 1000, .csum_start_bytes = 34, .csum_offset_bytes = 16 },
-        f->sent.data, f->sent.len_bytes);
-    assert_int_equal(take(f, 0), 20);
-
-    for (uint16_t i = 0; i < f->batch.count; i++) {
-        assert_int_equal(f->batch.frame[i].csum_state, FRAME_CSUM_AS_IT_IS);
-        assert_int_equal(f->batch.frame[i].gso_type, FRAME_GSO_NONE);
-        payload_bytes += f->batch.frame[i].len_bytes - 54;
-    }
-    assert_int_equal(payload_bytes, 20000);
+        .gso = 0x81, .gso_size_bytes = 1000, .csum_start_bytes = (uint16_t)(l3 + 20),
+        .csum_offset_bytes = TCP_CSUM }, f->sent.data, f->sent.len_bytes);
     (void)close(raw);
+}
+
+static void test_host_port_long_frames_of_the_host_come_whole(void **state)
+{
+    static const uint16_t tci[] = { 0, 0x2064 };
+    struct fixture *f = start(1500, 1);
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(tci) / sizeof(tci[0]); i++) {
+        const struct frame *frame = &f->batch.frame[0];
+
+        send_long(f, tci[i]);
+        assert_int_equal(take(f, 0), 1);
+        kernel_side_bytes(&f->batch, frame, &f->got);
+
+        assert_int_equal(f->got.len_bytes, f->sent.len_bytes);
+        assert_memory_equal(f->got.data, f->sent.data, f->sent.len_bytes);
+        assert_int_equal(frame->csum_state, FRAME_CSUM_PARTIAL);
+        assert_int_equal(frame->gso_type, FRAME_GSO_TCP4);
+        assert_int_equal(frame->gso_size_bytes, 1000);
+        assert_int_equal(frame->csum_start_bytes, tci[i] != 0 ? 38 : 34);
+        assert_int_equal(f->batch.offload_count, 1);
+    }
+}
+
+/* What the operator takes from the adapter by ethtool, the kernel does before we read. */
+static void test_host_port_long_frames_come_cut_when_the_operator_says_so(void **state)
+{
+    static const struct { const char *features; uint8_t csum_state; } off[] = {
+        { "tso off", FRAME_CSUM_PARTIAL }, { "tx off", FRAME_CSUM_AS_IT_IS },
+    };
+    struct fixture *f = start(1500, 1);
+    (void)state;
+
+    for (size_t n = 0; n < sizeof(off) / sizeof(off[0]); n++) {
+        struct shell_outcome outcome;
+        uint32_t payload_bytes = 0;
+
+        assert_int_equal(shell_run(&outcome, 10, "ethtool -K %s %s", NAME, off[n].features), 0);
+        send_long(f, 0);
+        assert_int_equal(take(f, 0), 20);
+        for (uint16_t i = 0; i < f->batch.count; i++) {
+            assert_int_equal(f->batch.frame[i].csum_state, off[n].csum_state);
+            assert_int_equal(f->batch.frame[i].gso_type, FRAME_GSO_NONE);
+            payload_bytes += f->batch.frame[i].len_bytes - 54;
+        }
+        assert_int_equal(payload_bytes, 20000);
+    }
+    assert_int_equal(host_port_takes(f->port) & OFFLOAD_TAKES_TSO4, OFFLOAD_TAKES_TSO4);
+}
+
+/* What a turn of the worker costs all others is bounded by what frames come to. */
+static void test_host_port_batch_ends_when_its_segments_are_many(void **state)
+{
+    enum { SENT = 20, EACH = 20 };
+    struct fixture *f = start(1500, 1);
+    (void)state;
+
+    for (unsigned i = 0; i < SENT; i++) {
+        send_long(f, 0);
+    }
+    assert_int_equal(take(f, 0), KERNEL_FRAME_SEGMENTS / EACH + 1);
+    assert_int_equal(take(f, 0), SENT - KERNEL_FRAME_SEGMENTS / EACH - 1);
 }
 
 static void test_host_port_more_than_a_burst_comes_in_order(void **state)
@@ -353,6 +417,68 @@ static void test_host_port_pieces_reach_a_socket_of_the_host(void **state)
         assert_int_equal(verdict[0], VNIC_DELIVERED);
         assert_host_gets(f);
     }
+}
+
+/* A datagram whose checksum is left to the host, who takes it as right. */
+static void test_host_port_partial_checksums_reach_a_socket_of_the_host(void **state)
+{
+    struct fixture *f = start(1500, 1);
+    uint8_t verdict[FRAME_BURST];
+    struct frame *frame;
+    (void)state;
+
+    make_udp(&f->sent, 1000);
+    f->sent.data[40] = 0x12;                   /* not the checksum of anything */
+    batch_start(&f->batch, 0);
+    frame = batch_add_wire(&f->batch, &f->sent, 300);
+    frame->csum_state = FRAME_CSUM_PARTIAL;
+    frame->csum_start_bytes = 34;
+    frame->csum_offset_bytes = UDP_CSUM;
+    f->batch.offload_count = 1;
+
+    assert_int_equal(deliver(f, 0, verdict), 1);
+    assert_host_gets(f);
+}
+
+/* Long frames of every kind that it takes, with and without tags, are the host's as they are. */
+static void test_host_port_long_frames_reach_the_host_whole(void **state)
+{
+    static const struct { uint8_t type, version, gso; } kinds[] = {
+        { FRAME_GSO_TCP4, 4, 1 }, { FRAME_GSO_TCP6, 6, 4 }, { FRAME_GSO_UDP, 4, 5 },
+        { FRAME_GSO_UDP, 6, 5 },
+    };
+    struct fixture *f = start(1500, 1);
+    const int raw = kernel_side_raw(NAME);
+    uint8_t verdict[FRAME_BURST];
+    (void)state;
+
+    for (unsigned n = 0; n < 4 * sizeof(kinds) / sizeof(kinds[0]); n++) {
+        struct long_frame long_one = {
+            .gso_type = kinds[n / 4].type, .ip_version = kinds[n / 4].version,
+            .tags = n & 1, .tcp_option_words = 3, .tcp_flags = n & 2 ? 0x90 : 0x10,
+            .payload_bytes = 60000, .gso_size_bytes = 1400, .run_bytes = 4000,
+            .trusted_bytes = 120,
+        };
+        struct kernel_side_offload seen;
+        const struct frame *frame;
+        const bool ecn = kinds[n / 4].type != FRAME_GSO_UDP && (n & 2) != 0;
+
+        long_frame_write(&long_one);
+        batch_start(&f->batch, 0);
+        frame = long_frame_add(&long_one, &f->batch);
+        if ((offload_needs(frame) & ~host_port_takes(f->port)) != 0) {
+            continue;                          /* UDP before Linux 6.2 */
+        }
+        assert_int_equal(deliver(f, 0, verdict), 1);
+        assert_int_equal(kernel_side_receive_undone(raw, &f->got, &seen, KERNEL_SIDE_WAIT_MS), 1);
+        assert_int_equal(f->got.len_bytes, long_one.wire.len_bytes);
+        assert_memory_equal(f->got.data, long_one.wire.data, f->got.len_bytes);
+        assert_int_equal(seen.gso, kinds[n / 4].gso | (ecn ? 0x80 : 0));
+        assert_int_equal(seen.gso_size_bytes, 1400);
+        assert_int_equal(seen.csum_start_bytes, frame->csum_start_bytes);
+        assert_int_equal(seen.csum_offset_bytes, frame->csum_offset_bytes);
+    }
+    (void)close(raw);
 }
 
 /* A guest that took its memory away, and one that sends in crumbs, cost their own frames. */
@@ -429,13 +555,17 @@ int main(void)
         TEST(test_host_port_device_lives_as_long_as_the_port),
         TEST(test_host_port_existing_interface_is_refused_and_kept),
         TEST(test_host_port_bad_names_and_queues_are_sentences),
-        TEST(test_host_port_hosts_datagrams_arrive_finished),
+        TEST(test_host_port_hosts_checksums_are_left_to_us),
         TEST(test_host_port_jumbo_frames_pass_both_ways),
         TEST(test_host_port_tagged_frames_of_the_host_keep_their_tag),
-        TEST(test_host_port_long_frames_of_the_host_come_cut),
+        TEST(test_host_port_long_frames_of_the_host_come_whole),
+        TEST(test_host_port_long_frames_come_cut_when_the_operator_says_so),
+        TEST(test_host_port_batch_ends_when_its_segments_are_many),
         TEST(test_host_port_more_than_a_burst_comes_in_order),
         TEST(test_host_port_queues_share_what_the_host_sends),
         TEST(test_host_port_pieces_reach_a_socket_of_the_host),
+        TEST(test_host_port_partial_checksums_reach_a_socket_of_the_host),
+        TEST(test_host_port_long_frames_reach_the_host_whole),
         TEST(test_host_port_bad_pieces_cost_their_own_frame),
         TEST(test_host_port_down_and_up_again),
         TEST(test_host_port_outlives_its_device),

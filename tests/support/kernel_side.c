@@ -118,7 +118,28 @@ static void put_tag_back(struct wire *wire, const struct tpacket_auxdata *aux)
     wire->len_bytes += 4;
 }
 
+/* What a header asks for. */
+static struct kernel_side_offload read_header(const uint8_t header[NET_HEADER_BYTES])
+{
+    struct kernel_side_offload offload = { .gso = header[1] };
+
+    memcpy(&offload.gso_size_bytes, header + 4, 2);
+    if ((header[0] & NEEDS_CSUM) != 0) {
+        memcpy(&offload.csum_start_bytes, header + 6, 2);
+        memcpy(&offload.csum_offset_bytes, header + 8, 2);
+    }
+    return offload;
+}
+
 int kernel_side_receive(int raw, struct wire *wire, int wait_ms)
+{
+    struct kernel_side_offload offload;
+
+    return kernel_side_receive_undone(raw, wire, &offload, wait_ms);
+}
+
+int kernel_side_receive_undone(int raw, struct wire *wire, struct kernel_side_offload *offload,
+                               int wait_ms)
 {
     struct pollfd ready = { .fd = raw, .events = POLLIN };
     char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
@@ -138,6 +159,7 @@ int kernel_side_receive(int raw, struct wire *wire, int wait_ms)
     }
     assert_true(got >= (ssize_t)(sizeof(header) + 14));
     wire->len_bytes = (uint32_t)got - NET_HEADER_BYTES;
+    *offload = read_header(header);
     c = CMSG_FIRSTHDR(&message);
     if (c != NULL && c->cmsg_type == PACKET_AUXDATA) {
         struct tpacket_auxdata aux;
@@ -145,6 +167,8 @@ int kernel_side_receive(int raw, struct wire *wire, int wait_ms)
         memcpy(&aux, CMSG_DATA(c), sizeof(aux));
         if ((aux.tp_status & TP_STATUS_VLAN_VALID) != 0) {
             put_tag_back(wire, &aux);
+            offload->csum_start_bytes =
+                (uint16_t)(offload->csum_start_bytes + (offload->csum_start_bytes != 0 ? 4 : 0));
         }
     }
     return 1;

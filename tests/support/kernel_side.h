@@ -39,6 +39,9 @@ void kernel_side_send(int raw, const struct kernel_side_offload *offload, const 
                       uint32_t len_bytes);
 /** Waits for a frame; its tag is in the bytes.  @return whether one came */
 int kernel_side_receive(int raw, struct wire *wire, int wait_ms);
+/** As well, and says what is left to do of it. */
+int kernel_side_receive_undone(int raw, struct wire *wire, struct kernel_side_offload *offload,
+                               int wait_ms);
 
 /** A UDP socket on interface @p name, to and from port @p port, whose peer is @p to. */
 int kernel_side_udp(const char *name, const char *to, uint16_t port);
