@@ -62,6 +62,8 @@ json_t *report_join(json_t *object, json_t *more);
 json_t *report_text(const char *text);
 /** An address as a string, or null for 0. */
 json_t *report_mac(uint64_t mac);
+/** A mask of enum offload_take as a list of words: ["csum", "tso4"]. */
+json_t *report_offloads(uint8_t takes);
 /** A VLAN policy as people write it. */
 json_t *report_vlan(const struct vlan_policy *policy);
 

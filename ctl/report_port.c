@@ -5,6 +5,7 @@
 #include "ctl/report.h"
 
 #include "switch/mac.h"
+#include "switch/offload.h"
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
@@ -37,6 +38,24 @@ json_t *report_vlan(const struct vlan_policy *policy)
     char text[VLAN_TEXT_SIZE];
 
     return json_string(vlan_format(policy, text));
+}
+
+json_t *report_offloads(uint8_t takes)
+{
+    json_t *words = json_array();
+    int rc = 0;
+
+#define X(name, value, word)                                                                     \
+    if ((takes & OFFLOAD_TAKES_##name) != 0) {                                                   \
+        rc |= json_array_append_new(words, json_string(word));                                   \
+    }
+    OFFLOAD_TAKES(X)
+#undef X
+    if (rc != 0) {
+        json_decref(words);
+        return NULL;
+    }
+    return words;
 }
 
 /* ---- counters -------------------------------------------------------------------------------- */

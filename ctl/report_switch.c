@@ -53,14 +53,16 @@ json_t *report_switch(const struct control *control, const struct vswitch_switch
 
 static json_t *uplink_json(const struct uplink_status *status)
 {
-    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o}",
+    return json_pack("{s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o}",
                      "driver", report_text(status->driver), "device", report_text(status->device),
                      "present", status->present, "carrier", status->carrier,
                      "speed_mbps", known(status->speed_mbps), "mac", report_mac(status->mac),
                      "mtu", known(status->mtu_bytes), "max_mtu", known(status->max_mtu_bytes),
                      "carrier_losses", (json_int_t)status->carrier_losses,
-                     "exclusive", status->exclusive, "note", report_text(status->note),
-                     "moved", report_text(status->moved));
+                     "exclusive", status->exclusive,
+                     "offloads", report_offloads(status->offloads),
+                     "offloads_by", report_text(status->offloads_by),
+                     "note", report_text(status->note), "moved", report_text(status->moved));
 }
 
 /* The addresses that the host has there now, link-local ones left out; none when it is gone. */
@@ -87,10 +89,11 @@ static json_t *addresses_json(const struct control *control, const char *interfa
 static json_t *host_json(const struct control *control, const struct vswitch_switch *of,
                          const struct host_vnic_status *status)
 {
-    return json_pack("{s:s, s:o, s:o, s:b, s:b, s:o, s:o}", "name", of->host_name,
+    return json_pack("{s:s, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "name", of->host_name,
                      "mac", report_mac(status->present ? status->mac : of->host_mac),
                      "mtu", known(status->mtu_bytes), "present", status->present,
                      "up", status->up, "vlan", report_vlan(&of->host_vlan),
+                     "offloads", report_offloads(status->offloads),
                      "addresses", addresses_json(control, of->host_name));
 }
 

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "switch/mac.h"
+#include "switch/offload.h"
 
 #define SENTENCE_SIZE 256u
 
@@ -112,6 +113,28 @@ static json_t *mtu_note(const struct vhost_status *status, uint32_t mtu_bytes)
     return json_string(text);
 }
 
+/* What the guest may send undone by what it negotiated, in the words of what is received so. */
+static uint8_t sends(uint64_t features)
+{
+    return (uint8_t)(((features & OFFLOAD_CSUM) != 0 ? OFFLOAD_TAKES_CSUM : 0) |
+                     ((features & OFFLOAD_HOST_TSO4) != 0 ? OFFLOAD_TAKES_TSO4 : 0) |
+                     ((features & OFFLOAD_HOST_TSO6) != 0 ? OFFLOAD_TAKES_TSO6 : 0) |
+                     ((features & OFFLOAD_HOST_ECN) != 0 ? OFFLOAD_TAKES_ECN : 0) |
+                     ((features & OFFLOAD_HOST_USO) != 0 ? OFFLOAD_TAKES_USO4 | OFFLOAD_TAKES_USO6
+                                                         : 0));
+}
+
+static json_t *offload_json(const struct vswitch_vnic *vnic, const struct vhost_status *status)
+{
+    char text[OFFLOAD_TEXT_SIZE];
+
+    offload_format(vnic->offload, text);
+    return json_pack("{s:s, s:o, s:o}", "offload", text,
+                     "offloads_taken", report_offloads(offload_takes(status->features &
+                                                                     vnic->offload)),
+                     "offloads_sent", report_offloads(sends(status->features)));
+}
+
 static json_t *guest_side(const struct vswitch_vnic *vnic, const struct port_reading *reading)
 {
     const struct vhost_status *status = &reading->status.vnic;
@@ -137,6 +160,7 @@ json_t *report_vnic_whole(const struct control *control, const struct vswitch_vn
 
     read_vnic(control, vnic, &reading);
     whole = report_join(vnic_json(control, vnic, &reading), policy_json(vnic, &reading));
+    whole = report_join(whole, offload_json(vnic, &reading.status.vnic));
     return report_join(report_join(whole, guest_side(vnic, &reading)),
                        json_pack("{s:o, s:o}", "counters", report_counters(&reading.counters),
                                  "drops", report_drops(&reading.counters)));

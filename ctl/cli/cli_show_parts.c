@@ -19,6 +19,17 @@ void cli_show_value(const json_t *value, FILE *out)
     free(text);
 }
 
+void cli_show_words(const json_t *list, FILE *out)
+{
+    if (json_array_size(list) == 0) {
+        (void)fputs("none", out);
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        (void)fputs(i == 0 ? "" : " ", out);
+        cli_show_value(json_array_get(list, i), out);
+    }
+}
+
 bool cli_show_is_set(const json_t *value)
 {
     return value != NULL && !json_is_null(value) &&

@@ -21,6 +21,8 @@ void cli_show_list(const json_t *list, const struct cli_show_column *columns, co
 
 /** Prints a value as cli_text_of() has it. */
 void cli_show_value(const json_t *value, FILE *out);
+/** Prints the items of a list with blanks between, or "none". */
+void cli_show_words(const json_t *list, FILE *out);
 /** Prints "switch lan". */
 void cli_show_title(const char *what, const json_t *object, FILE *out);
 /** Prints "  label        ", as wide as all of them. */

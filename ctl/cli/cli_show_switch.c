@@ -12,6 +12,7 @@
 #include "ctl/cli/cli_show.h"
 #include "ctl/cli/cli_table.h"
 #include "ctl/value.h"
+#include "switch/offload.h"
 
 /* ---- the head of a switch -------------------------------------------------------------------- */
 
@@ -30,10 +31,35 @@ static void fact_speed(struct cli_show_facts *facts, json_int_t speed_mbps)
     }
 }
 
+/* What is not done in software of frames that leave there, and who does it. */
+static void print_offloads(const json_t *list, const char *by, FILE *out)
+{
+    enum {
+#define X(name, value, word) WORD_##name,
+        OFFLOAD_TAKES(X)
+#undef X
+        WORD_COUNT
+    };
+
+    if (!json_is_array(list) || by == NULL) {
+        return;
+    }
+    cli_show_label("offloads", out);
+    if (json_array_size(list) == 0) {
+        (void)fputs("all in software\n", out);
+        return;
+    }
+    cli_show_words(list, out);
+    (void)fputs(" by the ", out);
+    cli_put(by, out);
+    (void)fputs(json_array_size(list) < WORD_COUNT ? "; the rest in software\n" : "\n", out);
+}
+
 /* Without a status, as from an older daemon, it is just named. */
 static void print_uplink(const json_t *result, FILE *out)
 {
     const json_t *status = json_object_get(result, "uplink_status");
+    const char *by = json_string_value(json_object_get(status, "offloads_by"));
     const json_int_t losses = cli_show_number(status, "carrier_losses");
     struct cli_show_facts facts = { out, "" };
 
@@ -57,6 +83,7 @@ static void print_uplink(const json_t *result, FILE *out)
         }
     }
     (void)fputc('\n', out);
+    print_offloads(json_object_get(status, "offloads"), by, out);
     cli_show_field_if_set(status, "uplink note", "note", "", out);
     cli_show_field_if_set(status, "moved", "moved", "", out);
     if (json_is_true(json_object_get(status, "present")) &&
@@ -86,6 +113,8 @@ static void print_host(const json_t *result, FILE *out)
     cli_show_fact_of(&facts, "VLAN ", json_object_get(host, "vlan"), "");
     cli_show_fact_of(&facts, "", json_object_get(host, "addresses"), "");
     (void)fputc('\n', out);
+    print_offloads(json_object_get(host, "offloads"),
+                   json_is_true(json_object_get(host, "present")) ? "kernel" : NULL, out);
 }
 
 /* Who is in the table, for how long, and whether there was room. */
@@ -152,6 +181,9 @@ static void print_head(const json_t *result, FILE *out)
     cli_show_label("type", out);
     cli_show_fact_of(&facts, "", json_object_get(result, "type"), "");
     cli_show_fact_of(&facts, "MTU ", json_object_get(result, "mtu"), "");
+    if (cli_show_is_set(json_object_get(result, "uplink"))) {
+        cli_show_fact_of(&facts, "coalescing ", json_object_get(result, "coalesce"), "");
+    }
     (void)fputc('\n', out);
     print_uplink(result, out);
     print_host(result, out);

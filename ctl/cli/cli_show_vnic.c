@@ -4,6 +4,8 @@
  */
 #include "ctl/cli/cli_show_parts.h"
 
+#include <string.h>
+
 #include "ctl/cli/cli_show.h"
 #include "ctl/cli/cli_table.h"
 #include "switch/drop.h"
@@ -81,6 +83,26 @@ static void print_spoofed(const json_t *result, FILE *out)
     (void)fputs("`\n", out);
 }
 
+/* What may be left undone, and what is: once a guest is there. */
+static void print_offload(const json_t *result, FILE *out)
+{
+    const char *state = json_string_value(json_object_get(result, "state"));
+
+    if (!cli_show_is_set(json_object_get(result, "offload"))) {
+        return;
+    }
+    cli_show_label("offload", out);
+    cli_show_value(json_object_get(result, "offload"), out);
+    if (state == NULL || strcmp(state, "waiting") != 0) {
+        (void)fputs(" (the guest receives ", out);
+        cli_show_words(json_object_get(result, "offloads_taken"), out);
+        (void)fputs(", sends ", out);
+        cli_show_words(json_object_get(result, "offloads_sent"), out);
+        (void)fputc(')', out);
+    }
+    (void)fputc('\n', out);
+}
+
 void cli_show_vnic(const json_t *result, FILE *out)
 {
     const json_t *counters = json_object_get(result, "counters");
@@ -102,6 +124,7 @@ void cli_show_vnic(const json_t *result, FILE *out)
     cli_show_field_if_set(result, "MTU note", "mtu_note", "", out);
     cli_show_field(result, "queues", "queues", "", out);
     cli_show_field(result, "socket", "socket", "", out);
+    print_offload(result, out);
     cli_show_field(result, "features", "features", "", out);
     (void)fputc('\n', out);
     print_counters(counters != NULL ? counters : result, out);

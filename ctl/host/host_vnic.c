@@ -257,5 +257,6 @@ void host_vnic_status(struct host_vnic *host, struct host_vnic_status *status)
         status->up = link.up;
         status->mtu_bytes = link.mtu_bytes;
         status->mac = link.mac;
+        status->offloads = host_port_takes(host->port);
     }
 }

@@ -26,6 +26,7 @@ struct host_vnic_status {
     bool up;
     uint32_t mtu_bytes;            /* as the interface has it now */
     uint64_t mac;                  /* as the interface has it now */
+    uint8_t offloads;              /* what the host's kernel takes undone: enum offload_take */
 };
 
 /**

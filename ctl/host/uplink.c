@@ -322,6 +322,22 @@ void uplink_published(struct uplink *uplink, const char *adapter)
 
 /* ---- how it stands --------------------------------------------------------------------------- */
 
+static void fill_offloads(const struct uplink *uplink, struct uplink_status *status)
+{
+    const char *by = "";
+    struct nic_status nic;
+
+    if (uplink->nic != NULL) {
+        by = "device";
+        nic_status(uplink->nic, &nic);
+        status->offloads = nic.offloads;
+    } else if (uplink->packet != NULL) {
+        by = "kernel";
+        status->offloads = packet_port_takes(uplink->packet);
+    }
+    (void)snprintf(status->offloads_by, sizeof(status->offloads_by), "%s", by);
+}
+
 static void fill_from_interface(struct uplink *uplink, struct uplink_status *status)
 {
     struct link link;
@@ -389,6 +405,7 @@ void uplink_status(struct uplink *uplink, struct uplink_status *status)
         (void)snprintf(status->note, sizeof(status->note), "it is called \"%s\" now",
                        uplink->name);
     }
+    fill_offloads(uplink, status);
     uplink_move_note(uplink, status->moved, sizeof(status->moved));
     status->carrier_losses = uplink->losses;
     status->overruns = uplink->overruns +

@@ -48,6 +48,8 @@ struct uplink_status {
     uint32_t carrier_losses;       /* since the uplink was opened; that it was gone, too */
     uint64_t overruns;             /* frames lost before the switch could take them */
     bool exclusive;                /* the host's own stack sees none of its frames */
+    char offloads_by[8];           /* "kernel" or "device"; "": nothing is open */
+    uint8_t offloads;              /* what that does of what leaves there: enum offload_take */
     char moved[320];               /* what became of --move-addresses; "": it was not asked for */
 };
 

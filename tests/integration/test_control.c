@@ -57,13 +57,13 @@ static void assert_has_keys(const json_t *object, const char *const *keys)
 static void test_control_results_have_the_keys_that_scripts_rely_on(void **state)
 {
     static const char *const of_switch[] = { "name", "type", "mtu", "uplink", "host_vnic", "ports",
-                                             "mac_entries", NULL };
+                                             "mac_entries", "coalesce", NULL };
     static const char *const of_port[] = { "name", "kind", "state", "vlan", "from_frames",
                                            "from_bytes", "to_frames", "to_bytes", "from_broadcast",
                                            "from_multicast", "drops", NULL };
     static const char *const of_vnic[] = { "name", "switch", "mac", "mtu", "vlan", "queues",
                                            "socket", "state", "features", "counters", "drops",
-                                           NULL };
+                                           "offload", "offloads_taken", "offloads_sent", NULL };
     static const char *const of_daemon[] = { "version", "pid", "uptime_s", "workers", NULL };
     static const char *const of_worker[] = { "core", "busy_percent", "cycles_per_frame", "queues",
                                              NULL };

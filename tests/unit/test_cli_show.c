@@ -93,7 +93,9 @@ static void test_control_characters_are_not_printed_wherever_they_are(void **sta
 #define EVIL "\"\\u001b]0;x\\u0007\\r\\u007f\""
     static const char result[] =
         "{\"name\": " EVIL ", \"type\": " EVIL ", \"uplink\": " EVIL ", \"mac\": " EVIL ","
-        " \"uplink_status\": {\"driver\": " EVIL ", \"note\": " EVIL ", \"mac\": " EVIL "},"
+        " \"uplink_status\": {\"driver\": " EVIL ", \"note\": " EVIL ", \"mac\": " EVIL ","
+        " \"offloads\": [" EVIL "], \"offloads_by\": " EVIL "}, \"offload\": " EVIL ","
+        " \"offloads_taken\": [" EVIL "], \"offloads_sent\": [" EVIL "],"
         " \"host\": {\"name\": " EVIL ", \"vlan\": " EVIL ", \"addresses\": [" EVIL "]},"
         " \"mtu_disagreements\": [{\"object\": " EVIL ", \"advice\": " EVIL "}],"
         " \"spoof_tried\": " EVIL ", \"allow_mac\": [" EVIL "], \"features\": [" EVIL "],"
@@ -179,11 +181,13 @@ static void test_terminal_too_narrow_for_anything_still_gets_all_columns(void **
 
 static const char external_switch[] =
     "{\"name\": \"ext\", \"type\": \"external\", \"mtu\": 9000, \"uplink\": \"eth1\","
-    " \"uplink_status\": {\"driver\": \"af_packet\", \"device\": \"eth1\", \"present\": true,"
+    " \"coalesce\": true, \"uplink_status\": {\"driver\": \"af_packet\", \"device\": \"eth1\", \"present\": true,"
     " \"carrier\": true, \"speed_mbps\": 10000, \"mac\": \"52:54:00:00:00:01\", \"mtu\": 1500,"
-    " \"max_mtu\": 65535, \"carrier_losses\": 2, \"exclusive\": true, \"note\": null},"
+    " \"max_mtu\": 65535, \"carrier_losses\": 2, \"exclusive\": true, \"note\": null,"
+    " \"offloads\": [\"csum\", \"tso4\", \"tso6\"], \"offloads_by\": \"device\"},"
     " \"host_vnic\": true, \"host\": {\"name\": \"ext\", \"mac\": \"00:15:5d:00:01:00\","
     " \"mtu\": 9000, \"present\": true, \"up\": true, \"vlan\": \"access:10\","
+    " \"offloads\": [\"csum\", \"tso4\", \"tso6\", \"ecn\", \"uso4\", \"uso6\"],"
     " \"addresses\": [\"192.0.2.1/24\", \"2001:db8::1/64\"]},"
     " \"mac_entries\": 12, \"mac_capacity\": 8192, \"mac_ageing_s\": 300, \"mac_moves\": 3,"
     " \"mtu_disagreements\": ["
@@ -211,9 +215,11 @@ static void test_external_switch_fits_one_screen(void **state)
     assert_int_equal(setenv("COLUMNS", "96", 1), 0);
     assert_shown(METHOD_SWITCH_SHOW, external_switch,
 "switch ext\n"
-"  type         external, MTU 9000\n"
+"  type         external, MTU 9000, coalescing on\n"
 "  uplink       eth1: up, af_packet, 10 Gbit/s, MTU 1500, 52:54:00:00:00:01, 2 carrier losses\n"
+"  offloads     csum tso4 tso6 by the device; the rest in software\n"
 "  host vNIC    ext: up, MTU 9000, 00:15:5d:00:01:00, VLAN access:10, 192.0.2.1/24,2001:db8::1/64\n"
+"  offloads     csum tso4 tso6 ecn uso4 uso6 by the kernel\n"
 "  addresses    12 of 8192, ageing 300 s, 3 moves\n"
 "  MTU differs  uplink eth1 has 1500, the switch 9000: `ip link set eth1 mtu 9000` sets it back\n"
 "  lower MTU    vNIC web1 has 1400, the switch 9000: as configured\n"
@@ -240,6 +246,7 @@ static void test_uplink_that_is_gone_or_without_carrier_says_so(void **state)
 
     (void)state;
     assert_has(text, "  uplink       eth1: gone\n  uplink note  waiting for eth1 to come back\n");
+    assert_null(strstr(text, "offloads"));
     assert_null(strstr(text, "host vNIC"));
     free(text);
     text = shown(METHOD_SWITCH_SHOW,
@@ -247,6 +254,19 @@ static void test_uplink_that_is_gone_or_without_carrier_says_so(void **state)
                  " \"present\": true, \"carrier\": false, \"exclusive\": false}}");
     assert_has(text, "eth1: no carrier, af_xdp\n"
                "  uplink note  the host's own stack sees its frames as well\n");
+    free(text);
+}
+
+static void test_uplink_whose_device_does_nothing_says_who_does(void **state)
+{
+    char *text = shown(METHOD_SWITCH_SHOW,
+                       "{\"type\": \"external\", \"uplink\": \"eth1\", \"coalesce\": false,"
+                       " \"uplink_status\": {\"driver\": \"af_xdp\", \"offloads\": [],"
+                       " \"offloads_by\": \"device\"}}");
+
+    (void)state;
+    assert_has(text, "external, coalescing off\n");
+    assert_has(text, "  offloads     all in software\n");
     free(text);
 }
 
@@ -378,6 +398,20 @@ static void test_vnic_shows_its_policy(void **state)
     free(text);
 }
 
+static void test_vnic_shows_what_its_guest_leaves_and_is_left(void **state)
+{
+    char *text = shown(METHOD_VNIC_SHOW,
+                       "{\"name\": \"web0\", \"state\": \"attached\", \"offload\": \"tx\","
+                       " \"offloads_taken\": [], \"offloads_sent\": [\"csum\", \"tso4\"]}");
+
+    (void)state;
+    assert_has(text, "  offload      tx (the guest receives none, sends csum tso4)\n");
+    free(text);
+    text = shown(METHOD_VNIC_SHOW, "{\"state\": \"waiting\", \"offload\": \"on\"}");
+    assert_has(text, "  offload      on\n");
+    free(text);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, no_terminal)
@@ -392,6 +426,7 @@ int main(void)
         TEST(test_terminal_too_narrow_for_anything_still_gets_all_columns),
         TEST(test_external_switch_fits_one_screen),
         TEST(test_uplink_that_is_gone_or_without_carrier_says_so),
+        TEST(test_uplink_whose_device_does_nothing_says_who_does),
         TEST(test_switch_of_an_older_daemon_is_shown_with_what_it_says),
         TEST(test_switch_without_ports_and_losses_says_so),
         TEST(test_drops_are_summed_and_named),
@@ -400,6 +435,7 @@ int main(void)
         TEST(test_vnic_that_has_allowed_addresses_keeps_them_in_the_advice),
         TEST(test_vnic_without_a_lock_has_no_advice_about_it),
         TEST(test_vnic_shows_its_policy),
+        TEST(test_vnic_shows_what_its_guest_leaves_and_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

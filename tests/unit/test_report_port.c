@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "switch/offload.h"
+
 static const struct vswitch_switch ext = { .name = "ext", .id = 3, .mtu_bytes = 9000 };
 static const struct vlan_policy access10 = { .mode = VLAN_ACCESS, .vid = 10 };
 
@@ -92,6 +94,20 @@ static void test_port_has_every_reason_zeros_too(void **state)
     json_decref(port);
 }
 
+static void test_offloads_are_words_in_the_order_of_the_table(void **state)
+{
+    json_t *words = report_offloads(OFFLOAD_TAKES_USO6 | OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4);
+    json_t *none = report_offloads(0);
+    char *text = json_dumps(words, JSON_COMPACT);
+
+    (void)state;
+    assert_string_equal(text, "[\"csum\",\"tso4\",\"uso6\"]");
+    assert_int_equal(json_array_size(none), 0);
+    free(text);
+    json_decref(none);
+    json_decref(words);
+}
+
 static void test_state_of_each_kind_of_port(void **state)
 {
     struct port_reading uplink = uplink_reading(), vnic = vnic_reading();
@@ -142,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_port_of_an_uplink_has_the_address_of_its_interface),
         cmocka_unit_test(test_port_of_a_vnic_has_its_vlan_its_mtu_and_its_rates),
         cmocka_unit_test(test_port_has_every_reason_zeros_too),
+        cmocka_unit_test(test_offloads_are_words_in_the_order_of_the_table),
         cmocka_unit_test(test_state_of_each_kind_of_port),
         cmocka_unit_test(test_traffic_sums_ports_of_all_kinds_and_removed_ones),
     };
