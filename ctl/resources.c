@@ -158,6 +158,7 @@ static int make_vnic(struct control *control, const struct vswitch_vnic *wanted,
         .port = wanted->port,
         .pairs = wanted->queues,
         .shared = dataplane_worker_count(control->config.dataplane) > 1,
+        .offload = wanted->offload,
     };
     int rc = control_socket_path(control, wanted->name, path, sizeof(path), error);
 

@@ -74,7 +74,7 @@ struct vswitch_vnic {
     bool spoof_guard;              /* it sends from mac and allowed_mac only; on by default */
     bool dhcp_guard;               /* what a DHCP server sends is not taken from it */
     bool router_guard;             /* nor what a router advertises, nor redirects */
-    uint64_t offload;              /* features offered to it: see offload.h; OFFLOAD_ALL by default */
+    uint64_t offload;              /* features offered to it: offload.h; OFFLOAD_ALL by default */
     uint64_t allowed_mac[VSWITCH_ALLOWED_MACS_MAX];
     uint16_t allowed_mac_count;
 };
