@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sending by AF_XDP: what it says it has sent arrives at the other end of a veth, once and in order,
- * and what it says it has not never does, whatever the interface does meanwhile.
+ * Sending by AF_XDP: what it says it has sent arrives at the other end of a veth, once and in
+ * order, and what it says it has not never does, whatever the interface does meanwhile.
  */
 #include "dataplane/xdp_send.h"
 
