@@ -68,7 +68,7 @@ static enum virtqueue_fault walk_enter_indirect(const struct virtqueue *queue,
 
 /* Lists the pieces of one buffer behind the @p *count there are. */
 static enum virtqueue_fault walk_buffer(const struct guest_memory *memory,
-                                        const struct vring_desc *d, struct virtqueue_run *run,
+                                        const struct vring_desc *d, struct frame_run *run,
                                         uint32_t size, uint32_t *count)
 {
     uint64_t addr = d->addr;
@@ -84,7 +84,7 @@ static enum virtqueue_fault walk_buffer(const struct guest_memory *memory,
         if (*count == size) {
             return VIRTQUEUE_CHAIN_LONG;
         }
-        run[(*count)++] = (struct virtqueue_run){ .data = at, .len_bytes = run_bytes };
+        run[(*count)++] = (struct frame_run){ .data = at, .len_bytes = run_bytes };
         addr += run_bytes;
         left_bytes -= run_bytes;
     }
@@ -92,7 +92,7 @@ static enum virtqueue_fault walk_buffer(const struct guest_memory *memory,
 }
 
 static enum virtqueue_fault walk(const struct virtqueue *queue, const struct guest_memory *memory,
-                                 uint16_t head, bool writable, struct virtqueue_run *run,
+                                 uint16_t head, bool writable, struct frame_run *run,
                                  uint32_t size, uint32_t *count, uint32_t *total_bytes)
 {
     struct walk_table table = { .desc = queue->desc, .size = queue->size };
@@ -137,7 +137,7 @@ static enum virtqueue_fault walk(const struct virtqueue *queue, const struct gue
 }
 
 uint32_t virtqueue_walk(struct virtqueue *queue, const struct guest_memory *memory, uint16_t head,
-                        bool writable, struct virtqueue_run *run, uint32_t size,
+                        bool writable, struct frame_run *run, uint32_t size,
                         uint32_t *total_bytes)
 {
     uint32_t count = 0;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "switch/frame.h"
 #include "vnic/guest_memory.h"
 
 /*
@@ -133,17 +134,11 @@ static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_
     queue->next_used++;
 }
 
-/** A buffer of a chain, translated; a chain of one descriptor that is not indirect is one run. */
-struct virtqueue_run {
-    uint8_t *data;
-    uint32_t len_bytes;
-};
-
 /**
  * Walks the chain at @p head, bounded and checked, into @p run.
  *
  * @param writable   true: every buffer must be device-writable; false: none may be
- * @param run        filled with the chain's pieces in order
+ * @param run        filled with the chain's pieces in order; to be written to when @p writable
  * @param size       how many fit; a chain that needs more is VIRTQUEUE_CHAIN_LONG
  * @param total_bytes filled with their sum, saturating at UINT32_MAX
  * @return pieces, or 0 with queue->fault set
@@ -151,7 +146,7 @@ struct virtqueue_run {
  * Standard: virtio 1.2, 2.7.5 (descriptor table), 2.7.5.3 (indirect descriptors).
  */
 uint32_t virtqueue_walk(struct virtqueue *queue, const struct guest_memory *memory, uint16_t head,
-                        bool writable, struct virtqueue_run *run, uint32_t size,
+                        bool writable, struct frame_run *run, uint32_t size,
                         uint32_t *total_bytes);
 
 /**

@@ -42,54 +42,32 @@ static void refuse(struct drop_tally *refused, enum drop_reason reason)
     refused->count++;
 }
 
-/* Copies the virtio-net header out of the first of @p piece, which have enough bytes. */
-static void gather_header(uint8_t header[NET_HEADER_BASE_BYTES], const struct virtqueue_run *piece)
+/* Copies the virtio-net header out of the first of @p run, which have enough bytes. */
+static void gather_header(uint8_t header[NET_HEADER_BASE_BYTES], const struct frame_run *run)
 {
     uint32_t done_bytes = 0;
 
-    for (; done_bytes < NET_HEADER_BASE_BYTES; piece++) {
+    for (; done_bytes < NET_HEADER_BASE_BYTES; run++) {
         const uint32_t left_bytes = NET_HEADER_BASE_BYTES - done_bytes;
-        const uint32_t part = piece->len_bytes < left_bytes ? piece->len_bytes : left_bytes;
+        const uint32_t part = run->len_bytes < left_bytes ? run->len_bytes : left_bytes;
 
-        memcpy(header + done_bytes, piece->data, part);
+        memcpy(header + done_bytes, run->data, part);
         done_bytes += part;
     }
 }
 
-/* Lists a chain that is not one plain buffer.  Returns runs, or 0 with the queue's fault set. */
-static uint32_t list_chain(struct taking *t, uint16_t head, uint32_t *len_bytes)
+/* Takes @p len_bytes off the first of @p count runs.  Returns how many of them are not needed. */
+static uint32_t skip_bytes(struct frame_run *run, uint32_t count, uint32_t len_bytes)
 {
-    struct virtqueue_run piece[FRAME_RUNS];
-    struct frame_run *run = &t->batch->run[t->batch->run_count];
-    uint32_t skip_bytes = t->live->net_hdr_bytes;
-    uint32_t total_bytes;
-    uint32_t count = 0;
-    const uint32_t pieces = virtqueue_walk(t->queue, &t->live->memory, head, false, piece,
-                                           FRAME_RUNS, &total_bytes);
+    uint32_t first = 0;
 
-    if (pieces == 0) {
-        return 0;
+    while (first + 1 < count && len_bytes >= run[first].len_bytes) {
+        len_bytes -= run[first].len_bytes;
+        first++;
     }
-    if (total_bytes < skip_bytes) {
-        t->queue->fault = VIRTQUEUE_HEADER_MISSING;
-        return 0;
-    }
-    *len_bytes = total_bytes - skip_bytes;
-    if (pieces > FRAME_RUNS - t->batch->run_count) {
-        return pieces;                                         /* the caller ends the batch */
-    }
-    t->header[t->batch->count] = t->gathered[t->batch->count];
-    gather_header(t->gathered[t->batch->count], piece);
-    for (uint32_t i = 0; i < pieces; i++) {
-        const uint32_t skip = skip_bytes < piece[i].len_bytes ? skip_bytes : piece[i].len_bytes;
-
-        skip_bytes -= skip;
-        if (skip < piece[i].len_bytes || (i + 1 == pieces && count == 0)) {
-            run[count++] = (struct frame_run){ .data = piece[i].data + skip,
-                                               .len_bytes = piece[i].len_bytes - skip };
-        }
-    }
-    return count;
+    run[first].data += len_bytes;
+    run[first].len_bytes -= len_bytes;
+    return first;
 }
 
 /* Makes the next frame of the batch from @p runs runs that stand behind those in use. */
@@ -133,43 +111,67 @@ static enum taken add_metered(struct taking *t, uint32_t runs, uint32_t len_byte
     return total_bytes < VNIC_BATCH_BYTES ? TAKEN : TAKEN_LAST;
 }
 
-/* Lists the chain at @p head as a frame, or refuses it; the used entry is the caller's. */
-static inline enum taken take_chain(struct taking *t, uint16_t head)
+/* Makes a frame of runs that stand behind those in use, or refuses it. */
+static inline enum taken add(struct taking *t, uint32_t runs, uint32_t len_bytes)
 {
-    const struct vring_desc d = virtqueue_desc_read(&t->queue->desc[head]);
-    const uint32_t hdr_bytes = t->live->net_hdr_bytes;
-    uint32_t run_bytes = 0;
-    uint32_t runs = 1;
-    uint32_t len_bytes;
-
-    if (__builtin_expect((d.flags & NOT_PLAIN) == 0 && d.len > hdr_bytes, 1)) {
-        const uint8_t *at = guest_memory_at(&t->live->memory, d.addr, d.len, &run_bytes);
-
-        len_bytes = d.len - hdr_bytes;
-        if (__builtin_expect(at != NULL && run_bytes == d.len &&
-                             t->batch->run_count < FRAME_RUNS, 1)) {
-            __builtin_prefetch(at);
-            __builtin_prefetch(at + 64);
-            t->header[t->batch->count] = at;
-            t->batch->run[t->batch->run_count] =
-                (struct frame_run){ .data = at + hdr_bytes, .len_bytes = len_bytes };
-        } else {
-            runs = list_chain(t, head, &len_bytes);
-        }
-    } else {
-        runs = list_chain(t, head, &len_bytes);
-    }
-    if (runs == 0) {
-        return TAKEN_FAULT;
-    }
-    if (runs > FRAME_RUNS - t->batch->run_count) {
-        return TAKEN_NOT_YET;
-    }
     if (__builtin_expect(len_bytes > t->unmetered_bytes, 0)) {
         return add_metered(t, runs, len_bytes);
     }
     add_frame(t, runs, len_bytes);
     return TAKEN;
+}
+
+/* Takes a chain that is not one plain buffer. */
+static __attribute__((noinline)) enum taken take_walked(struct taking *t, uint16_t head)
+{
+    struct frame_batch *batch = t->batch;
+    struct frame_run *run = &batch->run[batch->run_count];
+    const uint32_t hdr_bytes = t->live->net_hdr_bytes;
+    uint32_t len_bytes;
+    const uint32_t count = virtqueue_walk(t->queue, &t->live->memory, head, false, run,
+                                          FRAME_RUNS - batch->run_count, &len_bytes);
+    uint32_t unused;
+
+    if (count == 0 && t->queue->fault == VIRTQUEUE_CHAIN_LONG && batch->run_count > 0) {
+        /* Behind the others; should it be too long alone, it is found out when first. */
+        t->queue->fault = VIRTQUEUE_NONE;
+        return TAKEN_NOT_YET;
+    }
+    if (count > 0 && len_bytes < hdr_bytes) {
+        t->queue->fault = VIRTQUEUE_HEADER_MISSING;
+    }
+    if (t->queue->fault != VIRTQUEUE_NONE) {
+        return TAKEN_FAULT;
+    }
+    t->header[batch->count] = t->gathered[batch->count];
+    gather_header(t->gathered[batch->count], run);
+    unused = skip_bytes(run, count, hdr_bytes);
+    batch->run_count = (uint16_t)(batch->run_count + unused);
+    return add(t, count - unused, len_bytes - hdr_bytes);
+}
+
+/* Takes the chain at @p head as a frame, or refuses it; the used entry is the caller's. */
+static inline enum taken take_chain(struct taking *t, uint16_t head)
+{
+    const struct vring_desc d = virtqueue_desc_read(&t->queue->desc[head]);
+    const uint32_t hdr_bytes = t->live->net_hdr_bytes;
+    struct frame_batch *batch = t->batch;
+    uint32_t run_bytes = 0;
+    const uint8_t *at;
+
+    if (__builtin_expect((d.flags & NOT_PLAIN) != 0 || d.len <= hdr_bytes, 0)) {
+        return take_walked(t, head);
+    }
+    at = guest_memory_at(&t->live->memory, d.addr, d.len, &run_bytes);
+    if (__builtin_expect(at == NULL || run_bytes != d.len || batch->run_count == FRAME_RUNS, 0)) {
+        return take_walked(t, head);
+    }
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + 64);
+    t->header[batch->count] = at;
+    batch->run[batch->run_count] =
+        (struct frame_run){ .data = at + hdr_bytes, .len_bytes = d.len - hdr_bytes };
+    return add(t, 1, d.len - hdr_bytes);
 }
 
 /* Copies the trusted header out of the first runs, which are shortened by what was copied. */

@@ -113,6 +113,27 @@ static void copy_and_complete(const struct delivery *d, const struct frame *fram
 
 /* ---- the short way --------------------------------------------------------------------------- */
 
+/* The buffer at @p head, when it is one plain descriptor of at least @p least_bytes; else NULL. */
+static inline uint8_t *plain_buffer(const struct delivery *d, uint16_t head, uint32_t least_bytes,
+                                    uint32_t *size_bytes)
+{
+    struct vring_desc desc;
+    uint32_t run_bytes = 0;
+    uint8_t *at;
+
+    if (head >= d->queue->size) {
+        return NULL;
+    }
+    desc = virtqueue_desc_read(&d->queue->desc[head]);
+    if ((desc.flags & (NOT_PLAIN | VRING_DESC_F_WRITE)) != VRING_DESC_F_WRITE ||
+        desc.len < least_bytes) {
+        return NULL;
+    }
+    at = guest_memory_at(&d->live->memory, desc.addr, desc.len, &run_bytes);
+    *size_bytes = desc.len;
+    return run_bytes == desc.len ? at : NULL;
+}
+
 /* How many frames from the first on have a plain buffer that holds them; fills where it is. */
 static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST],
                                   uint8_t *to[FRAME_BURST])
@@ -128,19 +149,10 @@ static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST]
     }
     for (n = 0; n < most; n++) {
         const uint32_t need_bytes = hdr_bytes + d->batch->frame[d->index[n]].len_bytes;
-        struct vring_desc desc;
-        uint32_t run_bytes;
+        uint32_t size_bytes;
 
-        if (head[n] >= queue->size) {
-            break;
-        }
-        desc = virtqueue_desc_read(&queue->desc[head[n]]);
-        if ((desc.flags & NOT_PLAIN) != 0 || (desc.flags & VRING_DESC_F_WRITE) == 0 ||
-            desc.len < need_bytes) {
-            break;
-        }
-        to[n] = guest_memory_at(&d->live->memory, desc.addr, need_bytes, &run_bytes);
-        if (to[n] == NULL || run_bytes != need_bytes) {
+        to[n] = plain_buffer(d, head[n], need_bytes, &size_bytes);
+        if (to[n] == NULL) {
             break;
         }
         __builtin_prefetch(to[n], 1);
@@ -197,13 +209,35 @@ static __attribute__((noinline)) uint16_t deliver_plain_with_facts(struct delive
 
 /* The buffers that one frame goes to. */
 struct room {
-    struct virtqueue_run run[FRAME_RUNS];
+    struct frame_run run[FRAME_RUNS];
     uint16_t head[MERGE_MAX_CHAINS];
     uint32_t chain_bytes[MERGE_MAX_CHAINS];
     uint32_t run_count;
     uint32_t chain_count;
     uint64_t size_bytes;
 };
+
+/* Lists the pieces of the next buffer.  Returns how many, or 0 with the queue's fault set. */
+static inline uint32_t list_buffer(struct delivery *d, struct room *room)
+{
+    struct virtqueue *queue = d->queue;
+    const uint32_t n = room->chain_count;
+    const uint16_t entry = (uint16_t)(queue->last_avail + n);
+    const uint32_t space = FRAME_RUNS - room->run_count;
+    struct frame_run *run = &room->run[room->run_count];
+
+    room->head[n] = queue->avail->ring[entry & queue->mask];
+    if (space > 0) {
+        const uint8_t *at = plain_buffer(d, room->head[n], 1, &room->chain_bytes[n]);
+
+        if (at != NULL) {
+            *run = (struct frame_run){ .data = at, .len_bytes = room->chain_bytes[n] };
+            return 1;
+        }
+    }
+    return virtqueue_walk(queue, &d->live->memory, room->head[n], true, run, space,
+                          &room->chain_bytes[n]);
+}
 
 /* Collects buffers for @p need_bytes.  Returns VNIC_DELIVERED, or why there are not enough. */
 static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *room)
@@ -223,10 +257,7 @@ static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *r
         if (n == d->available) {
             return DROP_GUEST_RING_FULL;
         }
-        room->head[n] = queue->avail->ring[(uint16_t)(queue->last_avail + n) & queue->mask];
-        runs = virtqueue_walk(queue, &d->live->memory, room->head[n], true,
-                              &room->run[room->run_count], FRAME_RUNS - room->run_count,
-                              &room->chain_bytes[n]);
+        runs = list_buffer(d, room);
         d->walked_runs += runs != 0 ? runs : FRAME_RUNS - room->run_count;
         if (runs == 0 && n > 0 && queue->fault == VIRTQUEUE_CHAIN_LONG) {
             /* With those before it; should it be too long alone, it is found out when first. */
@@ -247,11 +278,17 @@ static uint8_t find_room(struct delivery *d, uint32_t need_bytes, struct room *r
     return VNIC_DELIVERED;
 }
 
+/* What virtqueue_walk() listed for writing. */
+static inline uint8_t *writable(const struct frame_run *run)
+{
+    return (uint8_t *)(uintptr_t)run->data;
+}
+
 /* Where in the room the next byte goes. */
 struct spout {
     uint8_t *to;
     uint32_t space_bytes;
-    const struct virtqueue_run *next;
+    const struct frame_run *next;
 };
 
 /* Moves the next bytes of @p from into the room, and adds them to @p sum unless that is NULL. */
@@ -262,7 +299,7 @@ static void pour(struct spout *spout, struct gather *from, uint32_t len_bytes,
         uint32_t part;
 
         if (spout->space_bytes == 0) {
-            spout->to = spout->next->data;
+            spout->to = writable(spout->next);
             spout->space_bytes = spout->next->len_bytes;
             spout->next++;
         }
@@ -281,13 +318,13 @@ static void pour(struct spout *spout, struct gather *from, uint32_t len_bytes,
 /* Writes over a byte of what was poured. */
 static void put_byte(const struct room *room, uint32_t off_bytes, uint8_t byte)
 {
-    const struct virtqueue_run *run = room->run;
+    const struct frame_run *run = room->run;
 
     while (off_bytes >= run->len_bytes) {
         off_bytes -= run->len_bytes;
         run++;
     }
-    run->data[off_bytes] = byte;
+    writable(run)[off_bytes] = byte;
 }
 
 /* Writes the virtio-net header and then the frame over the runs of @p room. */

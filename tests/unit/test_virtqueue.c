@@ -22,7 +22,7 @@
 
 static struct fake_guest *guest;
 static struct fake_ring *ring;
-static struct virtqueue_run run[RUNS];
+static struct frame_run run[RUNS];
 static uint32_t total_bytes;
 
 static int setup_with(const struct fake_guest_config *config)
