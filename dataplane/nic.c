@@ -29,8 +29,8 @@
 #define ROOM_BYTES       2048u     /* of a buffer: hardware counts some in units of 1 KiB */
 #define ROOM_UNIT_BYTES  128u
 #define XDP_ROOM_BYTES   256u      /* XDP_PACKET_HEADROOM: AF_XDP keeps as much before a frame */
-#define RING_ENTRIES     512u      /* of hardware, when its driver does not say */
-#define VDEV_ENTRIES     64u       /* of software: net_tap looks at each of them for every frame */
+#define RING_ENTRIES     512u      /* when the driver does not say */
+#define TAP_ENTRIES      64u       /* net_tap looks at each of them for every frame it receives */
 #define POOL_LEAST       2047u
 #define POOL_CACHE       128u      /* buffers a worker keeps at hand, at most 1.5 times as many */
 
@@ -120,10 +120,11 @@ static int ask_device(struct nic *nic, struct set_up *set_up, struct error *erro
     set_up->from_entries = info->default_rxportconf.ring_size;
     set_up->to_entries = info->default_txportconf.ring_size;
     if (set_up->from_entries == 0) {
-        set_up->from_entries = set_up->hardware ? RING_ENTRIES : VDEV_ENTRIES;
+        set_up->from_entries = strcmp(info->driver_name, "net_tap") == 0 ? TAP_ENTRIES
+                                                                         : RING_ENTRIES;
     }
     if (set_up->to_entries == 0) {
-        set_up->to_entries = set_up->hardware ? RING_ENTRIES : VDEV_ENTRIES;
+        set_up->to_entries = RING_ENTRIES;
     }
     nic->max_mtu_bytes = max_mtu_of(info);
     nic->xdp = strcmp(info->driver_name, "net_af_xdp") == 0;
@@ -301,6 +302,9 @@ static int see_everything(struct nic *nic, const struct set_up *set_up, struct e
     } else {
         (void)rte_eth_allmulticast_enable(nic->port_id);
         rc = rte_eth_promiscuous_enable(nic->port_id);
+        if (rc == -ENOTSUP && !set_up->hardware) {     /* net_virtio_user: has no filter either */
+            rc = 0;
+        }
     }
     if (rc != 0) {
         return error_set(error, -rc, "device \"%s\" does not let frames for other addresses than "
