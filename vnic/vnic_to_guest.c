@@ -89,7 +89,7 @@ static inline void copy_frame(const struct delivery *d, const struct frame *fram
         const struct frame_run *run = &d->batch->run[frame->seg_first];
 
         memcpy(to, frame->hdr, FRAME_HDR_BYTES);
-        memcpy(to + FRAME_HDR_BYTES, run->data, run->len_bytes);
+        gather_bytes(to + FRAME_HDR_BYTES, run->data, run->len_bytes);
     } else {
         struct gather from = gather_start(d->batch, frame);
 
