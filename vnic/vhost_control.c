@@ -56,7 +56,8 @@
     X(VIRTIO_NET_F_GUEST_ANNOUNCE, GUEST_ANNOUNCE) X(VIRTIO_NET_F_MQ, MQ)                       \
     X(VIRTIO_NET_F_CTRL_MAC_ADDR, CTRL_MAC_ADDR) X(VIRTIO_F_ANY_LAYOUT, ANY_LAYOUT)             \
     X(VIRTIO_RING_F_INDIRECT_DESC, INDIRECT_DESC) X(VIRTIO_RING_F_EVENT_IDX, EVENT_IDX)         \
-    X(VHOST_USER_F_PROTOCOL_FEATURES, PROTOCOL_FEATURES) X(VIRTIO_F_VERSION_1, VERSION_1)
+    X(VHOST_USER_F_PROTOCOL_FEATURES, PROTOCOL_FEATURES) X(VIRTIO_F_VERSION_1, VERSION_1)       \
+    X(54, GUEST_USO4) X(55, GUEST_USO6) X(56, HOST_USO)    /* not in Linux 6.1's headers */
 
 static const struct vhost_control_hooks *hooks;
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -138,6 +139,12 @@ static void list_take(const struct vhost_vnic *device)
     pthread_mutex_unlock(&list_lock);
 }
 
+static void offer(struct vhost_vnic *device, uint64_t offload)
+{
+    atomic_store(&device->offered, offload);
+    atomic_store_explicit(&device->vnic.leaves, offload_takes(offload), memory_order_relaxed);
+}
+
 static struct vhost_vnic *device_create(const struct vhost_control_config *config)
 {
     struct vhost_vnic *device = aligned_alloc(_Alignof(struct vhost_vnic), sizeof(*device));
@@ -148,6 +155,7 @@ static struct vhost_vnic *device_create(const struct vhost_control_config *confi
     memset(device, 0, sizeof(*device));
     device->vnic.port = config->port;
     device->vnic.shared = config->shared;
+    offer(device, config->offload);
     for (unsigned i = 0; i < VNIC_PAIRS_MAX; i++) {
         atomic_flag_clear(&device->vnic.claim[i]);
     }
@@ -250,6 +258,11 @@ void vhost_control_remove(struct vnic *vnic)
 int vhost_control_chown(struct vnic *vnic, uid_t owner, gid_t group, struct error *error)
 {
     return vhost_socket_chown(vhost_vnic_of(vnic)->path, owner, group, error);
+}
+
+void vhost_control_set_offload(struct vnic *vnic, uint64_t features)
+{
+    offer(vhost_vnic_of(vnic), features);
 }
 
 void vhost_control_status(const struct vnic *vnic, struct vhost_status *status)

@@ -68,6 +68,7 @@ enum vhost_state { VHOST_WAITING, VHOST_ATTACHED, VHOST_BROKEN };
                  "hugetlbfs, and as long as it says")                                            \
     X(QUEUES,    "it asked for more queues than the vNIC has")                                   \
     X(RING_SIZE, "it asked for a ring of a size that is not served")                             \
+    X(FEATURES,  "it asked for features that the vNIC does not offer")                           \
     X(MESSAGE,   "it sent a message that is not understood here")
 
 enum vhost_refusal {

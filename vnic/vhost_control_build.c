@@ -228,6 +228,8 @@ static struct vnic_live *live_create(const struct vhost_vnic *device)
     }
     memset(live, 0, sizeof(*live));
     (void)rte_vhost_get_negotiated_features(device->vid, &live->features);
+    live->features |= device->acked;
+    live->takes = offload_takes(live->features);
     live->mergeable = (live->features & FEATURE(VIRTIO_NET_F_MRG_RXBUF)) != 0;
     live->net_hdr_bytes = live->mergeable || (live->features & FEATURE(VIRTIO_F_VERSION_1)) != 0
                               ? sizeof(struct virtio_net_hdr_mrg_rxbuf)

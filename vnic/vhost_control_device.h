@@ -34,10 +34,15 @@ struct vhost_vnic {
     int vid;                       /* the library's number of the connection, -1: none */
     bool running;                  /* between new_device and destroy_device */
     bool memory_set;               /* the library has a memory table */
+    uint64_t granted;              /* offloads that this connection was offered at any time */
+    uint64_t acked;                /* offloads that it has, which the library knows nothing of */
+    uint64_t asked;                /* those of a message that the library is being asked about */
     struct {
         bool enabled;              /* the frontend said so */
         enum virtqueue_fault fault;/* outlives a rebuild, ends with a reset */
     } ring[VHOST_RINGS_MAX];
+    /* ---- written by control, read by librte_vhost's thread ---- */
+    _Atomic uint64_t offered;      /* offloads for the next frontend that asks */
     /* ---- written by librte_vhost's thread, read by control ---- */
     pthread_mutex_t lock;
     struct vhost_status status;    /* without state and fault, which are computed when asked */

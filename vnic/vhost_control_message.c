@@ -85,6 +85,7 @@ static void leave(struct vhost_vnic *device)
     stop(device);
     device->vid = -1;
     device->memory_set = false;
+    device->acked = 0;
     enable_rings(device, 0, device->ring_count, false);
     atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
     pthread_mutex_lock(&device->lock);
@@ -100,6 +101,7 @@ static bool is_frontend(struct vhost_vnic *device, int vid)
     }
     if (device->vid < 0) {
         device->vid = vid;
+        device->granted = atomic_load(&device->offered);
     }
     return device->vid == vid;
 }
@@ -119,6 +121,40 @@ static enum rte_vhost_msg_result refuse(struct vhost_vnic *device, struct vhost_
         vhost_hooks_changed(device);
     }
     return RTE_VHOST_MSG_RESULT_ERR;
+}
+
+static enum rte_vhost_msg_result answer(struct vhost_message *m, uint64_t value)
+{
+    vhost_message_close_fds(m);
+    m->payload.u64 = value;
+    m->size_bytes = sizeof(m->payload.u64);
+    return RTE_VHOST_MSG_RESULT_REPLY;
+}
+
+/* What the library offers, and the offloads that it is not told of: see vhost_control.h. */
+static enum rte_vhost_msg_result offer_features(struct vhost_vnic *device, struct vhost_message *m)
+{
+    const uint64_t offered = atomic_load(&device->offered);
+    uint64_t features = 0;
+
+    (void)rte_vhost_driver_get_features(device->path, &features);
+    device->granted |= offered;
+    return answer(m, (features & ~OFFLOAD_ALL) | offered);
+}
+
+/* Leaves to the library the features that are its business. */
+static bool part_features(struct vhost_vnic *device, struct vhost_message *m)
+{
+    const uint64_t wanted = m->payload.u64;
+    uint64_t features = 0;
+
+    (void)rte_vhost_driver_get_features(device->path, &features);
+    if ((wanted & ~((features & ~OFFLOAD_ALL) | device->granted)) != 0) {
+        return false;
+    }
+    device->asked = wanted & OFFLOAD_ALL;
+    m->payload.u64 = wanted & ~OFFLOAD_ALL;
+    return true;
 }
 
 static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
@@ -142,10 +178,13 @@ static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
     }
     if (m->request == MESSAGE_GET_QUEUE_NUM) {
         /* The library would offer as many as it can, not as many as this vNIC has. */
-        vhost_message_close_fds(m);
-        m->payload.u64 = device->ring_count / 2u;
-        m->size_bytes = sizeof(m->payload.u64);
-        return RTE_VHOST_MSG_RESULT_REPLY;
+        return answer(m, device->ring_count / 2u);
+    }
+    if (m->request == MESSAGE_GET_FEATURES) {
+        return offer_features(device, m);
+    }
+    if (m->request == MESSAGE_SET_FEATURES && !part_features(device, m)) {
+        return refuse(device, m, VHOST_REFUSED_FEATURES);
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -170,6 +209,7 @@ static void note_message(struct vhost_vnic *device, const struct vhost_message *
         }
         break;
     case MESSAGE_SET_FEATURES:
+        device->acked = device->asked;
         if ((m->payload.u64 & FEATURE(VIRTIO_NET_F_MQ)) == 0) {
             enable_rings(device, 2, device->ring_count, false);
         }
