@@ -59,18 +59,17 @@ static int refuse_device(const char *name, int code, struct error *error)
 }
 
 /*
- * Asks for frames with everything undone that this kernel knows of, which is what it takes undone as
- * well.  @return that (enum offload_take), or 0 with errno
+ * Asks for frames with everything undone that this kernel knows of, which is what it takes undone
+ * as well.  @return that (enum offload_take), or 0 with errno
  */
 static uint8_t ask_offloads(int fd)
 {
-    const uint8_t base = OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4 | OFFLOAD_TAKES_TSO6 |
-                         OFFLOAD_TAKES_ECN;
+    const uint8_t uso = OFFLOAD_TAKES_USO4 | OFFLOAD_TAKES_USO6;
 
     if (ioctl(fd, TUNSETOFFLOAD, TAP_BASE | TAP_USO) == 0) {
-        return base | OFFLOAD_TAKES_USO4 | OFFLOAD_TAKES_USO6;
+        return OFFLOAD_TAKES_ALL;
     }
-    return ioctl(fd, TUNSETOFFLOAD, TAP_BASE) == 0 ? base : 0;
+    return ioctl(fd, TUNSETOFFLOAD, TAP_BASE) == 0 ? OFFLOAD_TAKES_ALL & ~uso : 0;
 }
 
 /* Opens queue @p n, the first of which makes the device. */

@@ -11,11 +11,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
@@ -35,12 +37,6 @@
 #define RING_BLOCKS      8u        /* 504 slots in 32 MiB for a queue */
 #define RING_BLOCKS_MANY 2u        /* 126 slots in 8 MiB for each of several, who share bursts */
 #define AHEAD_SLOTS      4u        /* to have in the cache what another core has written */
-
-/*
- * A batch ends with the frame by which it comes to as many segments.  Each is cut for every port it
- * goes to, so that 32 frames of 512 segments, flooded to 100 ports, held all others up for 250 ms.
- */
-#define BATCH_SEGMENTS   256u
 
 /* Before a frame in a slot are the slot's header and the virtio-net header. */
 #define FRAME_OFF_MIN    (TPACKET2_HDRLEN + NET_HEADER_BASE_BYTES)
@@ -63,6 +59,7 @@ struct packet_queue {
 struct packet_port {
     uint16_t port;
     uint16_t queue_count;          /* made, perhaps not all the way */
+    uint8_t takes;                 /* enum offload_take */
     uint64_t overruns;             /* control's, as read so far */
     struct packet_queue queue[QUEUES_MAX];
 };
@@ -188,6 +185,21 @@ static int share(const struct packet_port *port, const struct packet_port_config
     return 0;
 }
 
+/* What the kernel's virtio-net header has words for: segments of UDP from Linux 6.2 on. */
+static uint8_t kernel_takes(void)
+{
+    const uint8_t uso = OFFLOAD_TAKES_USO4 | OFFLOAD_TAKES_USO6;
+    struct utsname kernel;
+    unsigned major;
+    unsigned minor;
+
+    if (uname(&kernel) != 0 || sscanf(kernel.release, "%u.%u", &major, &minor) != 2 ||
+        major < 6 || (major == 6 && minor < 2)) {
+        return OFFLOAD_TAKES_ALL & ~uso;
+    }
+    return OFFLOAD_TAKES_ALL;
+}
+
 static int start(struct packet_port *port, const struct packet_port_config *config,
                  struct error *error)
 {
@@ -226,7 +238,7 @@ struct packet_port *packet_port_create(const struct packet_port_config *config,
                         config->name);
         return NULL;
     }
-    *port = (struct packet_port){ .port = config->port };
+    *port = (struct packet_port){ .port = config->port, .takes = kernel_takes() };
     while (port->queue_count < config->queues) {
         const uint16_t n = port->queue_count++;
 
@@ -309,7 +321,7 @@ static inline uint32_t take_slot(struct frame_batch *batch, struct drop_tally *r
                                                                       : FRAME_TPID,
                      header->tp_vlan_tci);
     }
-    return frame->gso_type == FRAME_GSO_NONE ? 0 : frame->len_bytes / frame->gso_size_bytes;
+    return kernel_frame_segments(frame);
 }
 
 uint16_t packet_port_from_wire(struct packet_port *port, uint16_t queue, struct frame_batch *batch,
@@ -319,7 +331,7 @@ uint16_t packet_port_from_wire(struct packet_port *port, uint16_t queue, struct 
     uint32_t segments = 0;
 
     kernel_frame_start(batch, port->port, refused);
-    for (unsigned taken = 0; taken < FRAME_BURST && segments < BATCH_SEGMENTS; taken++) {
+    for (unsigned taken = 0; taken < FRAME_BURST && segments < KERNEL_FRAME_SEGMENTS; taken++) {
         uint8_t *slot = slot_at(from, from->next);
         const uint8_t *ahead = slot_at(from, slot_after(from, from->next, AHEAD_SLOTS));
         /* Pairs with the kernel's barrier before it hands the slot over: it is complete. */
@@ -370,8 +382,7 @@ void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes)
 
 uint8_t packet_port_takes(const struct packet_port *port)
 {
-    (void)port;
-    return 0;
+    return port->takes;
 }
 
 uint16_t packet_port_queues(const struct packet_port *port)

@@ -9,7 +9,8 @@
  * and whether it is a segment of more than the MTU, as frames from a local stack (a veth's other
  * end, a bridge) mostly are; DPDK's af_packet driver does not ask, and passes them on broken.  What
  * it cannot say it drops, as if the ring were full: segments of UDP before Linux 6.2.  The tag,
- * which the kernel takes out of the bytes, is put back where it was.
+ * which the kernel takes out of the bytes, is put back where it was.  The other way we say the same
+ * to the kernel, which has the interface's device do it, or does it itself.
  *
  * Promiscuous mode is a membership of the socket: whatever ends the daemon ends it.
  *
@@ -68,14 +69,15 @@ uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
 
 /**
  * Tells of the interface's MTU when it has changed since the port was made.  A frame that is longer
- * than the port knows of is sent at more cost, and refused by the kernel when it is too long.
+ * than the port knows of is sent at more cost, and refused by the kernel when it is too long; one
+ * whose segments are is refused by the port, because the kernel does not look.
  * Thread: control.
  */
 void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes);
 
 /**
- * What may be sent undone (enum offload_take), by what the kernel knows: it does the rest itself
- * where the interface does not.  Any thread.
+ * What may be sent undone (enum offload_take), by what the kernel knows: it does itself what the
+ * interface does not.  Any thread.
  */
 uint8_t packet_port_takes(const struct packet_port *port);
 uint16_t packet_port_queues(const struct packet_port *port);

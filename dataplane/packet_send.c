@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <arpa/inet.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
@@ -29,11 +30,29 @@
 static_assert(SLOT_BYTES % TPACKET_ALIGNMENT == 0, "slots are aligned");
 static_assert(SLOTS > FRAME_BURST, "a batch fits");
 
+/* The switch's own tag comes on top of the MTU. */
+static inline bool segments_over_mtu(const struct frame *frame, uint32_t max_frame_bytes)
+{
+    return frame->gso_type != FRAME_GSO_NONE &&
+           offload_wire_bytes(frame) > max_frame_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static bool set_option(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* Its frames take the way of the host's own; it receives nothing. */
+static bool open_queued(struct packet_sender *sender)
+{
+    sender->queued_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (sender->queued_fd < 0) {
+        return false;
+    }
+    (void)set_option(sender->queued_fd, SOL_SOCKET, SO_SNDBUFFORCE, SEND_BYTES);
+    return set_option(sender->queued_fd, SOL_PACKET, PACKET_VNET_HDR, 1);
 }
 
 int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t queue)
@@ -44,6 +63,8 @@ int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t
     void *ring;
 
     sender->fd = fd;
+    sender->ifindex = ifindex;
+    sender->queued_fd = -1;
     sender->ring_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (sender->ring_fd < 0) {
         return -1;
@@ -58,7 +79,8 @@ int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t
         !set_option(sender->ring_fd, SOL_PACKET, PACKET_VERSION, TPACKET_V2) ||
         !set_option(sender->ring_fd, SOL_PACKET, PACKET_VNET_HDR, 1) ||
         setsockopt(sender->ring_fd, SOL_PACKET, PACKET_TX_RING, &request, sizeof(request)) != 0 ||
-        bind(sender->ring_fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
+        bind(sender->ring_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        !open_queued(sender)) {
         return -1;
     }
     ring = mmap(NULL, RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
@@ -78,6 +100,9 @@ void packet_send_close(struct packet_sender *sender)
     if (sender->opened) {
         xdp_send_close(&sender->xdp);
         (void)close(sender->ring_fd);
+        if (sender->queued_fd >= 0) {
+            (void)close(sender->queued_fd);
+        }
     }
 }
 
@@ -93,17 +118,18 @@ struct messages {
 };
 
 static void prepare(struct messages *messages, const struct frame_batch *batch,
-                    const uint8_t *index, uint16_t count, uint8_t *verdict)
+                    const uint8_t *index, uint16_t count, uint32_t max_frame_bytes,
+                    uint8_t *verdict)
 {
     struct iovec *iov = messages->iov;
 
     messages->count = 0;
     for (uint16_t i = 0; i < count; i++) {
-        const uint32_t pieces = kernel_frame_iov(batch, &batch->frame[index[i]],
-                                                 messages->header[i], iov);
+        const struct frame *frame = &batch->frame[index[i]];
+        const uint32_t pieces = kernel_frame_iov(batch, frame, messages->header[i], iov);
 
-        if (pieces == 0) {
-            verdict[i] = DROP_DEVICE_ERROR;
+        if (pieces == 0 || segments_over_mtu(frame, max_frame_bytes)) {
+            verdict[i] = pieces == 0 ? DROP_DEVICE_ERROR : DROP_OVER_MTU;
             continue;
         }
         messages->message[messages->count] =
@@ -113,26 +139,51 @@ static void prepare(struct messages *messages, const struct frame_batch *batch,
     }
 }
 
-/* The call ends before a frame that is refused, and says why only when that is its first. */
-static uint16_t send_messages(int fd, const struct frame_batch *batch, const uint8_t *index,
-                              uint16_t count, uint8_t *verdict)
+/*
+ * With this protocol the kernel looks for the frame's own, behind tags too; with none it would take
+ * it from what is to be cut, which is wrong for tags and for UDP over IPv6.
+ */
+static uint8_t send_queued(const struct packet_sender *sender, struct msghdr *message)
 {
+    struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
+                                   .sll_ifindex = sender->ifindex };
+
+    message->msg_name = &address;
+    message->msg_namelen = sizeof(address);
+    return sendmsg(sender->queued_fd, message, 0) >= 0 ? VNIC_DELIVERED
+                                                       : kernel_frame_refusal(errno);
+}
+
+/*
+ * The call ends before a frame that is refused, and says why only when that is its first.  Of one
+ * that it would have to cut, the kernel says that the interface is busy.
+ */
+static uint16_t send_messages(const struct packet_sender *sender, const struct frame_batch *batch,
+                              const uint8_t *index, uint16_t count, uint8_t *verdict)
+{
+    const uint32_t max_frame_bytes = atomic_load_explicit(&sender->max_frame_bytes,
+                                                          memory_order_relaxed);
     struct messages messages;
     uint16_t delivered = 0;
     uint16_t done = 0;
 
-    prepare(&messages, batch, index, count, verdict);
+    prepare(&messages, batch, index, count, max_frame_bytes, verdict);
     while (done < messages.count) {
-        const int sent = sendmmsg(fd, &messages.message[done], messages.count - done, 0);
+        struct mmsghdr *next = &messages.message[done];
+        const int sent = sendmmsg(sender->fd, next, messages.count - done, 0);
 
-        if (sent <= 0) {
-            verdict[messages.verdict_of[done++]] = (uint8_t)kernel_frame_refusal(errno);
-            continue;
-        }
         for (int i = 0; i < sent; i++) {
             verdict[messages.verdict_of[done++]] = VNIC_DELIVERED;
+            delivered++;
         }
-        delivered = (uint16_t)(delivered + sent);
+        if (sent <= 0) {
+            const uint8_t i = messages.verdict_of[done++];
+            const bool is_long = batch->frame[index[i]].gso_type != FRAME_GSO_NONE;
+
+            verdict[i] = errno == ENOBUFS && is_long ? send_queued(sender, &next->msg_hdr)
+                                                     : kernel_frame_refusal(errno);
+            delivered = (uint16_t)(delivered + (verdict[i] == VNIC_DELIVERED));
+        }
     }
     return delivered;
 }
@@ -157,7 +208,7 @@ static inline void fill_slot(struct tpacket2_hdr *slot, const struct frame_batch
     uint8_t *header = (uint8_t *)slot + HEADER_OFF;
     const uint16_t hdr_len = (uint16_t)frame->len_bytes;
 
-    memset(header, 0, NET_HEADER_BASE_BYTES);
+    net_header_write(header, frame, OFFLOAD_TAKES_ALL);
     memcpy(header + HDR_LEN_OFF, &hdr_len, sizeof(hdr_len));   /* little-endian host */
     gather_copy(&from, header + NET_HEADER_BASE_BYTES, frame->len_bytes);
     slot->tp_len = NET_HEADER_BASE_BYTES + frame->len_bytes;
@@ -206,12 +257,7 @@ static uint16_t send_by_ring(struct packet_sender *sender, const struct frame_ba
 
 void packet_send_limit(struct packet_sender *sender, uint32_t mtu_bytes)
 {
-    const uint32_t frame_bytes = ETH_HLEN + mtu_bytes;
-    const uint32_t slot_bytes = SLOT_MAX_BYTES - FRAME_TAG_BYTES;
-
-    atomic_store_explicit(&sender->max_frame_bytes,
-                          frame_bytes < slot_bytes ? frame_bytes : slot_bytes,
-                          memory_order_relaxed);
+    atomic_store_explicit(&sender->max_frame_bytes, ETH_HLEN + mtu_bytes, memory_order_relaxed);
 }
 
 static bool suit_ring(struct packet_sender *sender, const struct frame_batch *batch,
@@ -223,7 +269,8 @@ static bool suit_ring(struct packet_sender *sender, const struct frame_batch *ba
     for (uint16_t i = 0; i < count; i++) {
         const struct frame *frame = &batch->frame[index[i]];
 
-        if (frame->len_bytes > max_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0)) {
+        if (frame->len_bytes > max_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0) ||
+            frame->len_bytes > SLOT_MAX_BYTES) {
             return false;
         }
     }
@@ -261,6 +308,6 @@ uint16_t packet_send(struct packet_sender *sender, const struct frame_batch *bat
     if (sent == count) {
         return sent;
     }
-    return (uint16_t)(sent + send_messages(sender->fd, batch, &index[sent],
+    return (uint16_t)(sent + send_messages(sender, batch, &index[sent],
                                            (uint16_t)(count - sent), &verdict[sent]));
 }

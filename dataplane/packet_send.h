@@ -14,6 +14,11 @@
  * By messages (sendmmsg) goes what neither takes: frames longer than the MTU or a slot, for which
  * they have no check, or when another worker is at them.  Nor do they say why they stopped; so what
  * they left is sent by messages, and those say it for each frame.
+ *
+ * All of them go past the interface's queue, which keeps a flow in order.  There the kernel does
+ * the checksums that the interface does not, but drops frames that it would have to cut, and cannot
+ * be asked beforehand: what an interface cuts depends on length, tags and more.  So such a frame is
+ * sent again by a socket that goes through the queue, where the kernel cuts.
  */
 #ifndef DATAPLANE_PACKET_SEND_H
 #define DATAPLANE_PACKET_SEND_H
@@ -29,9 +34,11 @@ struct packet_sender {
     /* ---- written once, but for the limit, which is control's ---- */
     int fd;                        /* for messages; borrowed */
     int ring_fd;                   /* a socket of its own: one with a ring takes no messages */
+    int queued_fd;                 /* for what the kernel has to cut */
+    int ifindex;
     bool opened;
     uint8_t *ring;
-    atomic_uint max_frame_bytes;   /* of an untagged frame, by the ring */
+    atomic_uint max_frame_bytes;   /* of an untagged frame: the interface's MTU */
     /* ---- of whoever has the claim ---- */
     atomic_flag claim __attribute__((aligned(64)));
     uint32_t next;                 /* the slot that the kernel looks at next */
@@ -51,7 +58,10 @@ int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t
 /** Nothing for one that is all 0.  Thread: control. */
 void packet_send_close(struct packet_sender *sender);
 
-/** Sets the limit for an interface of @p mtu_bytes; longer frames go by messages.  Any thread. */
+/**
+ * Sets the limit for an interface of @p mtu_bytes: longer frames go by messages, and what would be
+ * cut into longer ones is DROP_OVER_MTU, because the kernel does not look.  Any thread.
+ */
 void packet_send_limit(struct packet_sender *sender, uint32_t mtu_bytes);
 
 /** As packet_port_to_wire(). */

@@ -119,6 +119,10 @@ static inline uint32_t offload_wire_bytes(const struct frame *frame)
     return most_bytes < frame->len_bytes ? most_bytes : frame->len_bytes;
 }
 
+/* Datagrams that a kernel takes in one frame, at most: 64 before Linux 6.9. */
+#define OFFLOAD_UDP_SEGMENTS 64u
+#define OFFLOAD_NEEDS_CUT    0x80u /* what nobody takes: the frame is cut for whoever it goes to */
+
 /** What a destination has to take for @p frame to go there as it is.  Any worker. */
 static inline uint8_t offload_needs(const struct frame *frame)
 {
@@ -138,6 +142,10 @@ static inline uint8_t offload_needs(const struct frame *frame)
         }
         break;
     case FRAME_GSO_UDP:
+        if (frame->len_bytes - offload_header_bytes(frame) >
+            OFFLOAD_UDP_SEGMENTS * frame->gso_size_bytes) {
+            return OFFLOAD_NEEDS_CUT;
+        }
         return csum | (frame->hdr[frame->l3_off_bytes] >> 4 == 4 ? OFFLOAD_TAKES_USO4
                                                                   : OFFLOAD_TAKES_USO6);
     }

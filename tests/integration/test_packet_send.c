@@ -15,7 +15,11 @@
 #include <cmocka.h>
 
 #include "switch/ether.h"
+#include "switch/offload.h"
+#include "tests/support/checksum_naive.h"
 #include "tests/support/packet_lab.h"
+#include "tests/support/partial_frame.h"
+#include "tests/support/shell.h"
 #include "vnic/vnic.h"
 
 #define A PACKET_LAB_A
@@ -253,6 +257,217 @@ static void test_packet_send_bad_pieces_cost_their_own_frame(void **state)
     (void)munmap(gone, 4096);
 }
 
+/* ---- what is left to the kernel -------------------------------------------------------------- */
+
+#define KINDS      4u
+#define VARIANTS   (4u * KINDS)        /* tagged or not; with CWR and extension headers or not */
+#define LONG_BYTES 60000u
+
+/* Long frame @p n of all kinds, alone in lab->out.  @return whether the port takes it */
+static bool make_long(struct packet_lab *lab, struct long_frame *frame, unsigned n,
+                      uint16_t gso_size_bytes)
+{
+    static const struct { uint8_t type, version; } kinds[KINDS] = {
+        { FRAME_GSO_TCP4, 4 }, { FRAME_GSO_TCP6, 6 }, { FRAME_GSO_UDP, 4 }, { FRAME_GSO_UDP, 6 },
+    };
+    struct frame *added;
+
+    *frame = (struct long_frame){
+        .gso_type = kinds[n / 4].type, .ip_version = kinds[n / 4].version,
+        .option_words = kinds[n / 4].version == 6 && (n & 2) != 0 ? 2 : 0, .option_seed = n,
+        .tags = (n & 1) != 0, .tcp_option_words = 3, .tcp_flags = (n & 2) != 0 ? 0x98 : 0x18,
+        .sequence = 0xfffff000, .payload_bytes = LONG_BYTES, .gso_size_bytes = gso_size_bytes,
+        .run_bytes = 4000, .trusted_bytes = 120,
+    };
+    batch_start(&lab->out, 0);
+    added = partial_frame_add_long(frame, &lab->out);
+    added->tagged = frame->tags != 0;
+    return (offload_needs(added) & ~packet_port_takes(lab->port)) == 0;
+}
+
+static void interface_goes_without(const char *features)
+{
+    struct shell_outcome outcome;
+
+    if (shell_run(&outcome, 10, "ethtool -K %s %s", PACKET_LAB_UPLINK, features) != 0) {
+        fail_msg("%s", outcome.output);
+    }
+}
+
+static void test_packet_send_long_frames_arrive_whole(void **state)
+{
+    static struct long_frame frame;
+    struct packet_lab *lab = *state;
+    uint8_t verdict[FRAME_BURST];
+
+    packet_lab_plug(lab, 1500, 1);
+    for (unsigned n = 0; n < VARIANTS; n++) {
+        static const uint8_t gso[KINDS] = { 1, 4, 5, 5 };
+        const struct frame *sent = &lab->out.frame[0];
+        struct kernel_side_offload seen;
+        bool ecn;
+
+        if (!make_long(lab, &frame, n, 1400)) {
+            continue;                          /* UDP before Linux 6.2 */
+        }
+        assert_int_equal(packet_lab_deliver(lab, verdict), 1);
+        assert_int_equal(kernel_side_receive_undone(lab->raw, &lab->got, &seen,
+                                                    KERNEL_SIDE_WAIT_MS), 1);
+        packet_lab_same(&lab->got, &frame.wire);
+        ecn = (offload_needs(sent) & OFFLOAD_TAKES_ECN) != 0;
+        assert_int_equal(seen.gso, gso[n / 4] | (ecn ? 0x80 : 0));
+        assert_int_equal(seen.gso_size_bytes, 1400);
+        assert_int_equal(seen.csum_start_bytes, sent->csum_start_bytes);
+        assert_int_equal(seen.csum_offset_bytes, sent->csum_offset_bytes);
+    }
+}
+
+/* Whether the checksums of IP and of what is in it are right, by the definition. */
+static void assert_complete(const struct wire *wire, const struct long_frame *frame)
+{
+    const uint32_t l4_bytes = wire->len_bytes - frame->l4_off_bytes;
+
+    assert_int_equal(checksum_naive(partial_frame_pseudo(frame, l4_bytes),
+                                    &wire->data[frame->l4_off_bytes], l4_bytes), 0xffff);
+    if (frame->ip_version == 4) {
+        assert_int_equal(checksum_naive(0, &wire->data[frame->l3_off_bytes], 20), 0xffff);
+    }
+}
+
+/* Receives what was made of @p frame: complete segments, in order. */
+static void receive_segments(struct packet_lab *lab, const struct long_frame *frame)
+{
+    const uint32_t header_bytes = frame->header_bytes;
+    uint32_t done_bytes = 0;
+
+    while (done_bytes < frame->payload_bytes) {
+        struct kernel_side_offload seen;
+        uint32_t bytes;
+
+        assert_int_equal(kernel_side_receive_undone(lab->raw, &lab->got, &seen,
+                                                    KERNEL_SIDE_WAIT_MS), 1);
+        assert_int_equal(seen.gso, 0);
+        assert_int_equal(seen.csum_start_bytes, 0);
+        assert_complete(&lab->got, frame);
+        bytes = lab->got.len_bytes - header_bytes;
+        assert_true(bytes <= frame->gso_size_bytes);
+        assert_memory_equal(&lab->got.data[header_bytes],
+                            &frame->wire.data[header_bytes + done_bytes], bytes);
+        done_bytes += bytes;
+    }
+    assert_int_equal(done_bytes, frame->payload_bytes);
+}
+
+/* An interface that does nothing gets from the kernel what is complete, whatever it was. */
+static void test_packet_send_kernel_cuts_for_an_interface_that_does_not(void **state)
+{
+    static struct long_frame frame;
+    struct packet_lab *lab = *state;
+    uint8_t verdict[FRAME_BURST];
+
+    packet_lab_plug(lab, 1500, 1);
+    interface_goes_without("tx off");
+    for (unsigned n = 0; n < VARIANTS; n++) {
+        if (make_long(lab, &frame, n, 1400)) {
+            assert_int_equal(packet_lab_deliver(lab, verdict), 1);
+            receive_segments(lab, &frame);
+        }
+    }
+    assert_int_equal(kernel_side_receive(lab->raw, &lab->got, 0), 0);
+}
+
+/* Longer than an interface takes in one (gso_max_size), of which it says nothing to us. */
+static void test_packet_send_kernel_cuts_the_longest_frame(void **state)
+{
+    static struct long_frame frame;
+    struct packet_lab *lab = *state;
+    uint8_t verdict[FRAME_BURST];
+
+    packet_lab_plug(lab, 1500, 1);
+    kernel_side_ip("link set %s gso_max_size 30000", PACKET_LAB_UPLINK);
+    assert_true(make_long(lab, &frame, 0, 1400));
+    assert_int_equal(packet_lab_deliver(lab, verdict), 1);
+
+    for (uint32_t done_bytes = 0; done_bytes < LONG_BYTES;) {
+        assert_int_equal(kernel_side_receive(lab->raw, &lab->got, KERNEL_SIDE_WAIT_MS), 1);
+        assert_true(lab->got.len_bytes <= 30000);
+        done_bytes += lab->got.len_bytes - frame.header_bytes;
+    }
+}
+
+/* Between others, and told as theirs: the kernel would not look. */
+static void test_packet_send_segments_over_the_mtu_are_dropped(void **state)
+{
+    static const uint8_t expected[] = { DROP_OVER_MTU, VNIC_DELIVERED };
+    static struct long_frame frame;
+    struct packet_lab *lab = *state;
+    uint8_t verdict[FRAME_BURST];
+
+    packet_lab_plug(lab, 1500, 1);
+    for (unsigned tagged = 0; tagged < 2; tagged++) {
+        (void)make_long(lab, &frame, tagged, 1448 + 1);        /* 12 bytes of TCP's options */
+        (void)batch_add(&lab->out, A, B);
+        assert_int_equal(packet_lab_deliver(lab, verdict), 1);
+        assert_memory_equal(verdict, expected, sizeof(expected));
+        assert_int_equal(kernel_side_receive(lab->raw, &lab->got, KERNEL_SIDE_WAIT_MS), 1);
+
+        (void)make_long(lab, &frame, tagged, 1448);
+        assert_int_equal(packet_lab_deliver(lab, verdict), 1);
+        assert_int_equal(kernel_side_receive(lab->raw, &lab->got, KERNEL_SIDE_WAIT_MS), 1);
+    }
+}
+
+/* A sum at @p start, to be stored 6 bytes further, of a frame in which it can be anywhere. */
+static void make_partial(struct packet_lab *lab, uint16_t start, uint32_t len_bytes)
+{
+    struct frame *frame;
+
+    wire_start(&lab->sent, A, B);
+    wire_ipv4(&lab->sent, 1, 2, IP_PROTOCOL_UDP, 0);
+    wire_ports(&lab->sent, 4789, 4789);
+    wire_fill(&lab->sent, len_bytes);
+    batch_start(&lab->out, 0);
+    frame = batch_add_wire(&lab->out, &lab->sent, 500);
+    frame->csum_state = FRAME_CSUM_PARTIAL;
+    frame->csum_start_bytes = start;
+    frame->csum_offset_bytes = 6;
+    lab->out.offload_count = 1;
+}
+
+/* By the ring and, because of their length, by messages; the frame's own, and one in a tunnel. */
+static void test_packet_send_partial_checksums_are_left_to_the_kernel(void **state)
+{
+    static const uint16_t starts[] = { 34, 84 };
+    static const uint32_t lens[] = { 130, 1514, 20000 };
+    struct packet_lab *lab = *state;
+    uint8_t verdict[FRAME_BURST];
+
+    packet_lab_plug(lab, 30000, 1);
+    for (unsigned off = 0; off < 2; off++) {
+        for (unsigned n = 0; n < 6; n++) {
+            const uint16_t start = starts[n % 2];
+            struct kernel_side_offload seen;
+
+            make_partial(lab, start, lens[n / 2]);
+            assert_int_equal(packet_lab_deliver(lab, verdict), 1);
+            assert_int_equal(kernel_side_receive_undone(lab->raw, &lab->got, &seen,
+                                                        KERNEL_SIDE_WAIT_MS), 1);
+            assert_int_equal(lab->got.len_bytes, lens[n / 2]);
+            assert_int_equal(seen.csum_start_bytes, off ? 0 : start);
+            if (off != 0) {                    /* what was in the field was part of the sum */
+                const uint8_t *field = &lab->sent.data[start + 6];
+
+                assert_int_equal(checksum_naive((uint16_t)(field[0] << 8 | field[1]),
+                                                &lab->got.data[start], lens[n / 2] - start),
+                                 0xffff);
+            } else {
+                packet_lab_same(&lab->got, &lab->sent);
+            }
+        }
+        interface_goes_without("tx off");
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, packet_lab_setup, packet_lab_teardown)
 
 int main(void)
@@ -266,6 +481,11 @@ int main(void)
         TEST(test_packet_send_workers_share_a_queue),
         TEST(test_packet_send_crumbs_are_a_frame),
         TEST(test_packet_send_bad_pieces_cost_their_own_frame),
+        TEST(test_packet_send_long_frames_arrive_whole),
+        TEST(test_packet_send_kernel_cuts_for_an_interface_that_does_not),
+        TEST(test_packet_send_kernel_cuts_the_longest_frame),
+        TEST(test_packet_send_segments_over_the_mtu_are_dropped),
+        TEST(test_packet_send_partial_checksums_are_left_to_the_kernel),
     };
 
     return cmocka_run_group_tests(tests, kernel_side_enter, NULL);

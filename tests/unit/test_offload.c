@@ -298,6 +298,18 @@ static void test_offload_needs_more_for_extension_headers(void **state)
     assert_int_equal(offload_needs(&frame) & ~offload_takes(OFFLOAD_ALL), 0);
 }
 
+/* Linux refuses them. */
+static void test_offload_needs_of_too_many_datagrams_are_met_by_nobody(void **state)
+{
+    struct room *room = *state;
+    struct frame frame = *room_frame(room, FRAME_GSO_UDP, 4, 0);
+
+    frame.gso_size_bytes = 5000 / OFFLOAD_UDP_SEGMENTS;
+    assert_true((offload_needs(&frame) & ~OFFLOAD_TAKES_ALL) != 0);
+    frame.gso_size_bytes++;
+    assert_int_equal(offload_needs(&frame), OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_USO4);
+}
+
 static void test_offload_wire_bytes_are_those_of_the_longest_segment(void **state)
 {
     struct room *room = *state;
@@ -326,6 +338,7 @@ int main(void)
         cmocka_unit_test(test_offload_takes_is_what_a_guest_receives_undone),
         cmocka_unit_test(test_offload_needs_of_a_frame_follow_from_its_facts),
         cmocka_unit_test(test_offload_needs_more_for_extension_headers),
+        cmocka_unit_test(test_offload_needs_of_too_many_datagrams_are_met_by_nobody),
         cmocka_unit_test(test_offload_wire_bytes_are_those_of_the_longest_segment),
     };
 
