@@ -120,7 +120,7 @@ static void write_ip(struct wire *wire, const struct lab_segment *wanted)
 static void write_tcp(struct wire *wire, const struct lab_segment *wanted)
 {
     put(wire, 5000, 2);
-    put(wire, 40000u + wanted->flow, 2);
+    put(wire, 40000u + wanted->flow / 2, 2);
     put(wire, wanted->sequence, 4);
     put(wire, 0x01020304, 4);
     put(wire, (5u + wanted->tcp_option_words) << 12 | wanted->tcp_flags, 2);
@@ -444,8 +444,9 @@ const char *coalesce_lab_shape(struct coalesce_lab *lab)
         uint32_t segments = 1;
 
         if (frame->gso_type != FRAME_GSO_NONE) {
-            segments = (frame->len_bytes - offload_header_bytes(frame) + frame->gso_size_bytes - 1) /
-                       frame->gso_size_bytes;
+            const uint32_t payload_bytes = frame->len_bytes - offload_header_bytes(frame);
+
+            segments = (payload_bytes + frame->gso_size_bytes - 1) / frame->gso_size_bytes;
         }
         used += (size_t)snprintf(lab->shape + used, sizeof(lab->shape) - used, "%s%u",
                                  i == 0 ? "" : " ", segments);

@@ -32,7 +32,7 @@ struct lab_patch {
 
 /* Zeroes are what is usual. */
 struct lab_segment {
-    uint8_t flow;                  /* its ports and addresses */
+    uint8_t flow;                  /* in bit 0 its source, in others its port */
     uint8_t ip_version;            /* 4 or 6 */
     uint8_t ip_option_words;       /* IPv4: of 4 bytes; IPv6: an extension header of 8 each */
     uint8_t tcp_option_words;
