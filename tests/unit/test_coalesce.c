@@ -209,7 +209,13 @@ static void shorter(struct lab_segment *segment) { segment->payload_bytes = 999;
 static void longer(struct lab_segment *segment) { segment->payload_bytes = 1001; }
 static void empty(struct lab_segment *segment) { segment->payload_bytes = 0; }
 static void trailed(struct lab_segment *segment) { segment->trailer_bytes = 2; }
-static void without_options(struct lab_segment *segment) { segment->tcp_option_words = 0; }
+
+static void without_options(struct lab_segment *segment)
+{
+    segment->tcp_option_words = 0;
+    segment->trusted_bytes = segment->ip_version == 4 ? 54 : 74;   /* and nothing in their place */
+}
+
 static void ip_options(struct lab_segment *segment) { segment->ip_option_words = 1; }
 static void to_another_port(struct lab_segment *segment) { segment->port_out = LAB_PORT + 1; }
 static void flooded(struct lab_segment *segment) { segment->port_out = PORT_FLOOD; }
@@ -557,6 +563,22 @@ static void test_coalesce_keeps_vlans_apart(void **state)
     assert_string_equal(merged(lab), "4 4");
 }
 
+/* Else the repeated segment would pass the first one of its bytes by. */
+static void test_coalesce_priorities_of_a_stream_stay_in_order(void **state)
+{
+    struct coalesce_lab *lab = *state;
+    struct lab_segment segment = plain(4);
+    struct lab_segment again;
+
+    add_next(lab, &segment);
+    again = segment;
+    segment.vlan_tci = 0x2000;
+    add_next(lab, &segment);
+    add_next(lab, &again);
+
+    assert_string_equal(merged(lab), "1 1 1");
+}
+
 static void test_coalesce_fragment_ends_the_streams_between_its_addresses(void **state)
 {
     struct coalesce_lab *lab = *state;
@@ -623,6 +645,7 @@ int main(void)
         LAB_TEST(test_coalesce_empty_batch_stays_empty),
         LAB_TEST(test_coalesce_keeps_flows_apart),
         LAB_TEST(test_coalesce_keeps_vlans_apart),
+        LAB_TEST(test_coalesce_priorities_of_a_stream_stay_in_order),
         LAB_TEST(test_coalesce_fragment_ends_the_streams_between_its_addresses),
         LAB_TEST(test_coalesce_datagrams_end_nothing),
     };
