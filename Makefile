@@ -35,6 +35,8 @@ DPDK_LD  = $(call ask,dpdk_ld,--libs libdpdk)
 CTL_CF   = $(call ask,ctl_cf,--cflags jansson libevent libsystemd libnl-3.0)
 CTL_LD   = $(call ask,ctl_ld,--libs jansson libevent libsystemd)
 NL_LD    = $(call ask,nl_ld,--libs libnl-3.0)
+VMM_CF   = $(call ask,vmm_cf,--cflags libseccomp)
+VMM_LD   = $(call ask,vmm_ld,--libs libseccomp)
 ARCH    := -march=x86-64-v2
 
 # The bottom is pure: no DPDK on its include path, and none when its tests are linked.
@@ -43,12 +45,13 @@ CF_teaming   = $(ARCH) -Wconversion
 CF_vnic      = $(DPDK_CF) $(ARCH) -Wconversion
 CF_dataplane = $(DPDK_CF) $(ARCH)
 CF_ctl       = $(DPDK_CF) $(ARCH) $(CTL_CF)
+CF_vmm       = $(ARCH) $(CTL_CF) $(VMM_CF)
 CF_tests     = $(DPDK_CF) $(ARCH) $(CTL_CF)
 
 # ---- libraries, one a folder, linked in layer order ----------------------------------------------
-FOLDERS := switch teaming vnic dataplane ctl
-MAINS   := ctl/vswitchd.c ctl/vswitchctl.c
-src      = $(filter-out $(MAINS),$(wildcard $(1)/*.c $(1)/*/*.c))
+FOLDERS := switch teaming vnic dataplane ctl vmm
+MAINS   := ctl/vswitchd.c ctl/vswitchctl.c vmm/main.c
+src      = $(filter-out $(MAINS) vmm/guest/%,$(wildcard $(1)/*.c $(1)/*/*.c))
 objs     = $(patsubst %.c,$(O)/%.o,$(1))
 LIBS    := $(foreach f,$(FOLDERS),$(if $(call src,$(f)),$(O)/lib$(f).a))
 lib      = $(filter $(foreach f,$(1),$(O)/lib$(f).a),$(LIBS))
@@ -58,13 +61,16 @@ STACK_teaming   := $(call lib,teaming)
 STACK_vnic      := $(call lib,vnic) $(STACK_switch)
 STACK_dataplane := $(call lib,dataplane) $(call lib,vnic) $(STACK_teaming) $(STACK_switch)
 STACK_ctl       := $(call lib,ctl) $(STACK_dataplane)
+# Of ctl/ the RPC half only: what would need DPDK does not link.
+STACK_vmm       := $(call lib,vmm) $(call lib,ctl) $(STACK_switch)
 LD_switch    =
 LD_teaming   =
 LD_vnic      = $(DPDK_LD)
 LD_dataplane = $(DPDK_LD) -lpcap
 LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD) $(NL_LD)
+LD_vmm       = $(CTL_LD) $(VMM_LD)
 
-BIN := $(O)/vswitchd $(O)/vswitchctl
+BIN := $(O)/vswitchd $(O)/vswitchctl $(if $(wildcard vmm/main.c),$(O)/vswitch-vm)
 
 all: $(BIN)
 
@@ -74,6 +80,9 @@ $(O)/vswitchd: $(O)/ctl/vswitchd.o $(STACK_ctl)
 # Only the client half: what would need DPDK does not link.
 $(O)/vswitchctl: $(O)/ctl/vswitchctl.o $(call lib,ctl) $(STACK_switch)
 	$(CC) $(SANFLAGS) -o $@ $^ $(CTL_LD)
+
+$(O)/vswitch-vm: $(O)/vmm/main.o $(STACK_vmm)
+	$(CC) $(SANFLAGS) -o $@ $^ $(LD_vmm) -pthread
 
 define folder_rules
 $(O)/lib$(1).a: $(call objs,$(call src,$(1)))
@@ -188,7 +197,7 @@ demo: deps-demo
 
 # ---- packages, Debian's only ---------------------------------------------------------------------
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
-             libevent-dev libsystemd-dev libnl-3-dev
+             libevent-dev libsystemd-dev libnl-3-dev libseccomp-dev
 PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump \
              iproute2
 PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The NIC: its frames are the switch's, its control queue and configuration are here.
+ *
+ * What a driver negotiates goes to the switch by vhost-user: memory, rings, the eventfds by which
+ * the guest kicks and is interrupted.  From then on no frame and no notification passes this
+ * process.  When the switch goes, the link is down (VIRTIO_NET_S_LINK_UP); when it is back, the
+ * rings are handed over again from where their used indices stand, the link is up, and the guest is
+ * asked to announce itself.  A guest that boots before its switch has a NIC without a link.
+ *
+ * Before the first connection the switch cannot be asked what it offers: the features are those
+ * that this monitor knows; what the switch lacks then is not asked of it, and the driver, should it
+ * have negotiated that already, gets a link only with a switch that has it.
+ *
+ * Standard: virtio 1.2, 5.1 (network device), 5.1.6.5 (control queue).
+ */
+#ifndef VMM_VIRTIO_NET_H
+#define VMM_VIRTIO_NET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "switch/error.h"
+#include "vmm/virtio_device.h"
+
+struct event_base;
+struct virtio_net;
+
+struct virtio_net_config {
+    const char *name;              /* of the vNIC */
+    const char *socket_path;
+    uint64_t mac;
+    uint16_t mtu_bytes;            /* 0: not told to the guest */
+    uint16_t pairs;                /* 1 to 16 */
+};
+
+struct virtio_net_status {
+    bool connected;
+    bool link_up;
+    uint64_t features;             /* negotiated by the driver; 0: no driver */
+    uint32_t connects;             /* since the VM started */
+    char why[ERROR_TEXT_SIZE];     /* there is no connection; "" when there is */
+};
+
+/** @return owned; NULL with a sentence.  Thread: main, as all of this. */
+struct virtio_net *virtio_net_create(struct guest_ram *ram, struct event_base *base,
+                                     const struct virtio_net_config *config, struct error *error);
+void virtio_net_destroy(struct virtio_net *net);
+struct virtio_device *virtio_net_device(struct virtio_net *net);   /* to be plugged in */
+void virtio_net_status(const struct virtio_net *net, struct virtio_net_status *status);
+
+#endif
