@@ -7,8 +7,8 @@
  * against the file and the memory before it is used, and a file that is no kernel is refused with a
  * sentence that says what it is instead.
  *
- * Standard: Linux Documentation/arch/x86/boot.rst (2.12 or later), Xen public/arch-x86/hvm/start_info.h
- * (PVH), ELF-64.
+ * Standard: Linux Documentation/arch/x86/boot.rst (2.12 or later), ELF-64, Xen
+ * public/arch-x86/hvm/start_info.h (PVH).
  */
 #ifndef VMM_BOOT_H
 #define VMM_BOOT_H

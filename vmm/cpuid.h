@@ -12,6 +12,8 @@
 #ifndef VMM_CPUID_H
 #define VMM_CPUID_H
 
+#include <stdint.h>
+
 #include <linux/kvm.h>
 
 #include "switch/error.h"

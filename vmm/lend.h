@@ -5,8 +5,8 @@
  * Hosts with VMX or SVM never come here.  A host that is a VM itself, without them, may have a
  * /dev/kvm that runs ring 0 in KVM's instruction emulator, which lacks a few that Linux uses: int3,
  * popcnt, fwait, clac, stac, ldmxcsr.  There KVM says "internal error: emulation", and the monitor
- * does the instruction.  One fault of kvm_pvm is mended too: a native SYSCALL that faults on its own
- * target.
+ * does the instruction.  One fault of kvm_pvm is mended too: a native SYSCALL that faults on its
+ * own target.
  */
 #ifndef VMM_LEND_H
 #define VMM_LEND_H

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A console as a virtio device: one port, without the multiport feature.  Standard: virtio 1.2, 5.3.
+ * A console as a virtio device: one port, without the multiport feature.
+ *
+ * Standard: virtio 1.2, 5.3.
  */
 #ifndef VMM_VIRTIO_CONSOLE_H
 #define VMM_VIRTIO_CONSOLE_H
