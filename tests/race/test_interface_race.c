@@ -7,9 +7,13 @@
  * was slept on, free it, and later publish another, now one that can wake a worker, now one that
  * cannot.  A worker that holds on to anything for an instruction too long is a race that the
  * sanitizer sees; and in the end every frame that was taken is accounted for.
+ *
+ * And a TCP stream that comes by an uplink while coalescing is switched on and off: nothing of it
+ * is lost, and it stays in order.
  */
 #include "dataplane/dataplane.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -28,6 +32,7 @@
 
 #include "switch/mac.h"
 #include "switch/mac_table.h"
+#include "switch/offload.h"
 #include "switch/vswitch.h"
 #include "tests/support/fake_interface.h"
 #include "tests/support/random.h"
@@ -40,6 +45,8 @@
 #define SLEEPS       200u
 #define FALL_ASLEEP_US 500u
 #define FRAME_BYTES  64u
+#define HEADER_BYTES 54u           /* of a TCP segment; the rest of a frame is its payload */
+#define SEQUENCE_OFF 38u
 
 struct place {
     struct fake_interface *fake;   /* NULL: absent */
@@ -308,11 +315,114 @@ static void test_interfaces_that_go_are_not_slept_on_when_they_are_closed(void *
     }
 }
 
+/* ---- coalescing ------------------------------------------------------------------------------ */
+
+/* A stream that goes from the uplink to the host; written by workers. */
+struct stream {
+    uint32_t sent_bytes;
+    uint32_t received_bytes;
+    uint32_t misplaced;
+    uint32_t long_frames;
+};
+
+static uint32_t sequence_of(const struct frame *frame)
+{
+    uint32_t sequence;
+
+    memcpy(&sequence, frame->hdr + SEQUENCE_OFF, sizeof(sequence));
+    return be32toh(sequence);
+}
+
+static void fill_segment(void *test, struct frame_batch *batch, struct frame *frame)
+{
+    struct stream *stream = test;
+    const uint32_t sequence = htobe32(stream->sent_bytes);
+
+    memcpy(frame->hdr + SEQUENCE_OFF, &sequence, sizeof(sequence));
+    frame->csum_state = FRAME_CSUM_CHECKED;
+    batch->offload_count++;
+    stream->sent_bytes += FRAME_BYTES - HEADER_BYTES;
+}
+
+static void look_at_segment(void *test, const struct frame_batch *batch, const struct frame *frame)
+{
+    struct stream *stream = test;
+
+    (void)batch;
+    stream->misplaced += sequence_of(frame) != stream->received_bytes;
+    stream->received_bytes += frame->len_bytes - HEADER_BYTES;
+    stream->long_frames += frame->gso_type == FRAME_GSO_TCP4;
+}
+
+/* An uplink that has segments for the host, and a host that takes long frames. */
+static void make_stream(struct lab *lab, struct stream *stream)
+{
+    static const uint8_t packet[] = {
+        0x08, 0x00, 0x45, 0x00, 0x00, 0x32, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0xb6, 0xc2,
+        0xc0, 0x00, 0x02, 0x01, 0xc0, 0x00, 0x02, 0x02, 0x13, 0x88, 0x9c, 0x40, 0x00, 0x00,
+        0x00, 0x00, 0x01, 0x02, 0x03, 0x04, 0x50, 0x10, 0x7f, 0xff,
+    };
+    struct fake_interface *uplink, *host;
+
+    make(lab, 0, FABRIC_PORT_PACKET, true);
+    make(lab, 1, FABRIC_PORT_HOST, true);
+    uplink = lab->place[0].fake;
+    host = lab->place[1].fake;
+    memset(uplink->frame, 0, sizeof(uplink->frame));
+    mac_write(station_mac(1), uplink->frame);
+    mac_write(station_mac(0), uplink->frame + 6);
+    memcpy(uplink->frame + 12, packet, sizeof(packet));
+    uplink->test = host->test = stream;
+    uplink->fill = fill_segment;
+    host->look = look_at_segment;
+    host->takes = OFFLOAD_TAKES_ALL;
+}
+
+static struct port_counters uplink_counters(const struct lab *lab)
+{
+    struct port_counters sum;
+
+    dataplane_counters(lab->dataplane, lab->port[0], &sum);
+    return sum;
+}
+
+static void test_interfaces_streams_stay_whole_when_coalescing_is_switched(void **state)
+{
+    struct lab *lab = *state;
+    struct port_counters before = uplink_counters(lab), after;
+    const long end_ms = now_ms() + RUN_MS;
+    struct stream stream = { 0 };
+    uint64_t random = 7;
+
+    make_stream(lab, &stream);
+    while (now_ms() < end_ms) {
+        lab->model->switches[0].coalesce ^= true;
+        publish(lab);
+        for (unsigned turns = 1 + random_below(&random, 4); turns > 0; turns--) {
+            send_some(lab, 0, &random);
+            (void)usleep(random_below(&random, PAUSE_MAX_US));
+        }
+    }
+    take_away(lab, 0);
+    take_away(lab, 1);
+
+    after = uplink_counters(lab);
+    assert_int_equal(stream.misplaced, 0);
+    assert_int_equal(stream.received_bytes, stream.sent_bytes);
+    assert_true(stream.long_frames > 0);
+    assert_true(after.coalesced > before.coalesced);
+    printf("# measured: %lu segments, of which %lu were merged into %u frames\n",
+           (unsigned long)(after.from_frames - before.from_frames),
+           (unsigned long)(after.coalesced - before.coalesced + stream.long_frames),
+           stream.long_frames);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_interfaces_that_go_are_not_slept_on_when_they_are_closed),
         cmocka_unit_test(test_interfaces_that_go_leave_workers_nothing_that_is_freed),
+        cmocka_unit_test(test_interfaces_streams_stay_whole_when_coalescing_is_switched),
     };
 
     return cmocka_run_group_tests_name("interface race", tests, setup, teardown);

@@ -48,6 +48,9 @@ static uint16_t give(struct fake_interface *fake, struct frame_batch *batch,
             .hdr = batch->hdr[i], .len_bytes = sizeof(fake->frame),
             .hdr_len_bytes = sizeof(fake->frame), .port_in = fake->port,
         };
+        if (fake->fill != NULL) {
+            fake->fill(fake->test, batch, &batch->frame[i]);
+        }
     }
     atomic_fetch_sub(&fake->waiting_frames, count);
     refused->count = atomic_exchange(&fake->waiting_refused, 0);
@@ -118,6 +121,9 @@ static uint16_t take(struct fake_interface *fake, uint16_t queue, const struct f
         verdict[i] = (uint8_t)(taken < fake->room_frames ? VNIC_DELIVERED : when_full);
         if (verdict[i] == VNIC_DELIVERED) {
             taken++;
+        }
+        if (verdict[i] == VNIC_DELIVERED && fake->look != NULL) {
+            fake->look(fake->test, batch, &batch->frame[index[i]]);
         }
         if (verdict[i] == VNIC_DELIVERED && fake->takes_notes) {
             take_note(fake, batch, &batch->frame[index[i]]);

@@ -28,6 +28,9 @@ struct fake_note {
 
 struct fake_interface {
     /* ---- the test's: what it has for the worker ---- */
+    void *test;                    /* for the two that follow, which the worker calls */
+    void (*fill)(void *test, struct frame_batch *batch, struct frame *frame);   /* NULL: as it is */
+    void (*look)(void *test, const struct frame_batch *batch, const struct frame *frame);
     int fd;                        /* to sleep on, an eventfd if it gives frames; -1: none */
     uint16_t port;
     atomic_uint waiting_frames;    /* copies of `frame`, to be taken */
