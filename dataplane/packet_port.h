@@ -68,9 +68,10 @@ uint16_t packet_port_to_wire(struct packet_port *port, uint16_t queue,
                              uint8_t *verdict);
 
 /**
- * Tells of the interface's MTU when it has changed since the port was made.  A frame that is longer
- * than the port knows of is sent at more cost, and refused by the kernel when it is too long; one
- * whose segments are is refused by the port, because the kernel does not look.
+ * Tells of the interface's MTU when that, or anything else about it, has changed since the port
+ * was made.  A frame that is longer than the port knows of is sent at more cost, and refused by the
+ * kernel when it is too long; one whose segments are is refused by the port, because the kernel
+ * does not look.
  * Thread: control.
  */
 void packet_port_set_mtu(struct packet_port *port, uint32_t mtu_bytes);

@@ -4,13 +4,17 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <net/if.h>
+#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 
 #include "dataplane/kernel_frame.h"
 #include "switch/frame_tag.h"
@@ -63,7 +67,8 @@ int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t
     void *ring;
 
     sender->fd = fd;
-    sender->ifindex = ifindex;
+    sender->address = (struct sockaddr_ll){ .sll_family = AF_PACKET, .sll_ifindex = ifindex,
+                                            .sll_protocol = htons(ETH_P_ALL) };
     sender->queued_fd = -1;
     sender->ring_fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (sender->ring_fd < 0) {
@@ -117,10 +122,12 @@ struct messages {
     struct iovec iov[FRAME_RUNS + KERNEL_FRAME_IOVECS * FRAME_BURST];
 };
 
-static void prepare(struct messages *messages, const struct frame_batch *batch,
-                    const uint8_t *index, uint16_t count, uint32_t max_frame_bytes,
+static void prepare(struct messages *messages, struct packet_sender *sender,
+                    const struct frame_batch *batch, const uint8_t *index, uint16_t count,
                     uint8_t *verdict)
 {
+    const uint32_t max_frame_bytes = atomic_load_explicit(&sender->max_frame_bytes,
+                                                          memory_order_relaxed);
     struct iovec *iov = messages->iov;
 
     messages->count = 0;
@@ -133,56 +140,52 @@ static void prepare(struct messages *messages, const struct frame_batch *batch,
             continue;
         }
         messages->message[messages->count] =
-            (struct mmsghdr){ .msg_hdr = { .msg_iov = iov, .msg_iovlen = pieces } };
+            (struct mmsghdr){ .msg_hdr = { .msg_name = &sender->address,
+                                           .msg_namelen = sizeof(sender->address),
+                                           .msg_iov = iov, .msg_iovlen = pieces } };
         messages->verdict_of[messages->count++] = (uint8_t)i;
         iov += pieces;
     }
 }
 
 /*
- * With this protocol the kernel looks for the frame's own, behind tags too; with none it would take
- * it from what is to be cut, which is wrong for tags and for UDP over IPv6.
+ * What becomes of a message that was refused.  Of a frame that it would have to cut, the kernel says
+ * that the interface is busy, and takes it by the queue.
  */
-static uint8_t send_queued(const struct packet_sender *sender, struct msghdr *message)
+static uint8_t refusal(const struct packet_sender *sender, const struct frame *frame,
+                       const struct msghdr *message)
 {
-    struct sockaddr_ll address = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
-                                   .sll_ifindex = sender->ifindex };
-
-    message->msg_name = &address;
-    message->msg_namelen = sizeof(address);
-    return sendmsg(sender->queued_fd, message, 0) >= 0 ? VNIC_DELIVERED
-                                                       : kernel_frame_refusal(errno);
+    if (errno == ENOBUFS && frame->gso_type != FRAME_GSO_NONE &&
+        sendmsg(sender->queued_fd, message, 0) >= 0) {
+        return VNIC_DELIVERED;
+    }
+    return kernel_frame_refusal(errno);
 }
 
-/*
- * The call ends before a frame that is refused, and says why only when that is its first.  Of one
- * that it would have to cut, the kernel says that the interface is busy.
- */
-static uint16_t send_messages(const struct packet_sender *sender, const struct frame_batch *batch,
+/* The call ends before a frame that is refused, and says why only when that is its first. */
+static uint16_t send_messages(struct packet_sender *sender, const struct frame_batch *batch,
                               const uint8_t *index, uint16_t count, uint8_t *verdict)
 {
-    const uint32_t max_frame_bytes = atomic_load_explicit(&sender->max_frame_bytes,
-                                                          memory_order_relaxed);
+    const bool cuts = atomic_load_explicit(&sender->cuts, memory_order_relaxed);
+    const int fd = cuts ? sender->fd : sender->queued_fd;
     struct messages messages;
     uint16_t delivered = 0;
     uint16_t done = 0;
 
-    prepare(&messages, batch, index, count, max_frame_bytes, verdict);
+    prepare(&messages, sender, batch, index, count, verdict);
     while (done < messages.count) {
         struct mmsghdr *next = &messages.message[done];
-        const int sent = sendmmsg(sender->fd, next, messages.count - done, 0);
+        int sent = sendmmsg(fd, next, messages.count - done, 0);
 
-        for (int i = 0; i < sent; i++) {
-            verdict[messages.verdict_of[done++]] = VNIC_DELIVERED;
-            delivered++;
-        }
         if (sent <= 0) {
             const uint8_t i = messages.verdict_of[done++];
-            const bool is_long = batch->frame[index[i]].gso_type != FRAME_GSO_NONE;
 
-            verdict[i] = errno == ENOBUFS && is_long ? send_queued(sender, &next->msg_hdr)
-                                                     : kernel_frame_refusal(errno);
+            verdict[i] = refusal(sender, &batch->frame[index[i]], &next->msg_hdr);
             delivered = (uint16_t)(delivered + (verdict[i] == VNIC_DELIVERED));
+        }
+        for (; sent > 0; sent--) {
+            verdict[messages.verdict_of[done++]] = VNIC_DELIVERED;
+            delivered++;
         }
     }
     return delivered;
@@ -255,9 +258,20 @@ static uint16_t send_by_ring(struct packet_sender *sender, const struct frame_ba
 
 /* ---- a batch --------------------------------------------------------------------------------- */
 
+/* Whether the interface cuts any frames; if it does not say, it may. */
+static bool ask_cuts(const struct packet_sender *sender)
+{
+    struct ethtool_value value = { .cmd = ETHTOOL_GTSO };
+    struct ifreq request = { .ifr_data = (void *)&value };
+
+    return if_indextoname((unsigned)sender->address.sll_ifindex, request.ifr_name) == NULL ||
+           ioctl(sender->fd, SIOCETHTOOL, &request) != 0 || value.data != 0;
+}
+
 void packet_send_limit(struct packet_sender *sender, uint32_t mtu_bytes)
 {
     atomic_store_explicit(&sender->max_frame_bytes, ETH_HLEN + mtu_bytes, memory_order_relaxed);
+    atomic_store_explicit(&sender->cuts, ask_cuts(sender), memory_order_relaxed);
 }
 
 static bool suit_ring(struct packet_sender *sender, const struct frame_batch *batch,

@@ -16,9 +16,10 @@
  * they left is sent by messages, and those say it for each frame.
  *
  * All of them go past the interface's queue, which keeps a flow in order.  There the kernel does
- * the checksums that the interface does not, but drops frames that it would have to cut, and cannot
- * be asked beforehand: what an interface cuts depends on length, tags and more.  So such a frame is
- * sent again by a socket that goes through the queue, where the kernel cuts.
+ * the checksums that the interface does not, but drops frames that it would have to cut; and what
+ * an interface cuts depends on length, tags and more, which nobody tells.  So such a frame is sent
+ * again by a socket that goes through the queue, where the kernel cuts.  Of an interface that cuts
+ * nothing at all we know, and go there at once: it would count them all as dropped.
  */
 #ifndef DATAPLANE_PACKET_SEND_H
 #define DATAPLANE_PACKET_SEND_H
@@ -27,18 +28,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <linux/if_packet.h>
+
 #include "dataplane/xdp_send.h"
 #include "switch/frame.h"
 
 struct packet_sender {
-    /* ---- written once, but for the limit, which is control's ---- */
+    /* ---- written once, but for the last two, which are control's ---- */
     int fd;                        /* for messages; borrowed */
     int ring_fd;                   /* a socket of its own: one with a ring takes no messages */
     int queued_fd;                 /* for what the kernel has to cut */
-    int ifindex;
+    struct sockaddr_ll address;    /* of a message; the protocol has the kernel look for it itself,
+                                      behind tags, and not take it from what is to be cut */
     bool opened;
     uint8_t *ring;
     atomic_uint max_frame_bytes;   /* of an untagged frame: the interface's MTU */
+    atomic_bool cuts;              /* the interface, some long frames at least */
     /* ---- of whoever has the claim ---- */
     atomic_flag claim __attribute__((aligned(64)));
     uint32_t next;                 /* the slot that the kernel looks at next */
@@ -59,8 +64,9 @@ int packet_send_open(struct packet_sender *sender, int fd, int ifindex, uint16_t
 void packet_send_close(struct packet_sender *sender);
 
 /**
- * Sets the limit for an interface of @p mtu_bytes: longer frames go by messages, and what would be
- * cut into longer ones is DROP_OVER_MTU, because the kernel does not look.  Any thread.
+ * Sets the limit for an interface of @p mtu_bytes, and looks at what it does.  Longer frames go by
+ * messages; what would be cut into longer ones is DROP_OVER_MTU, because the kernel does not look.
+ * Thread: control.
  */
 void packet_send_limit(struct packet_sender *sender, uint32_t mtu_bytes);
 
