@@ -2,7 +2,8 @@
 /*
  * The virtio-net header, fed anything about any frame: 10 bytes of it, 2 that say how much longer
  * the frame is than its trusted bytes, then those.  They are handed over in an allocation of just
- * their size, so that a read past them is seen; what is believed must be safe to act on.
+ * their size, so that a read past them is seen; what is believed must be safe to act on, and must be
+ * believed again of a header that is written to say it.
  *
  * fuzz-sources: vnic/net_header.c switch/ether.c switch/mac.c
  */
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switch/offload.h"
 #include "vnic/net_header.h"
 
 #define PREFIX_BYTES (NET_HEADER_BASE_BYTES + 2)
@@ -46,6 +48,26 @@ static void check_facts(const uint8_t *header, const struct frame *frame)
     check(frame->len_bytes > frame->l4_off_bytes + 8u + frame->gso_size_bytes);
 }
 
+/* What the guest had to negotiate, and what a receiver is told. */
+static void check_passing_on(const uint8_t *header, const struct frame *before,
+                             const struct frame *frame)
+{
+    const uint64_t features = net_header_features(header);
+    uint8_t written[NET_HEADER_BASE_BYTES];
+    struct frame again = *before;
+
+    check(((features & OFFLOAD_CSUM) != 0) == (frame->csum_state == FRAME_CSUM_PARTIAL));
+    check(frame->gso_type != FRAME_GSO_TCP4 || (features & OFFLOAD_HOST_TSO4) != 0);
+    check(frame->gso_type != FRAME_GSO_TCP6 || (features & OFFLOAD_HOST_TSO6) != 0);
+    check(frame->gso_type != FRAME_GSO_UDP || (features & OFFLOAD_HOST_USO) != 0);
+    net_header_write(written, frame, OFFLOAD_TAKES_ALL);
+    check(net_header_read(written, &again) && memcmp(&again, frame, sizeof(again)) == 0);
+    again = *before;
+    check(net_header_read_trusted(header, &again));
+    check(again.csum_state == frame->csum_state ||
+          (again.csum_state == FRAME_CSUM_CHECKED && (header[0] & 2) != 0));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct frame frame = { 0 };
@@ -70,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     before = frame;
     if (net_header_read(data, &frame)) {
         check_facts(data, &frame);
+        check_passing_on(data, &before, &frame);
     } else {
         check(memcmp(&frame, &before, offsetof(struct frame, gso_size_bytes)) == 0);
         check(frame.csum_state == FRAME_CSUM_AS_IT_IS);
