@@ -124,12 +124,36 @@ static uint8_t sends(uint64_t features)
                                                          : 0));
 }
 
+/*
+ * What was changed while a VM is attached, which is told what is offered when it starts.  QEMU does
+ * not reconnect to a vNIC that offers less than its guest has negotiated.
+ */
+static json_t *offload_note(const struct vswitch_vnic *vnic, const struct vhost_status *status)
+{
+    char text[OFFLOAD_TEXT_SIZE];
+    char note[SENTENCE_SIZE];
+
+    if (status->state == VHOST_WAITING || status->granted == vnic->offload) {
+        return json_null();
+    }
+    if ((status->features & OFFLOAD_ALL & ~vnic->offload) != 0) {
+        return json_string("its guest has more: what it receives is narrowed at once, what it "
+                           "sends when its VM is started anew; until then the VM does not come "
+                           "back after a restart of the switch");
+    }
+    offload_format(status->granted, text);
+    (void)snprintf(note, sizeof(note), "its VM attached when %s was offered, and is offered this "
+                   "when it is started anew", text);
+    return json_string(note);
+}
+
 static json_t *offload_json(const struct vswitch_vnic *vnic, const struct vhost_status *status)
 {
     char text[OFFLOAD_TEXT_SIZE];
 
     offload_format(vnic->offload, text);
-    return json_pack("{s:s, s:o, s:o}", "offload", text,
+    return json_pack("{s:s, s:o, s:o, s:o}", "offload", text,
+                     "offload_note", offload_note(vnic, status),
                      "offloads_taken", report_offloads(offload_takes(status->features &
                                                                      vnic->offload)),
                      "offloads_sent", report_offloads(sends(status->features)));

@@ -187,6 +187,20 @@ static int keep_vnic(struct control *control, const struct vswitch_vnic *is,
     return change_owner(control, made->endpoint[wanted->port].at, wanted, error);
 }
 
+/* Offers of vNICs that stay what is offered now. */
+static void settle_offloads(const struct control *control, const struct vswitch_model *wanted,
+                            const struct control_resources *made)
+{
+    for (size_t i = 0; i < wanted->vnic_count; i++) {
+        const struct vswitch_vnic *vnic = &wanted->vnics[i];
+        const struct vswitch_vnic *was = vswitch_vnic_by_port(control->model, vnic->port);
+
+        if (was != NULL && was->offload != vnic->offload) {
+            vhost_control_set_offload(made->endpoint[vnic->port].at, vnic->offload);
+        }
+    }
+}
+
 /* ---- uplinks and the host's adapters --------------------------------------------------------- */
 
 /* Whether the host's addresses may go back to an uplink that it is kept off. */
@@ -420,6 +434,7 @@ void resources_settle(struct control *control, const struct vswitch_model *wante
         mac_table_set_ageing(made->table[each->id], each->mac_ageing_s);
         settle_move(made->uplink[each->id], each);
     }
+    settle_offloads(control, wanted, made);
     drop_others(control, &control->resources, made, control->model);
     control->resources = *made;
 }

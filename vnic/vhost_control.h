@@ -85,6 +85,7 @@ const char *vhost_refusal_text(enum vhost_refusal refusal);
 struct vhost_status {
     enum vhost_state state;
     uint64_t features;             /* negotiated; 0 while waiting */
+    uint64_t granted;              /* offloads that its connection was offered at any time; or 0 */
     uint16_t pairs_enabled;
     uint16_t ring_size;            /* of the first transmit ring */
     uint32_t guest_mtu_bytes;      /* what the frontend said it advertises; 0: it said nothing */

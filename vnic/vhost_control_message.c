@@ -73,6 +73,7 @@ static void stop(struct vhost_vnic *device)
     pthread_mutex_lock(&device->lock);
     device->attached = false;
     device->status.features = 0;
+    device->status.granted = 0;
     device->status.pairs_enabled = 0;
     device->status.ring_size = 0;
     device->status.announce_mac = 0;

@@ -106,7 +106,7 @@ void cli_show(const struct method_spec *spec, const json_t *result, FILE *out)
         [METHOD_SWITCH_SHOW] = cli_show_switch,
         [METHOD_SWITCH_REMOVE] = show_nothing,
         [METHOD_VNIC_ADD] = cli_show_added_vnic,
-        [METHOD_VNIC_SET] = show_nothing,
+        [METHOD_VNIC_SET] = cli_show_set_vnic,
         [METHOD_VNIC_LIST] = cli_show_vnics,
         [METHOD_VNIC_SHOW] = cli_show_vnic,
         [METHOD_VNIC_REMOVE] = show_nothing,

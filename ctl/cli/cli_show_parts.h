@@ -64,5 +64,6 @@ void cli_show_stats(const json_t *result, FILE *out);
 void cli_show_vnics(const json_t *result, FILE *out);
 void cli_show_vnic(const json_t *result, FILE *out);
 void cli_show_added_vnic(const json_t *result, FILE *out);
+void cli_show_set_vnic(const json_t *result, FILE *out);
 
 #endif

@@ -125,12 +125,22 @@ void cli_show_vnic(const json_t *result, FILE *out)
     cli_show_field(result, "queues", "queues", "", out);
     cli_show_field(result, "socket", "socket", "", out);
     print_offload(result, out);
+    cli_show_field_if_set(result, "offload note", "offload_note", "", out);
     cli_show_field(result, "features", "features", "", out);
     (void)fputc('\n', out);
     print_counters(counters != NULL ? counters : result, out);
     if (cli_show_drops(result) > 0) {
         (void)fprintf(out, "\ndropped:\n");
         cli_show_reasons(result, false, out);
+    }
+}
+
+/* What set comes to: nothing to say but what does not hold at once. */
+void cli_show_set_vnic(const json_t *result, FILE *out)
+{
+    if (cli_show_is_set(json_object_get(result, "offload_note"))) {
+        cli_show_title("vnic", result, out);
+        cli_show_field(result, "offload note", "offload_note", "", out);
     }
 }
 

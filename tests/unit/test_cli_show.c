@@ -95,6 +95,7 @@ static void test_control_characters_are_not_printed_wherever_they_are(void **sta
         "{\"name\": " EVIL ", \"type\": " EVIL ", \"uplink\": " EVIL ", \"mac\": " EVIL ","
         " \"uplink_status\": {\"driver\": " EVIL ", \"note\": " EVIL ", \"mac\": " EVIL ","
         " \"offloads\": [" EVIL "], \"offloads_by\": " EVIL "}, \"offload\": " EVIL ","
+        " \"offload_note\": " EVIL ","
         " \"offloads_taken\": [" EVIL "], \"offloads_sent\": [" EVIL "],"
         " \"host\": {\"name\": " EVIL ", \"vlan\": " EVIL ", \"addresses\": [" EVIL "]},"
         " \"mtu_disagreements\": [{\"object\": " EVIL ", \"advice\": " EVIL "}],"
@@ -406,10 +407,24 @@ static void test_vnic_shows_what_its_guest_leaves_and_is_left(void **state)
 
     (void)state;
     assert_has(text, "  offload      tx (the guest receives none, sends csum tso4)\n");
+    assert_null(strstr(text, "offload note"));
     free(text);
     text = shown(METHOD_VNIC_SHOW, "{\"state\": \"waiting\", \"offload\": \"on\"}");
     assert_has(text, "  offload      on\n");
     free(text);
+}
+
+static void test_vnic_whose_offloads_change_later_says_so_when_set_and_shown(void **state)
+{
+    static const char result[] = "{\"name\": \"web0\", \"offload\": \"off\","
+                                 " \"offload_note\": \"the rest changes later\"}";
+    char *text = shown(METHOD_VNIC_SHOW, result);
+
+    (void)state;
+    assert_has(text, "  offload note the rest changes later\n");
+    free(text);
+    assert_shown(METHOD_VNIC_SET, result, "vnic web0\n  offload note the rest changes later\n");
+    assert_shown(METHOD_VNIC_SET, "{\"name\": \"web0\", \"offload_note\": null}", "");
 }
 
 int main(void)
@@ -436,6 +451,7 @@ int main(void)
         TEST(test_vnic_without_a_lock_has_no_advice_about_it),
         TEST(test_vnic_shows_its_policy),
         TEST(test_vnic_shows_what_its_guest_leaves_and_is_left),
+        TEST(test_vnic_whose_offloads_change_later_says_so_when_set_and_shown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -283,6 +283,8 @@ static void test_encode_makes_the_value_of_its_kind(void **state)
     assert_encoded(METHOD_SWITCH_ADD, "mtu", "2K", "2048");
     assert_encoded(METHOD_SWITCH_ADD, "mac_capacity", "100k", "100000");
     assert_encoded(METHOD_SWITCH_ADD, "mac_ageing", "5m", "300");
+    assert_encoded(METHOD_SWITCH_SET, "coalesce", "off", "false");
+    assert_encoded(METHOD_VNIC_ADD, "offload", "csum,host_tso4", "\"csum,host_tso4\"");
     assert_encoded(METHOD_STATS_SHOW, "watch", "300ms", "300");
     assert_encoded(METHOD_STATS_SHOW, "watch", "2", "2000");
     assert_encoded(METHOD_CAPTURE_START, "seconds", "2000ms", "2");
@@ -306,6 +308,11 @@ static void test_encode_refuses_in_the_words_that_were_typed(void **state)
                    "starting with a letter or digit, not \"a/b\".");
     assert_encoded(METHOD_SWITCH_ADD, "mtu", NULL,
                    "--mtu needs a value: a number of bytes from 576 to 9600.");
+    assert_encoded(METHOD_SWITCH_SET, "coalesce", "maybe",
+                   "--coalesce must be on (true) or off (false), not \"maybe\".");
+    assert_encoded(METHOD_VNIC_SET, "offload", "",
+                   "--offload must be on, off, or words with commas: tx, rx, csum, tso, ecn, uso, "
+                   "or one such as guest_tso4, not \"\".");
     assert_encoded(METHOD_SWITCH_REMOVE, "force", "yes",
                    "--force stands alone and takes no value, not even \"yes\".");
 }
