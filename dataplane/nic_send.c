@@ -98,30 +98,31 @@ static inline void ask(const struct nic *nic, struct rte_mbuf *mbuf, const struc
 
 /* ---- copying --------------------------------------------------------------------------------- */
 
-/* The bytes of a frame on their way, and their checksum, when that is completed here. */
-struct copying {
-    struct gather from;
-    bool sums;
-    uint32_t before_bytes;         /* how many come before those that are summed */
+/* A checksum that is completed while the frame is copied. */
+struct summing {
+    uint32_t before_bytes;         /* how many are left before those that are summed */
     struct gather_sum sum;
 };
 
-static __rte_always_inline void copy(struct copying *copying, uint8_t *to, uint32_t len_bytes)
+/* Copies the next bytes of a frame, and adds them to @p summing unless that is NULL. */
+static __rte_always_inline void copy(struct gather *from, uint8_t *to, uint32_t len_bytes,
+                                     struct summing *summing)
 {
-    const uint32_t before_bytes = RTE_MIN(len_bytes, copying->before_bytes);
+    uint32_t before_bytes;
 
-    if (!copying->sums) {
-        gather_copy(&copying->from, to, len_bytes);
+    if (summing == NULL) {
+        gather_copy(from, to, len_bytes);
         return;
     }
-    gather_copy(&copying->from, to, before_bytes);
-    copying->before_bytes -= before_bytes;
-    gather_copy_sum(&copying->from, to + before_bytes, len_bytes - before_bytes, &copying->sum);
+    before_bytes = RTE_MIN(len_bytes, summing->before_bytes);
+    gather_copy(from, to, before_bytes);
+    summing->before_bytes -= before_bytes;
+    gather_copy_sum(from, to + before_bytes, len_bytes - before_bytes, &summing->sum);
 }
 
 /* Copies a frame that one buffer does not hold; false when there are no more buffers. */
-static bool copy_chain(struct nic *nic, struct rte_mbuf *first, struct copying *copying,
-                       uint32_t len_bytes)
+static bool copy_chain(struct nic *nic, struct rte_mbuf *first, struct gather *from,
+                       uint32_t len_bytes, struct summing *summing)
 {
     struct rte_mbuf *last = first;
 
@@ -129,7 +130,7 @@ static bool copy_chain(struct nic *nic, struct rte_mbuf *first, struct copying *
     for (;;) {
         const uint16_t part = (uint16_t)RTE_MIN(len_bytes, nic->room_bytes);
 
-        copy(copying, rte_pktmbuf_mtod(last, uint8_t *), part);
+        copy(from, rte_pktmbuf_mtod(last, uint8_t *), part, summing);
         last->data_len = part;
         len_bytes -= part;
         if (len_bytes == 0) {
@@ -146,10 +147,11 @@ static bool copy_chain(struct nic *nic, struct rte_mbuf *first, struct copying *
 
 /* Copies all of a frame into @p mbuf.  Returns VNIC_DELIVERED, or why it cannot be. */
 static __rte_always_inline uint8_t copy_all(struct nic *nic, struct rte_mbuf *mbuf,
-                                            struct copying *copying, uint32_t len_bytes)
+                                            struct gather *from, uint32_t len_bytes,
+                                            struct summing *summing)
 {
     if (__builtin_expect(len_bytes <= nic->room_bytes, 1)) {
-        copy(copying, rte_pktmbuf_mtod(mbuf, uint8_t *), len_bytes);
+        copy(from, rte_pktmbuf_mtod(mbuf, uint8_t *), len_bytes, summing);
         mbuf->data_len = (uint16_t)len_bytes;
         mbuf->pkt_len = len_bytes;
         return VNIC_DELIVERED;
@@ -157,15 +159,15 @@ static __rte_always_inline uint8_t copy_all(struct nic *nic, struct rte_mbuf *mb
     if (!nic->chains) {
         return DROP_OVER_MTU;
     }
-    return copy_chain(nic, mbuf, copying, len_bytes) ? VNIC_DELIVERED : DROP_DEVICE_BUSY;
+    return copy_chain(nic, mbuf, from, len_bytes, summing) ? VNIC_DELIVERED : DROP_DEVICE_BUSY;
 }
 
 static __rte_always_inline uint8_t fill(struct nic *nic, struct rte_mbuf *mbuf,
                                         const struct frame_batch *batch, const struct frame *frame)
 {
-    struct copying copying = { .from = gather_start(batch, frame) };
+    struct gather from = gather_start(batch, frame);
 
-    return copy_all(nic, mbuf, &copying, frame->len_bytes);
+    return copy_all(nic, mbuf, &from, frame->len_bytes, NULL);
 }
 
 /* As fill(), for a frame whose checksum is partial. */
@@ -173,8 +175,8 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
                             const struct frame *frame)
 {
     const uint64_t flags = flags_for(nic, frame);
-    struct copying copying = { .from = gather_start(batch, frame), .sums = flags == 0,
-                               .before_bytes = frame->csum_start_bytes };
+    struct gather from = gather_start(batch, frame);
+    struct summing summing = { .before_bytes = frame->csum_start_bytes };
     uint16_t result;
     uint8_t verdict;
 
@@ -182,7 +184,7 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
         (flags == 0 || (offload_needs(frame) & ~nic->offloads) != 0)) {
         return DROP_OVER_MTU;
     }
-    verdict = copy_all(nic, mbuf, &copying, frame->len_bytes);
+    verdict = copy_all(nic, mbuf, &from, frame->len_bytes, flags == 0 ? &summing : NULL);
     if (verdict != VNIC_DELIVERED) {
         return verdict;
     }
@@ -190,7 +192,7 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
         ask(nic, mbuf, frame, flags);
         return verdict;
     }
-    result = checksum_finish(copying.sum.sum);
+    result = checksum_finish(summing.sum.sum);
     put_2(rte_pktmbuf_mtod_offset(mbuf, uint8_t *,
                                   frame->csum_start_bytes + frame->csum_offset_bytes),
           result == 0 ? 0xffff : result);
