@@ -149,11 +149,11 @@ static void prepare(struct messages *messages, struct packet_sender *sender,
 }
 
 /*
- * What becomes of a message that was refused.  Of a frame that it would have to cut, the kernel says
+ * What becomes of a message that was refused.  Of a frame that it would have to cut the kernel says
  * that the interface is busy, and takes it by the queue.
  */
-static uint8_t refusal(const struct packet_sender *sender, const struct frame *frame,
-                       const struct msghdr *message)
+static uint8_t settle_refused(const struct packet_sender *sender, const struct frame *frame,
+                              const struct msghdr *message)
 {
     if (errno == ENOBUFS && frame->gso_type != FRAME_GSO_NONE &&
         sendmsg(sender->queued_fd, message, 0) >= 0) {
@@ -180,7 +180,7 @@ static uint16_t send_messages(struct packet_sender *sender, const struct frame_b
         if (sent <= 0) {
             const uint8_t i = messages.verdict_of[done++];
 
-            verdict[i] = refusal(sender, &batch->frame[index[i]], &next->msg_hdr);
+            verdict[i] = settle_refused(sender, &batch->frame[index[i]], &next->msg_hdr);
             delivered = (uint16_t)(delivered + (verdict[i] == VNIC_DELIVERED));
         }
         for (; sent > 0; sent--) {
