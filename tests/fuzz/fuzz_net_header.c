@@ -2,8 +2,8 @@
 /*
  * The virtio-net header, fed anything about any frame: 10 bytes of it, 2 that say how much longer
  * the frame is than its trusted bytes, then those.  They are handed over in an allocation of just
- * their size, so that a read past them is seen; what is believed must be safe to act on, and must be
- * believed again of a header that is written to say it.
+ * their size, so that a read past them is seen.  What is believed must be safe to act on; a header
+ * that is written to say it must be believed as well.
  *
  * fuzz-sources: vnic/net_header.c switch/ether.c switch/mac.c
  */
