@@ -95,10 +95,11 @@ static bool same_others(const struct vlan_set *a, const struct vlan_set *b)
     return a == b || (a != NULL && b != NULL && memcmp(a, b, sizeof(*a)) == 0);
 }
 
-/* Whether what was learned behind a port can be so still. */
+/* Whether what was learned behind a port can be so still; coalescing has no part in that. */
 static bool learns_alike(const struct fabric_port *a, const struct fabric_port *b)
 {
-    return a->vlan_in == b->vlan_in && a->fid_in == b->fid_in && a->flags == b->flags &&
+    return a->vlan_in == b->vlan_in && a->fid_in == b->fid_in &&
+           ((a->flags ^ b->flags) & ~FABRIC_PORT_COALESCE) == 0 &&
            same_others(a->others, b->others);
 }
 

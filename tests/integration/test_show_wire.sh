@@ -44,6 +44,10 @@ check "the host's adapter has its address and MTU" holds \
 check "no MTU disagrees" holds "d['mtu_disagreements'] == []"
 check "ports of three kinds are there, the uplink first" holds \
     "[port['kind'] for port in d['ports']] == ['uplink', 'host', 'vnic', 'vnic', 'vnic']"
+check "the kernel does checksums and segments of what leaves by either" holds \
+    "{'csum', 'tso4', 'tso6', 'ecn'} <= set(u['offloads']) and u['offloads_by'] == 'kernel' and \
+     {'csum', 'tso4', 'tso6', 'ecn'} <= set(h['offloads'])"
+check "... also in text" shows '^  offloads     csum tso4 tso6 ecn.* by the kernel'
 check "it fits one screen" fits_a_screen
 
 check "the other end is reached" eventually 10 outside ping -c 1 -W 1 192.0.2.1
@@ -52,6 +56,16 @@ check "rates are those of the uplink and the host's adapter" eventually 10 holds
     "p['uplink']['rates'] and p['uplink']['rates']['from_frames_per_s'] > 0 and \
      p['host']['rates']['to_bits_per_s'] > 0"
 kill "$outside_pid"
+learned() {
+    vswitchctl --json mac show ext | grep -A 3 "\"$outside_mac\"" | grep '"port": "eth1"'
+}
+outside_mac=$(outside cat /sys/class/net/eth1/address)
+check "the other end is learned" learned
+check "coalescing is switched off" vswitchctl switch set ext --coalesce off
+check "... and shown so" shows 'MTU 9000, coalescing off'
+check "... and what was learned is known still" learned
+check "coalescing is switched on again" vswitchctl switch set ext --coalesce on
+check "... and shown so" shows 'MTU 9000, coalescing on'
 check "stats show knows the uplink by its name" vswitchctl stats show eth1
 
 ip link set eth1 mtu 1500
