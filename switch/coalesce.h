@@ -3,13 +3,14 @@
  * Coalescing: segments of one TCP stream that came in one batch become one long frame.
  *
  * It is the reverse of segment.h and undone by it: a frame made here, segmented again, is what
- * came, byte for byte (but for the IPv4 identification where that has no meaning: RFC 6864, 4.1).
- * What would not come back is not merged, as a router must not change what it forwards: other flags
- * than ACK and PSH, another acknowledgment or window, other TCP options, another traffic class, TTL
- * or flow label, IPv4 options, IPv6 extension headers, fragments, bytes behind the IP packet, an
- * identification that does not count up, a gap.  Each of these ends what was being merged for its
- * flow, so that a flow stays in order.  So do PSH and a segment shorter than the first, which are
- * merged as the last.  A checksum that nobody checked is checked here; a wrong one is left alone.
+ * came, byte for byte, but for the IPv4 identification where that has no meaning (RFC 6864, 4.1),
+ * and but for which of its two zeros a checksum is.  What would not come back is not merged, as a
+ * router must not change what it forwards: other flags than ACK and PSH, another acknowledgment or
+ * window, other TCP options, another traffic class, TTL or flow label, IPv4 options, IPv6 extension
+ * headers, fragments, bytes behind the IP packet, an identification that does not count up, a gap.
+ * Each of these ends what was being merged for its flow, so that a flow stays in order.  So do PSH
+ * and a segment shorter than the first, which are merged as the last.  A checksum that nobody
+ * checked is checked here; a wrong one is left alone.
  *
  * A batch is what one queue gave in one turn, and nothing is kept beyond it: no timer, no state, no
  * frame that waits.

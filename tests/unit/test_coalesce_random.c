@@ -164,7 +164,7 @@ static void disturb(struct lab_segment *one, uint64_t *random)
         one->patch[0] = (struct lab_patch){
             .layer = (uint8_t)(LAB_ETHER + random_below(random, 3)),
             .off = (uint8_t)random_below(random, 14), .bits = (uint8_t)random_next(random),
-            .late = random_below(random, 2) == 0,
+            .late = one->csum_state == FRAME_CSUM_AS_IT_IS && random_below(random, 2) == 0,
         };
         break;
     default: break;
