@@ -349,6 +349,25 @@ static void test_vnic_to_guest_offload_field_split_across_buffers(void **state)
     }
 }
 
+/* A buffer that is one for the guest lies in two places here: told or completed, it is filled. */
+static void test_vnic_to_guest_offload_buffer_across_two_regions(void **state)
+{
+    (void)state;
+
+    for (uint32_t before = 1; before < 500; before++) {
+        guest->live->takes = before % 2 == 0 ? OFFLOAD_TAKES_ALL : 0;
+        make_frame(FRAME_GSO_UDP, 4, 400);
+        (void)add_frame(FRAME_CSUM_PARTIAL, false);
+        offer((uint16_t)(before % ring->size), FAKE_GPA_NEXT - before, 500);
+
+        assert_int_equal(deliver(), 1);
+        assert_sent(&batch.frame[0], receive());
+        if (before % 2 != 0) {
+            assert_right_sum(longs.wire.len_bytes);
+        }
+    }
+}
+
 /* Frames of no more than the trusted header, where nothing is left to sum but the header. */
 static void test_vnic_to_guest_offload_short_frames_are_completed(void **state)
 {
@@ -572,6 +591,7 @@ int main(void)
         TEST_WITH(test_vnic_to_guest_offload_checksum_is_completed_in_every_layout,
                   setup_not_mergeable),
         TEST(test_vnic_to_guest_offload_field_split_across_buffers),
+        TEST(test_vnic_to_guest_offload_buffer_across_two_regions),
         TEST(test_vnic_to_guest_offload_short_frames_are_completed),
         TEST(test_vnic_to_guest_offload_sum_of_zero_is_stored_as_ones),
         TEST_WITH(test_vnic_to_guest_offload_legacy_driver_gets_facts_and_sums, setup_legacy),
