@@ -2,10 +2,11 @@
 /*
  * The host's own adapter on a switch: a tap device, multiqueue, with virtio-net headers.
  *
- * The kernel has no call that moves several frames through a tap device, so a batch is up to
- * FRAME_BURST single calls; what is saved elsewhere is the copy: frames are read into memory of the
- * queue and listed there, and are written from the pieces they are in, a guest's included (the
- * kernel copies, and answers an address that is gone with an error instead of a signal).
+ * A tap device moves one frame a call.  Frames are read so, into memory of the queue, and listed
+ * there.  To the host a batch is one call where the kernel has io_uring (see io_ring.h), which wants
+ * each frame in one piece.  Long frames, and those of a second worker at the same queue, are written
+ * one by one from the pieces they are in, a guest's included: the kernel copies, and answers an
+ * address that is gone with an error.
  *
  * The host's stack does to us as a guest does: it leaves checksums and segments to the switch, and
  * takes frames with theirs undone.  An operator may switch the first off (ethtool -K), upon which

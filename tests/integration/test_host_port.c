@@ -135,6 +135,15 @@ static uint16_t deliver(struct fixture *f, uint16_t queue, uint8_t verdict[FRAME
 }
 
 /* The host's socket gets the payload of f->sent. */
+/* A batch of nothing but f->sent. */
+static void add_alike(struct fixture *f, uint16_t count)
+{
+    batch_start(&f->batch, 0);
+    for (uint16_t i = 0; i < count; i++) {
+        (void)batch_add_wire(&f->batch, &f->sent, 0);
+    }
+}
+
 static void assert_host_gets(struct fixture *f)
 {
     static uint8_t bytes[65536];
@@ -481,7 +490,10 @@ static void test_host_port_long_frames_reach_the_host_whole(void **state)
     (void)close(raw);
 }
 
-/* A guest that took its memory away, and one that sends in crumbs, cost their own frames. */
+/*
+ * A guest that took its memory away, and one that sends in crumbs, cost their own frames, in a
+ * batch that goes frame by frame because of a long one.
+ */
 static void test_host_port_bad_pieces_cost_their_own_frame(void **state)
 {
     struct fixture *f = start(1500, 1);
@@ -497,36 +509,71 @@ static void test_host_port_bad_pieces_cost_their_own_frame(void **state)
     frame = batch_add_wire(&f->batch, &f->sent, 0);
     f->batch.run[frame->seg_first].data = gone;
     (void)batch_add_wire(&f->batch, &f->sent, 0);
+    make_udp(&f->got, 4000);
+    (void)batch_add_wire(&f->batch, &f->got, 0);
 
-    assert_int_equal(deliver(f, 0, verdict), 1);
+    assert_int_equal(deliver(f, 0, verdict), 2);
     assert_int_equal(verdict[0], DROP_DEVICE_ERROR);
     assert_int_equal(verdict[1], DROP_DEVICE_ERROR);
     assert_int_equal(verdict[2], VNIC_DELIVERED);
+    assert_int_equal(verdict[3], VNIC_DELIVERED);
     assert_host_gets(f);
     (void)munmap(gone, 4096);
+}
+
+/* As long as goes together, and one byte more; each frame is another. */
+static void test_host_port_batches_reach_the_host_in_order(void **state)
+{
+    static const uint32_t lengths[] = { 100, 1472, 1996, 1997 };
+    static struct wire wire[FRAME_BURST];
+    struct fixture *f = start(4000, 1);
+    uint8_t verdict[FRAME_BURST];
+    (void)state;
+
+    for (unsigned n = 0; n < 4 * sizeof(lengths) / sizeof(lengths[0]); n++) {
+        batch_start(&f->batch, 0);
+        for (uint8_t i = 0; i < FRAME_BURST; i++) {
+            make_udp(&wire[i], lengths[n / 4]);
+            wire[i].data[60] = i;
+            wire[i].data[wire[i].len_bytes - 1] = (uint8_t)(n + i);
+            (void)batch_add_wire(&f->batch, &wire[i], i % 2 == 0 ? 0 : 300);
+        }
+
+        assert_int_equal(deliver(f, 0, verdict), FRAME_BURST);
+        for (unsigned i = 0; i < FRAME_BURST; i++) {
+            assert_int_equal(verdict[i], VNIC_DELIVERED);
+            f->sent = wire[i];
+            assert_host_gets(f);
+        }
+    }
 }
 
 /* ---- the adapter's life ---------------------------------------------------------------------- */
 
 static void test_host_port_down_and_up_again(void **state)
 {
+    static const uint16_t counts[] = { 1, 2, FRAME_BURST };
     struct fixture *f = start(1500, 1);
     uint8_t verdict[FRAME_BURST];
     (void)state;
 
     make_udp(&f->sent, 100);
-    kernel_side_ip("link set %s down", NAME);
-    batch_start(&f->batch, 0);
-    (void)batch_add_wire(&f->batch, &f->sent, 0);
-    assert_int_equal(deliver(f, 0, verdict), 0);
-    assert_int_equal(verdict[0], DROP_LINK_DOWN);
-    assert_int_equal(host_port_from_host(f->port, 0, &f->batch, &f->refused), 0);
-    kernel_side_ip("link set %s up", NAME);
+    for (unsigned n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
+        add_alike(f, counts[n]);
+        kernel_side_ip("link set %s down", NAME);
+        assert_int_equal(deliver(f, 0, verdict), 0);
+        for (unsigned i = 0; i < counts[n]; i++) {
+            assert_int_equal(verdict[i], DROP_LINK_DOWN);
+        }
+        assert_int_equal(host_port_from_host(f->port, 0, &f->batch, &f->refused), 0);
+        kernel_side_ip("link set %s up", NAME);
 
-    batch_start(&f->batch, 0);
-    (void)batch_add_wire(&f->batch, &f->sent, 0);
-    assert_int_equal(deliver(f, 0, verdict), 1);
-    assert_host_gets(f);
+        add_alike(f, counts[n]);
+        assert_int_equal(deliver(f, 0, verdict), counts[n]);
+        for (unsigned i = 0; i < counts[n]; i++) {
+            assert_host_gets(f);
+        }
+    }
 }
 
 static void test_host_port_outlives_its_device(void **state)
@@ -566,6 +613,7 @@ int main(void)
         TEST(test_host_port_pieces_reach_a_socket_of_the_host),
         TEST(test_host_port_partial_checksums_reach_a_socket_of_the_host),
         TEST(test_host_port_long_frames_reach_the_host_whole),
+        TEST(test_host_port_batches_reach_the_host_in_order),
         TEST(test_host_port_bad_pieces_cost_their_own_frame),
         TEST(test_host_port_down_and_up_again),
         TEST(test_host_port_outlives_its_device),
