@@ -13,17 +13,19 @@
 # code on the sender's core, what comes out of them is sent by it on the switch's.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-usage="usage: tests/bench/wire.sh [--rounds N] [--seconds S] [--switch-core N] [--load-core N]"
-rounds=3 seconds=0.3 load_core=0 switch_core=1
+usage="usage: tests/bench/wire.sh [--rounds N] [--seconds S] [--patience S]
+                           [--switch-core N] [--load-core N]"
+rounds=3 seconds=0.3 patience=0 load_core=0 switch_core=1
 bin=${VSWITCH_BIN:-build} tools=${BENCH_TOOLS:-build/tests/bench}
 # Open vSwitch's buffers are 752 MiB; af_xdp does not take them when they are not in one piece.
-HUGE_PAGES=768
+HUGE_PAGES=768 TRIES=3
 arguments=("$@")
 
 while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2 && shift ;;
     --seconds) seconds=$2 && shift ;;
+    --patience) patience=$2 && shift ;;
     --switch-core) switch_core=$2 && shift ;;
     --load-core) load_core=$2 && shift ;;
     *) echo "$usage" >&2 && exit 2 ;;
@@ -140,39 +142,68 @@ round_trip_ns() {
         sed -n 's/.*"round_trip_ns": \([0-9]*\).*/\1/p'
 }
 
-# kernel_ns CORE: how long the kernel's own thread for frames has run there.
+# How long the kernel's threads for frames have run on the two cores, in ns.
 kernel_ns() {
-    cut -d ' ' -f 1 "/proc/$(pgrep -x "ksoftirqd/$1")/schedstat" 2>/dev/null || echo 0
+    cat /dev/null $(pgrep -x "ksoftirqd/($switch_core|$load_core)" | sed 's|.*|/proc/&/schedstat|') |
+        awk '{ ran += $1 } END { printf "%d", ran }'
 }
 
-# How long others have had the core while the switch's busiest thread was ready, in ns.  Its own
-# other threads and the kernel's for frames are no others, but part of what is measured.
-lost_ns() {
+# How long a peer's busiest thread was ready and had no core, in ns, less what its other threads and
+# those of the kernel have run on either core: they are no others, but part of what is measured.
+waited_ns() {
     cat "/proc/${pids[$1]}/task/"*/schedstat 2>/dev/null | sort -n |
-        awk -v kernel_ns="$(kernel_ns "$switch_core")" '{ ran += last; last = $1; waited = $2 }
+        awk -v kernel_ns="$(kernel_ns)" '{ ran += last; last = $1; waited = $2 }
             END { printf "%d", waited - ran - kernel_ns }'
 }
 
-# run_case ROUND PEER NAME FROM TO SIZE: disturbed when others had a core for more than 2 % of the
-# time that the switch or the load was ready to use it.
-run_case() {
-    local before after line lost kernel start disturbed
-    before=$(round_trip_ns)
-    kill -CONT "${pids[$2]}"
-    lost=$(lost_ns "$2") kernel=$(kernel_ns "$load_core") start=$(date +%s%N)
-    line=$("$tools/wire" --send "$4" --receive "$5" --size "$6" --seconds "$seconds" \
+# In hundredths of a second.
+idle_time() {
+    awk -v a="cpu$switch_core" -v b="cpu$load_core" \
+        '$1 == a || $1 == b { idle += $5 + $6 } END { print idle }' /proc/stat
+}
+
+# Waits until nothing runs on the two cores, as long as --patience says.
+await_calm() {
+    local before end=$((SECONDS + patience))
+    while [ $SECONDS -lt $end ]; do
+        before=$(idle_time)
+        sleep 0.2
+        [ $(($(idle_time) - before)) -lt 38 ] || break
+    done
+}
+
+# run_once PEER FROM TO SIZE: sets line, and disturbed when others had a core for more than 2 % of
+# the time, while the switch or the load was ready to use it.
+run_once() {
+    local waited start
+    kill -CONT "${pids[$1]}"
+    waited=$(waited_ns "$1") start=$(date +%s%N)
+    line=$("$tools/wire" --send "$2" --receive "$3" --size "$4" --seconds "$seconds" \
         --core "$load_core" 2>"$work/error") || line=null
-    disturbed=$(awk -v wall_ns=$(($(date +%s%N) - start)) -v lost_ns=$(($(lost_ns "$2") - lost)) \
-        -v kernel_ns=$(($(kernel_ns "$load_core") - kernel)) -v line="$line" 'BEGIN {
+    disturbed=$(awk -v wall_ns=$(($(date +%s%N) - start)) -v line="$line" \
+        -v switch_ns=$(($(waited_ns "$1") - waited)) 'BEGIN {
         match(line, /"waited_ns": [0-9]+/)
-        load_ns = substr(line, RSTART + 13, RLENGTH - 13) - kernel_ns
-        print (lost_ns > wall_ns / 50 || load_ns > wall_ns / 50 ? "true" : "false") }')
-    kill -STOP "${pids[$2]}"
-    after=$(round_trip_ns)
+        load_ns = substr(line, RSTART + 13, RLENGTH - 13)
+        print (switch_ns + load_ns > wall_ns / 50 ? "true" : "false") }')
+    kill -STOP "${pids[$1]}"
+}
+
+# run_case ROUND PEER NAME FROM TO SIZE: files the result; tries again when it was disturbed.
+run_case() {
+    local round=$1 peer=$2 name=$3 before after line disturbed try
+    shift 3
+    for ((try = 1; try <= TRIES; try++)); do
+        await_calm
+        before=$(round_trip_ns)
+        run_once "$peer" "$@"
+        after=$(round_trip_ns)
+        [ "$disturbed" = true ] && [ "$line" != null ] || break
+    done
     printf '{"round": %d, "peer": "%s", "case": "%s", "round_trip_ns": [%d, %d], ' \
-        "$1" "$2" "$3" "$before" "$after" >>"$results"
+        "$round" "$peer" "$name" "$before" "$after" >>"$results"
     printf '"disturbed": %s, "result": %s}\n' "$disturbed" "$line" >>"$results"
-    say "  round $1, ${before}-${after} ns, $2, $3:" \
+    say "  round $round, ${before}-${after} ns$([ "$disturbed" = false ] || echo ", disturbed")," \
+        "$peer, $name:" \
         "$(sed -n 's/.*"frames_per_s": \([0-9]*\).*/\1 frames\/s/p' <<<"$line")" \
         "$([ "$line" != null ] || tail -n 1 "$work/error")"
 }
