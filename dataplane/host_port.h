@@ -2,11 +2,11 @@
 /*
  * The host's own adapter on a switch: a tap device, multiqueue, with virtio-net headers.
  *
- * A tap device moves one frame a call.  Frames are read so, into memory of the queue, and listed
- * there.  To the host a batch is one call where the kernel has io_uring (see io_ring.h), which wants
- * each frame in one piece.  Long frames, and those of a second worker at the same queue, are written
- * one by one from the pieces they are in, a guest's included: the kernel copies, and answers an
- * address that is gone with an error.
+ * A tap device moves one frame a call.  Frames are read so, into memory of the queue, and are
+ * listed there.  To the host a batch is one call where the kernel has io_uring (see io_ring.h), for
+ * which each frame is copied into one piece.  Long frames, and those of a second worker at the same
+ * queue, are written one by one from the pieces they are in, a guest's included: the kernel copies,
+ * and answers an address that is gone with an error.
  *
  * The host's stack does to us as a guest does: it leaves checksums and segments to the switch, and
  * takes frames with theirs undone.  An operator may switch the first off (ethtool -K), upon which
