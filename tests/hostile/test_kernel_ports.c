@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Everybody at an external switch is hostile at once: guests, the host and the wire send frames of
- * any length, address and tag, with lies about checksums and segments, while the wire is cut, the
- * host's adapter is deleted and guests' memory is taken away.
+ * any length, address and tag, with lies about checksums and segments, while the wire is cut and
+ * does no offloads for a while, the host's adapter is deleted and guests' memory is taken away.
  *
  * Of each frame it is known, by rules written here anew, in which VLAN it is or why it may go
  * nowhere, and it carries that.  So whoever gets a frame can tell whether it was his to get; and in
  * the end every frame is accounted for.
  */
+#include "switch/offload.h"
 #include "tests/support/control_lab.h"
 #include "tests/support/kernel_side.h"
 #include "tests/support/random.h"
@@ -29,7 +30,7 @@
 
 #define FRAMES        6000u
 #define FRAMES_EVENT  100u         /* from one event to the next */
-#define EVENTS        8u
+#define EVENTS        10u
 #define QUIET_MS      300
 #define PATIENCE      200u         /* looks, PAUSE_US apart */
 #define PAUSE_US      20000u
@@ -217,41 +218,57 @@ static void send_raw(int raw, const uint8_t header[10], const struct wire *wire)
     (void)!writev(raw, iov, 2);
 }
 
-/* TCP with claims that are true, or nearly. */
-static void send_claim(struct fixture *f, int raw)
+static void send_by(struct fixture *f, unsigned sender, const uint8_t header[10])
+{
+    struct station_here *station = &f->station[sender];
+
+    if (sender >= GUESTS && station->raw >= 0) {
+        send_raw(station->raw, header, &f->wire);
+    } else if (sender < GUESTS && station->attached) {
+        memcpy(&station->frontend.sent_header, header, 10);
+        (void)frontend_send(&station->frontend, 0, f->wire.data, f->wire.len_bytes);
+    }
+}
+
+/* TCP or UDP with claims that are true, or nearly. */
+static void send_claim(struct fixture *f, unsigned sender)
 {
     static const uint16_t sizes[] = { 0, 1, 100, 536, 1448, 9000 };
+    static const uint8_t kinds[] = { 0, 1, 1, 1, 3, 4, 4, 5, 5, 0x81 };
+    const bool v4 = below(f, 2) == 0;
+    const bool tcp = below(f, 3) != 0;
+    const uint16_t l4_off = v4 ? 34 : 54;
     const uint16_t gso_size = sizes[below(f, sizeof(sizes) / sizeof(sizes[0]))];
-    const uint16_t start = below(f, 4) == 0 ? (uint16_t)below(f, 200) : 34;
-    const uint16_t offset = below(f, 4) == 0 ? (uint16_t)below(f, 200) : 16;
-    const uint16_t field[] = { 54, gso_size, start, offset };
-    const uint8_t gso = (uint8_t[]){ 0, 1, 1, 1, 3, 4, 5, 0x81 }[below(f, 8)];
-    uint8_t header[10] = { below(f, 8) != 0, gso };
+    const uint16_t start = below(f, 4) == 0 ? (uint16_t)below(f, 200) : l4_off;
+    const uint16_t offset = below(f, 4) == 0 ? (uint16_t)below(f, 200) : (tcp ? 16 : 6);
+    const uint16_t field[] = { (uint16_t)(l4_off + (tcp ? 20 : 8)), gso_size, start, offset };
+    uint8_t header[10] = { below(f, 8) != 0, kinds[below(f, sizeof(kinds))] };
 
     memcpy(header + 2, field, sizeof(field));
-    wire_start(&f->wire, choose_destination(f), mac_of(WIRE));
-    wire_ipv4(&f->wire, 1, 2, 6, 0);
+    wire_start(&f->wire, choose_destination(f), mac_of(sender));
+    if (v4) {
+        wire_ipv4(&f->wire, 1, 2, tcp ? 6 : 17, 0);
+    } else {
+        wire_ipv6(&f->wire, 1, 2, tcp ? 6 : 17);
+    }
     wire_ports(&f->wire, 80, 81);
-    wire_fill(&f->wire, 60 + below(f, SUPER_BYTES));
-    f->wire.data[46] = (uint8_t)(below(f, 4) == 0 ? below(f, 256) : 0x50);
-    send_raw(raw, header, &f->wire);
+    wire_fill(&f->wire, 80 + below(f, SUPER_BYTES));
+    f->wire.data[l4_off + 12] = (uint8_t)(below(f, 4) == 0 ? below(f, 256) : 0x50);
+    send_by(f, sender, header);
 }
 
 static void send_one(struct fixture *f, unsigned sender)
 {
     static const uint8_t asks_nothing[10];
-    struct station_here *station = &f->station[sender];
     struct choice choice;
 
+    if (below(f, 8) == 0) {
+        send_claim(f, sender);
+        return;
+    }
     choose(f, sender, &choice);
     write_frame(&choice, &f->wire);
-    if (sender < GUESTS && station->attached) {
-        (void)frontend_send(&station->frontend, 0, f->wire.data, f->wire.len_bytes);
-    } else if (sender >= GUESTS && station->raw >= 0 && below(f, 8) == 0) {
-        send_claim(f, station->raw);
-    } else if (sender >= GUESTS && station->raw >= 0) {
-        send_raw(station->raw, asks_nothing, &f->wire);
-    }
+    send_by(f, sender, asks_nothing);
 }
 
 /* ---- receiving ------------------------------------------------------------------------------- */
@@ -284,6 +301,7 @@ static void check(struct fixture *f, unsigned receiver, const struct wire *wire)
 static bool receive_one(struct fixture *f, unsigned receiver)
 {
     struct station_here *station = &f->station[receiver];
+    struct kernel_side_offload seen;
     int len_bytes;
 
     if (receiver < GUESTS) {
@@ -295,9 +313,14 @@ static bool receive_one(struct fixture *f, unsigned receiver)
         if (len_bytes <= 0) {
             return false;
         }
-    } else if (station->raw < 0 || kernel_side_receive(station->raw, &f->wire, 0) == 0) {
+        seen.gso = station->frontend.received_header.hdr.gso_type;
+        assert_true((station->frontend.features & OFFLOAD_GUEST_CSUM) != 0 ||
+                    (seen.gso == 0 && station->frontend.received_header.hdr.flags == 0));
+    } else if (station->raw < 0 ||
+               kernel_side_receive_undone(station->raw, &f->wire, &seen, 0) == 0) {
         return false;
     }
+    assert_true(seen.gso != 0 || f->wire.len_bytes <= MAX_FRAME + 4);
     check(f, receiver, &f->wire);
     return true;
 }
@@ -327,7 +350,7 @@ static void attach(struct fixture *f, unsigned guest)
 {
     const struct frontend_config config = {
         .socket_path = lab_socket(&f->lab, place[guest].name), .slot_bytes = SLOT_BYTES,
-        .timeout_ms = 500,
+        .timeout_ms = 500, .features = FRONTEND_FEATURES | (guest == ACCESS ? 0 : OFFLOAD_ALL),
     };
 
     f->station[guest].attached = false;
@@ -394,6 +417,8 @@ static void take_memory(struct fixture *f)
 
 static void event(struct fixture *f, unsigned number)
 {
+    struct shell_outcome outcome;
+
     switch (number) {
     case 0:
         kernel_side_ip("link set near down");
@@ -415,6 +440,10 @@ static void event(struct fixture *f, unsigned number)
         break;
     case 4:
         kernel_side_ip("link set near mtu 1500");
+        break;
+    case 8:
+    case 9:
+        (void)shell_run(&outcome, 10, "ethtool -K near tx %s", number == 8 ? "off" : "on");
         break;
     case 5:
         kernel_side_ip("link del ext");
