@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "switch/error.h"
-#include "vmm/guest_ram.h"
+#include "vmm/ram.h"
 
 #define ACPI_PM1_PORT     0x600u   /* event block, 4 bytes; control block, 2 */
 #define ACPI_RESET_PORT   0xcf9u
@@ -28,7 +28,7 @@ struct acpi_config {
 };
 
 /** Writes the tables between 0xe0000 and 1 MiB; @p rsdp_gpa is where they begin.  Thread: main. */
-int acpi_write(struct guest_ram *ram, const struct acpi_config *config, uint64_t *rsdp_gpa,
+int acpi_write(struct ram *ram, const struct acpi_config *config, uint64_t *rsdp_gpa,
                struct error *error);
 
 #endif

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "switch/error.h"
-#include "vmm/guest_ram.h"
+#include "vmm/ram.h"
 #include "vmm/vcpu.h"
 
 struct boot_config {
@@ -31,11 +31,11 @@ struct boot_config {
  * @return 0, or -errno with a sentence
  * Thread: main, before any vCPU runs.
  */
-int boot_load(struct guest_ram *ram, const struct boot_config *config, struct vcpu_start *start,
+int boot_load(struct ram *ram, const struct boot_config *config, struct vcpu_start *start,
               struct error *error);
 
 /** As boot_load() for files that are in memory already: what is fuzzed. */
-int boot_load_image(struct guest_ram *ram, const uint8_t *kernel, uint64_t kernel_bytes,
+int boot_load_image(struct ram *ram, const uint8_t *kernel, uint64_t kernel_bytes,
                     const uint8_t *initrd, uint64_t initrd_bytes, const struct boot_config *config,
                     struct vcpu_start *start, struct error *error);
 

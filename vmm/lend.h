@@ -15,7 +15,7 @@
 
 #include <linux/kvm.h>
 
-#include "vmm/guest_ram.h"
+#include "vmm/ram.h"
 
 /** Whether this host emulates ring 0.  Thread: any. */
 bool lend_is_needed(void);
@@ -25,6 +25,6 @@ bool lend_is_needed(void);
  * @return whether it did; if not, the guest has crashed
  * Thread: the vCPU's.
  */
-bool lend_instruction(int vcpu_fd, const struct kvm_run *run, const struct guest_ram *ram);
+bool lend_instruction(int vcpu_fd, const struct kvm_run *run, const struct ram *ram);
 
 #endif

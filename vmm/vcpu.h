@@ -15,6 +15,8 @@
 
 #include "switch/error.h"
 #include "vmm/bus.h"
+#include "vmm/cpuid.h"
+#include "vmm/ram.h"
 
 /* Why a vCPU came out of the guest. */
 #define VCPU_EXITS(X)                                                                            \
@@ -37,6 +39,7 @@ struct vcpu_config {
     int vm_fd;
     unsigned index;
     struct bus *bus;
+    const struct ram *ram;
     const struct cpuid_table *cpuid;
     /* Ends the VM.  @p why: a sentence, for CRASH; from the vCPU's thread. */
     void (*ended)(void *context, enum vcpu_end end, const char *why);

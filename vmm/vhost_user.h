@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "switch/error.h"
-#include "vmm/guest_ram.h"
+#include "vmm/ram.h"
 
 struct vhost_user;
 
@@ -36,7 +36,7 @@ struct vhost_user_ring {
 
 /* Each: 0, or -errno with a sentence; then the connection is of no more use.  Thread: main. */
 int vhost_user_set_features(struct vhost_user *backend, uint64_t features, struct error *error);
-int vhost_user_set_memory(struct vhost_user *backend, const struct guest_ram *ram,
+int vhost_user_set_memory(struct vhost_user *backend, const struct ram *ram,
                           struct error *error);
 int vhost_user_set_mtu(struct vhost_user *backend, uint16_t mtu_bytes, struct error *error);
 int vhost_user_start_ring(struct vhost_user *backend, uint16_t ring,

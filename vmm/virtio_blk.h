@@ -27,7 +27,7 @@ struct virtio_blk_config {
 };
 
 /** @return owned; NULL with a sentence: no file, not whole sectors, in use.  Thread: main. */
-struct virtio_blk *virtio_blk_create(struct guest_ram *ram, const struct virtio_blk_config *config,
+struct virtio_blk *virtio_blk_create(struct ram *ram, const struct virtio_blk_config *config,
                                      struct error *error);
 void virtio_blk_destroy(struct virtio_blk *blk);
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk);

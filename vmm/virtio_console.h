@@ -14,7 +14,7 @@
 struct event_base;
 struct virtio_console;
 
-struct virtio_console *virtio_console_create(struct guest_ram *ram, struct event_base *base,
+struct virtio_console *virtio_console_create(struct ram *ram, struct event_base *base,
                                              struct console *console, struct error *error);
 void virtio_console_destroy(struct virtio_console *console);
 struct virtio_device *virtio_console_device(struct virtio_console *console);

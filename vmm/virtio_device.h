@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/guest_ram.h"
+#include "vmm/ram.h"
 
 #define VIRTIO_QUEUES_MAX 33u      /* 16 pairs of a NIC and its control queue */
 
@@ -62,7 +62,7 @@ struct virtio_ops {
 
 struct virtio_device {
     const struct virtio_ops *ops;
-    struct guest_ram *ram;
+    struct ram *ram;
     /* ---- the transport's, set when the device is plugged in ---- */
     void (*config_changed)(void *transport);   /* interrupts the driver: it reads the config anew */
     void *transport;
@@ -77,7 +77,7 @@ struct virtio_device {
 void virtio_device_set_status(struct virtio_device *device, uint8_t status);
 void virtio_device_reset(struct virtio_device *device);
 /** Whether the three parts of @p queue lie in guest memory, aligned.  2.7 */
-bool virtio_queue_is_sound(const struct guest_ram *ram, const struct virtio_queue *queue,
+bool virtio_queue_is_sound(const struct ram *ram, const struct virtio_queue *queue,
                            bool event_idx);
 /** Tells the driver that the configuration has changed, when there is one to tell. */
 void virtio_device_config_changed(struct virtio_device *device);

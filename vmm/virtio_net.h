@@ -43,7 +43,7 @@ struct virtio_net_status {
 };
 
 /** @return owned; NULL with a sentence.  Thread: main, as all of this. */
-struct virtio_net *virtio_net_create(struct guest_ram *ram, struct event_base *base,
+struct virtio_net *virtio_net_create(struct ram *ram, struct event_base *base,
                                      const struct virtio_net_config *config, struct error *error);
 void virtio_net_destroy(struct virtio_net *net);
 struct virtio_device *virtio_net_device(struct virtio_net *net);   /* to be plugged in */

@@ -11,7 +11,7 @@
 struct event_base;
 struct virtio_rng;
 
-struct virtio_rng *virtio_rng_create(struct guest_ram *ram, struct event_base *base,
+struct virtio_rng *virtio_rng_create(struct ram *ram, struct event_base *base,
                                      struct error *error);
 void virtio_rng_destroy(struct virtio_rng *rng);
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng);

@@ -20,7 +20,7 @@
 #define VIRTQUEUE_PIECES_MAX 256u
 
 struct vmm_queue {
-    const struct guest_ram *ram;
+    const struct ram *ram;
     struct virtio_queue set;       /* as the driver set it up */
     bool event_idx;
     bool indirect;

@@ -8,47 +8,47 @@
  *
  * Guest-physical addresses 0 to 3 GiB, and from 4 GiB on what is left; devices live between.
  */
-#ifndef VMM_GUEST_RAM_H
-#define VMM_GUEST_RAM_H
+#ifndef VMM_RAM_H
+#define VMM_RAM_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "switch/error.h"
 
-#define GUEST_RAM_MIN_BYTES  (UINT64_C(16) << 20)
-#define GUEST_RAM_MAX_BYTES  (UINT64_C(1) << 40)
-#define GUEST_RAM_HOLE_GPA   (UINT64_C(3) << 30)
-#define GUEST_RAM_HIGH_GPA   (UINT64_C(4) << 30)
-#define GUEST_RAM_PARTS_MAX  2u
+#define RAM_MIN_BYTES  (UINT64_C(16) << 20)
+#define RAM_MAX_BYTES  (UINT64_C(1) << 40)
+#define RAM_HOLE_GPA   (UINT64_C(3) << 30)
+#define RAM_HIGH_GPA   (UINT64_C(4) << 30)
+#define RAM_PARTS_MAX  2u
 
-struct guest_ram_part {
+struct ram_part {
     uint64_t gpa;
     uint64_t size_bytes;
     uint64_t offset_bytes;         /* in the memfd, and from host on */
 };
 
-struct guest_ram {
+struct ram {
     int fd;
     uint8_t *host;                 /* the first byte, as mapped here */
     uint64_t size_bytes;
     bool huge_pages;
     unsigned part_count;
-    struct guest_ram_part part[GUEST_RAM_PARTS_MAX];
+    struct ram_part part[RAM_PARTS_MAX];
 };
 
 /**
  * @param size_bytes  a multiple of 2 MiB between the bounds above
- * @return 0; -EINVAL, -ENOMEM with a sentence; guest_ram_destroy() is due in any case
+ * @return 0; -EINVAL, -ENOMEM with a sentence; ram_destroy() is due in any case
  * Thread: main, before any vCPU runs.
  */
-int guest_ram_create(struct guest_ram *ram, uint64_t size_bytes, struct error *error);
-void guest_ram_destroy(struct guest_ram *ram);
+int ram_create(struct ram *ram, uint64_t size_bytes, struct error *error);
+void ram_destroy(struct ram *ram);
 
 /**
  * Where @p len_bytes at @p gpa lie, all of them in one part; NULL when they do not.  What the guest
  * has there may change at any time: read once, into a local.  Thread: any.
  */
-void *guest_ram_at(const struct guest_ram *ram, uint64_t gpa, uint64_t len_bytes);
+void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len_bytes);
 
 #endif
