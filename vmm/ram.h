@@ -46,6 +46,12 @@ int ram_create(struct ram *ram, uint64_t size_bytes, struct error *error);
 void ram_destroy(struct ram *ram);
 
 /**
+ * Makes it the memory of a VM, in slots 0 to part_count - 1.
+ * @return 0, or -errno with a sentence.  Thread: main, before any vCPU runs.
+ */
+int ram_attach(const struct ram *ram, int vm_fd, struct error *error);
+
+/**
  * Where @p len_bytes at @p gpa lie, all of them in one part; NULL when they do not.  What the guest
  * has there may change at any time: read once, into a local.  Thread: any.
  */
