@@ -32,12 +32,15 @@ void bus_destroy(struct bus *bus);
 
 /**
  * @param ops, context  borrowed until bus_remove()
- * @return 0, or -EEXIST with a sentence when the range overlaps another; -ENOSPC
- * Thread: main; also while vCPUs run.
+ * @return 0, or with a sentence -EEXIST when the range overlaps another, -ENOSPC, -EINVAL
+ * Thread: main, also while vCPUs run; any callback of a device's (a BAR that its guest moves).
  */
 int bus_add(struct bus *bus, enum bus_space space, uint64_t base, uint64_t size_bytes,
             const struct bus_ops *ops, void *context, struct error *error);
-/** No callback is running, and none will, when this returns.  Thread: main. */
+/**
+ * No callback is running (but the caller's own, if it is one), and none will, when this returns.
+ * Thread: as bus_add().
+ */
 void bus_remove(struct bus *bus, enum bus_space space, uint64_t base);
 
 /** An access of a guest's; one that spans ranges or is of no proper length is nobody's. */
@@ -46,7 +49,7 @@ void bus_read(struct bus *bus, enum bus_space space, uint64_t address, uint8_t *
 void bus_write(struct bus *bus, enum bus_space space, uint64_t address, const uint8_t *data,
                unsigned len_bytes);
 
-/** For devices whose registers are touched outside of bus_read/write as well.  Not recursive. */
+/** For devices whose registers are touched outside of bus_read/write as well.  Recursive. */
 void bus_lock(struct bus *bus);
 void bus_unlock(struct bus *bus);
 

@@ -4,8 +4,10 @@
  *
  * A line is a pin of the I/O APIC (and PIC); a message is an MSI, an entry of KVM's routing table.
  * Either way whoever interrupts writes an eventfd, so that the switch itself can, over vhost-user.
- * Level-triggered lines are pulsed through a resample eventfd, so that a device that still has
- * something to say says it again.
+ * Only level-triggered lines, which rise and fall with a device's registers, are set by call.
+ *
+ * A masked message is taken off KVM: then its eventfd keeps what is sent, and KVM sends it on when
+ * it gets it back.
  *
  * Standard: PCI 3.0, 6.8 (MSI), Linux Documentation/virt/kvm/api.rst (KVM_IRQFD,
  * KVM_SET_GSI_ROUTING).
@@ -25,6 +27,11 @@ struct irq;
 /** @param vm_fd  borrowed, with KVM's in-kernel irqchip.  @return owned; NULL with a sentence */
 struct irq *irq_create(int vm_fd, struct error *error);
 void irq_destroy(struct irq *irq);
+/**
+ * The interrupt controllers and the timer as they were at irq_create(), for a reset; the messages
+ * are their devices' to mask.  @return 0 or -errno.  Thread: main, no vCPU runs.
+ */
+int irq_reset(struct irq *irq);
 
 /**
  * An eventfd that interrupts by line @p gsi, edge-triggered.
@@ -41,8 +48,13 @@ int irq_set_level(struct irq *irq, uint32_t gsi, int level);
  */
 int irq_message_take(struct irq *irq);
 void irq_message_give_back(struct irq *irq, int message);
-/** What a guest wrote into its MSI-X entry; a masked one is kept pending by KVM's irqfd. */
+/**
+ * What a guest wrote into its MSI-X entry.  Thread: any.
+ * @return 0; -EINVAL for an address that is not a local APIC's, then it stays masked; -errno
+ */
 int irq_message_set(struct irq *irq, int message, uint64_t address, uint32_t data, int masked);
+/** Whether it was sent while masked: its bit in the PBA.  Thread: any. */
+int irq_message_is_pending(const struct irq *irq, int message);
 /** The eventfd that sends it.  Borrowed. */
 int irq_message_fd(const struct irq *irq, int message);
 

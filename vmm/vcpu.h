@@ -46,12 +46,16 @@ struct vcpu_config {
     void *context;
 };
 
+/* The descriptor table that a boot protocol writes to memory: code at 0x10, data at 0x18. */
+#define VCPU_GDT_LONG { 0, 0, UINT64_C(0x00af9b000000ffff), UINT64_C(0x00cf93000000ffff) }
+#define VCPU_GDT_PROTECTED { 0, 0, UINT64_C(0x00cf9b000000ffff), UINT64_C(0x00cf93000000ffff) }
+
 /* Registers a boot protocol starts the first vCPU with; the others wait for INIT and SIPI. */
 struct vcpu_start {
     enum { VCPU_START_LONG, VCPU_START_PROTECTED } mode;   /* 64-bit boot protocol, or PVH */
     uint64_t rip, rsi, rbx, rsp;
     uint64_t page_tables_gpa;      /* LONG: of the identity map */
-    uint64_t gdt_gpa;
+    uint64_t gdt_gpa;              /* of VCPU_GDT_* above */
 };
 
 /** @return owned; NULL with a sentence.  Thread: main. */
@@ -59,14 +63,25 @@ struct vcpu *vcpu_create(const struct vcpu_config *config, struct error *error);
 /** Its thread has ended.  NULL is fine. */
 void vcpu_destroy(struct vcpu *vcpu);
 
-/** Sets the first vCPU's registers.  @return 0 or -errno with a sentence */
+/**
+ * Back to its state at power-on: the first vCPU is then due vcpu_set_start(), the others wait.
+ * @return 0 or -errno with a sentence.  Thread: main, while it is stopped.
+ */
+int vcpu_reset(struct vcpu *vcpu, struct error *error);
+/**
+ * Sets the first vCPU's registers, right after vcpu_create() or vcpu_reset().
+ * @return 0 or -errno with a sentence
+ */
 int vcpu_set_start(struct vcpu *vcpu, const struct vcpu_start *start, struct error *error);
 /** Starts the thread; @p enter runs first in it (the sandbox).  @return 0 or -errno */
 int vcpu_run(struct vcpu *vcpu, int (*enter)(void *context), void *context, struct error *error);
-/** Asks it to leave the guest and wait; returns when it does.  Thread: main. */
+/**
+ * Asks it to leave the guest and wait; returns when it does.  KVM then has finished the last access
+ * to a device, so that the registers can be read.  Thread: main, without the bus's lock.
+ */
 void vcpu_pause(struct vcpu *vcpu);
 void vcpu_resume(struct vcpu *vcpu);
-/** Ends the thread and waits for that.  Thread: main. */
+/** Ends the thread and waits for that; vcpu_run() may start it again.  Thread: main. */
 void vcpu_stop(struct vcpu *vcpu);
 
 /** Exits so far, by kind.  Thread: any. */
