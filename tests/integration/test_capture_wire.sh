@@ -70,8 +70,8 @@ receive() { eventually 5 iperf3 -c 192.0.2.2 -R -n 2M >/dev/null; }
 check "the kernel outside sends to the host through the switch" captured long switch:ext receive
 check "what comes from the wire is longer than the MTU" \
     some "$(frames long 'frame.interface_name contains "uplink" && frame.len > 1518')"
-check "what goes to the host is not" \
-    is "$(frames long 'frame.interface_name contains "host" && frame.len > 1514')" 0
+check "so is what goes to the host" \
+    some "$(frames long 'frame.interface_name contains "host" && frame.len > 1518')"
 check "and has all its checksums right" \
     is "$(tshark -n -o tcp.check_checksum:TRUE -r "$work/long" \
         -Y 'frame.interface_name contains "host" && tcp.checksum.status == 0 &&
