@@ -19,7 +19,10 @@ enum bus_space { BUS_MEMORY, BUS_PORTS, BUS_SPACE_COUNT };
 
 #define BUS_RANGES_MAX 256u
 
-/* A device's registers.  Offsets are from the range's start; @p len_bytes is 1, 2, 4 or 8. */
+/*
+ * A device's registers.  Offsets are from the range's start; @p len_bytes is 1, 2, 4 or 8, all of
+ * them within the range.  What a read leaves alone is ones.  Either may be NULL: nobody answers.
+ */
 struct bus_ops {
     void (*read)(void *context, uint64_t offset, uint8_t *data, unsigned len_bytes);
     void (*write)(void *context, uint64_t offset, const uint8_t *data, unsigned len_bytes);
