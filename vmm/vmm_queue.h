@@ -6,22 +6,32 @@
  * ring, a loop, or a buffer outside of memory ends the queue and says so to the caller, who makes
  * the device need a reset.  Not for a NIC's data, which the switch serves.
  *
+ * A queue starts where its used index stands, which a driver's new ring has at 0: so a ring that
+ * was in use before a snapshot goes on from there, with nothing in flight.
+ *
  * Standard: virtio 1.2, 2.7.
  */
-#ifndef VMM_VIRTQUEUE_H
-#define VMM_VIRTQUEUE_H
+#ifndef VMM_VMM_QUEUE_H
+#define VMM_VMM_QUEUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include <linux/virtio_ring.h>
+
 #include "vmm/virtio_device.h"
 
-#define VIRTQUEUE_PIECES_MAX 256u
+#define VMM_QUEUE_PIECES_MAX 256u  /* buffers in one chain */
 
 struct vmm_queue {
     const struct ram *ram;
-    struct virtio_queue set;       /* as the driver set it up */
+    const struct virtio_queue *set;    /* borrowed from the device: its call_fd may change */
+    /* The rings as mapped here; the guest may write all of them at any time. */
+    const volatile struct vring_desc *desc;
+    volatile struct vring_avail *avail;
+    volatile struct vring_used *used;
+    uint16_t size;
     bool event_idx;
     bool indirect;
     bool broken;
@@ -36,10 +46,15 @@ struct vmm_chain {
     uint16_t writable;
     uint32_t readable_bytes;
     uint32_t writable_bytes;
-    struct iovec piece[VIRTQUEUE_PIECES_MAX];
+    struct iovec piece[VMM_QUEUE_PIECES_MAX];
 };
 
-void vmm_queue_start(struct vmm_queue *queue, const struct virtio_device *device, uint16_t number);
+/**
+ * Begins to serve queue @p number as its driver set it up.
+ * @return 1; 0 for a queue that the driver has not made ready, of which nothing can be taken
+ * Thread: any, from ops->start on; the rest of this file: one thread at a time for each queue.
+ */
+int vmm_queue_start(struct vmm_queue *queue, const struct virtio_device *device, uint16_t number);
 /** @return 1 with the next chain, 0 when there is none, -EPROTO: the queue is broken now */
 int vmm_queue_take(struct vmm_queue *queue, struct vmm_chain *chain);
 /** Returns a chain with @p written_bytes in it; interrupts the driver if it wants that. */
