@@ -23,8 +23,8 @@
  * its guest asks for at run time (VIRTIO_NET_CTRL_GUEST_OFFLOADS: SET_FEATURES with fewer GUEST_
  * features, or with them again).  Such a message is answered by building the device anew.
  *
- * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits), 5.1.6.5.6
- * (offloads at run time).
+ * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits),
+ * 5.1.6.5.6 (offloads at run time).
  */
 #ifndef VNIC_VHOST_CONTROL_H
 #define VNIC_VHOST_CONTROL_H

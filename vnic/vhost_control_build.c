@@ -264,7 +264,6 @@ void vhost_device_build(struct vhost_vnic *device)
     build_rings(device, live);
     pthread_mutex_lock(&device->lock);
     device->status.features = live->features;
-    device->status.granted = device->granted;
     device->status.pairs_enabled = live->to_pair_count;
     device->status.ring_size = live->from_guest[0].size;
     pthread_mutex_unlock(&device->lock);

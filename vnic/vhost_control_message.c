@@ -73,7 +73,6 @@ static void stop(struct vhost_vnic *device)
     pthread_mutex_lock(&device->lock);
     device->attached = false;
     device->status.features = 0;
-    device->status.granted = 0;
     device->status.pairs_enabled = 0;
     device->status.ring_size = 0;
     device->status.announce_mac = 0;
@@ -87,11 +86,25 @@ static void leave(struct vhost_vnic *device)
     device->vid = -1;
     device->memory_set = false;
     device->acked = 0;
+    device->granted = 0;
     enable_rings(device, 0, device->ring_count, false);
     atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
     pthread_mutex_lock(&device->lock);
+    device->status.granted = 0;
     device->status.guest_mtu_bytes = 0;
     pthread_mutex_unlock(&device->lock);
+}
+
+/* What the connection has been offered it may ask for as long as it lasts. */
+static uint64_t grant(struct vhost_vnic *device)
+{
+    const uint64_t offered = atomic_load(&device->offered);
+
+    device->granted |= offered;
+    pthread_mutex_lock(&device->lock);
+    device->status.granted = device->granted;
+    pthread_mutex_unlock(&device->lock);
+    return offered;
 }
 
 /* Whether connection @p vid is, or now becomes, the frontend. */
@@ -102,7 +115,7 @@ static bool is_frontend(struct vhost_vnic *device, int vid)
     }
     if (device->vid < 0) {
         device->vid = vid;
-        device->granted = atomic_load(&device->offered);
+        (void)grant(device);
     }
     return device->vid == vid;
 }
@@ -135,12 +148,10 @@ static enum rte_vhost_msg_result answer(struct vhost_message *m, uint64_t value)
 /* What the library offers, and the offloads that it is not told of: see vhost_control.h. */
 static enum rte_vhost_msg_result offer_features(struct vhost_vnic *device, struct vhost_message *m)
 {
-    const uint64_t offered = atomic_load(&device->offered);
     uint64_t features = 0;
 
     (void)rte_vhost_driver_get_features(device->path, &features);
-    device->granted |= offered;
-    return answer(m, (features & ~OFFLOAD_ALL) | offered);
+    return answer(m, (features & ~OFFLOAD_ALL) | grant(device));
 }
 
 /* Leaves to the library the features that are its business. */
@@ -170,6 +181,9 @@ static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
     if (why != VHOST_REFUSED_NOT) {
         return refuse(device, m, why);
     }
+    if (m->request == MESSAGE_SET_FEATURES && !part_features(device, m)) {
+        return refuse(device, m, VHOST_REFUSED_FEATURES);
+    }
     guest_fault_blame(&device->vnic);
     if (vhost_message_changes(m)) {
         vhost_device_retire(device);
@@ -183,9 +197,6 @@ static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
     }
     if (m->request == MESSAGE_GET_FEATURES) {
         return offer_features(device, m);
-    }
-    if (m->request == MESSAGE_SET_FEATURES && !part_features(device, m)) {
-        return refuse(device, m, VHOST_REFUSED_FEATURES);
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
@@ -216,6 +227,7 @@ static void note_message(struct vhost_vnic *device, const struct vhost_message *
         }
         break;
     case MESSAGE_RESET_OWNER:
+        device->acked = 0;
         enable_rings(device, 0, device->ring_count, false);
         break;
     case MESSAGE_SEND_RARP:
