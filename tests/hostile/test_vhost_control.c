@@ -67,10 +67,10 @@ static void test_vhost_control_frontend_attaches_and_leaves(void **state)
 
 static void test_vhost_control_offers_only_what_it_does(void **state)
 {
-    const uint64_t not_ours = 1ull << VIRTIO_NET_F_CSUM | 1ull << VIRTIO_NET_F_GUEST_CSUM |
-                              1ull << VIRTIO_NET_F_HOST_TSO4 | 1ull << VIRTIO_F_RING_PACKED |
-                              1ull << VIRTIO_F_IN_ORDER | 1ull << VIRTIO_F_ACCESS_PLATFORM |
-                              1ull << VHOST_F_LOG_ALL;
+    const uint64_t not_ours = 1ull << VIRTIO_NET_F_GUEST_UFO | 1ull << VIRTIO_NET_F_HOST_UFO |
+                              1ull << VIRTIO_NET_F_CTRL_GUEST_OFFLOADS |
+                              1ull << VIRTIO_F_RING_PACKED | 1ull << VIRTIO_F_IN_ORDER |
+                              1ull << VIRTIO_F_ACCESS_PLATFORM | 1ull << VHOST_F_LOG_ALL;
 
     (void)state;
     assert_int_equal(frontend_open_unstarted(&a, &(struct frontend_config){

@@ -24,6 +24,8 @@
 #define REPEATS     2
 #define SETTLE_MS   1500
 #define PROMPT_MS   1000           /* a bystander's message is answered within this */
+#define FLOOD       5000
+#define UFO         (1ull << VIRTIO_NET_F_GUEST_UFO | 1ull << VIRTIO_NET_F_HOST_UFO)
 
 /* Requests that a frontend here has no other use for. */
 enum {
@@ -58,10 +60,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What must hold after every attack. */
-static void assert_nobody_else_noticed(void)
+static void assert_bystanders_are_served(void)
 {
-    struct frontend honest;
     struct timespec start;
     struct timespec end;
     uint64_t features;
@@ -72,6 +72,14 @@ static void assert_nobody_else_noticed(void)
     assert_in_range((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000,
                     0, PROMPT_MS);
     assert_int_equal(vhost_lab_pass(&a, &b, 5), 5);
+}
+
+/* What must hold after every attack. */
+static void assert_nobody_else_noticed(void)
+{
+    struct frontend honest;
+
+    assert_bystanders_are_served();
     assert_int_equal(frontend_open(&honest, &(struct frontend_config){
                                                 .socket_path = lab.path[HOSTILE] }), 0);
     assert_int_equal(frontend_close(&honest), 0);
@@ -133,6 +141,7 @@ static void run_attack(const struct attack *attack)
 static const struct attack attacks[] = {
     /* sizes */
     MESSAGE(VHOST_USER_SET_FEATURES, 0, 0, .u64 = 0),
+    MESSAGE(VHOST_USER_SET_FEATURES, 4, 0, .u64 = OFFLOAD_CSUM),
     MESSAGE(VHOST_USER_SET_VRING_NUM, 4, 0, STATE(0, 256)),
     MESSAGE(VHOST_USER_SET_VRING_ADDR, 8, 0, .addr = { .index = 0 }),
     MESSAGE(VHOST_USER_SET_MEM_TABLE, 0, 0, .u64 = 0),
@@ -172,6 +181,9 @@ static const struct attack attacks[] = {
     MESSAGE(VHOST_USER_SET_VRING_ADDR, 40, 0, .addr = { .index = 0, .desc_user_addr = ~0ull }),
     /* features that were not offered, a reset while it runs, a question asked oddly */
     MESSAGE(VHOST_USER_SET_FEATURES, 8, 0, .u64 = ~0ull),
+    MESSAGE(VHOST_USER_SET_FEATURES, 8, 0, .u64 = FRONTEND_FEATURES | UFO),
+    MESSAGE(VHOST_USER_SET_FEATURES, 8, 0, .u64 = OFFLOAD_ALL),
+    MESSAGE(VHOST_USER_SET_FEATURES, 8, 4, .u64 = FRONTEND_FEATURES | OFFLOAD_ALL),
     MESSAGE(VHOST_USER_SET_PROTOCOL_FEATURES, 8, 0, .u64 = ~0ull),
     MESSAGE(VHOST_USER_RESET_OWNER, 0, 0, .u64 = 0),
     MESSAGE(VHOST_USER_NET_SET_MTU, 8, 0, .u64 = ~0ull),
@@ -242,9 +254,37 @@ static void test_vhost_messages_unread_answers_hold_nobody_up(void **state)
 
     (void)state;
     hostile_open(&f);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < FLOOD; i++) {
         if (send(f.channel.fd, question, sizeof(question), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
             usleep(100);
+        }
+    }
+
+    frontend_abandon(&f);
+    assert_nobody_else_noticed();
+}
+
+/* Each of these takes the device from the worker, waits for it and builds it anew. */
+static void test_vhost_messages_flood_of_offload_changes_costs_its_sender_only(void **state)
+{
+    struct frontend f;
+
+    (void)state;
+    hostile_open(&f);
+    for (int i = 0; i < FLOOD; i++) {
+        const struct {
+            uint32_t head[3];
+            uint64_t features;
+        } __attribute__((packed)) message = {
+            .head = { VHOST_USER_SET_FEATURES, VHOST_USER_VERSION, 8 },
+            .features = f.features | (i % 2 == 0 ? OFFLOAD_ALL : 0),
+        };
+
+        if (send(f.channel.fd, &message, sizeof(message), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+            usleep(100);
+        }
+        if (i % (FLOOD / 10) == 0) {
+            assert_bystanders_are_served();
         }
     }
 
@@ -354,6 +394,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vhost_messages_half_a_message_holds_nobody_up),
         cmocka_unit_test(test_vhost_messages_unread_answers_hold_nobody_up),
+        cmocka_unit_test(test_vhost_messages_flood_of_offload_changes_costs_its_sender_only),
         cmocka_unit_test(test_vhost_messages_killed_after_any_message),
         cmocka_unit_test(test_vhost_messages_in_any_order),
         cmocka_unit_test(test_vhost_messages_device_survives_a_refused_message),

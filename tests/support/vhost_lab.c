@@ -31,21 +31,30 @@ static struct {
 
 /* ---- the worker ------------------------------------------------------------------------------ */
 
-static void pass_batch(struct vnic *to, const struct frame_batch *batch)
+static uint16_t deliver(struct vnic *to, struct vnic_live *live, const struct frame_batch *batch)
 {
-    struct vnic_live *live = to == NULL ? NULL
-                                        : atomic_load_explicit(&to->live, memory_order_acquire);
+    const uint8_t takes = vnic_takes(to, live);
     uint8_t index[FRAME_BURST];
     uint8_t verdict[FRAME_BURST];
     uint16_t count = 0;
 
     for (uint16_t i = 0; i < batch->count; i++) {
-        index[i] = (uint8_t)i;
+        if ((offload_needs(&batch->frame[i]) & ~takes) == 0) {
+            index[count++] = (uint8_t)i;
+        }
     }
-    if (live != NULL && live->to_pair_count > 0 && batch->count > 0) {
-        count = vnic_to_guest(to, live, 0, batch, index, batch->count, verdict);
-    }
+    return count == 0 ? 0 : vnic_to_guest(to, live, 0, batch, index, count, verdict);
+}
+
+static void pass_batch(struct vnic *to, const struct frame_batch *batch)
+{
+    struct vnic_live *live = to == NULL ? NULL
+                                        : atomic_load_explicit(&to->live, memory_order_acquire);
+    const uint16_t count = live != NULL && live->to_pair_count > 0 ? deliver(to, live, batch) : 0;
+
     atomic_fetch_add_explicit(&worker.lab->passed_frames, count, memory_order_relaxed);
+    atomic_fetch_add_explicit(&worker.lab->lost_frames, (unsigned long)batch->count - count,
+                              memory_order_relaxed);
 }
 
 static bool worker_turn(struct frame_batch *batch)
@@ -173,6 +182,7 @@ int vhost_lab_add(struct vhost_lab *lab, unsigned index, uint16_t pairs)
         .path = lab->path[index],
         .port = (uint16_t)index,
         .pairs = pairs,
+        .offload = OFFLOAD_ALL,
         .owner = (uid_t)-1,
         .group = (gid_t)-1,
     };

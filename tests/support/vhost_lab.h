@@ -5,7 +5,7 @@
  * DPDK runs without huge pages in this process; the worker holds live devices under a grace period
  * as the real ones do, and passes what it takes from vNIC 2n to vNIC 2n + 1 and back, so that a
  * test with a frontend on each end knows whether frames still go through while it misbehaves
- * elsewhere.
+ * elsewhere.  All offloads are offered, and nothing is cut: what a receiver does not take is lost.
  */
 #ifndef TESTS_SUPPORT_VHOST_LAB_H
 #define TESTS_SUPPORT_VHOST_LAB_H
@@ -27,6 +27,7 @@ struct vhost_lab {
     atomic_uint wakes;
     atomic_uint changes;
     atomic_ulong passed_frames;                /* by the worker, delivered */
+    atomic_ulong lost_frames;                  /* taken by it, and not delivered */
     atomic_ulong bad_chains;                   /* refused by it */
 };
 
