@@ -108,13 +108,13 @@ bins         = $(patsubst %.c,$(O)/%,$(1))
 linked       = $(filter %.o,$(1)) $(filter-out %.o,$(1))
 
 # A fake takes the place of code of ours, in the programs that include it and in no other.
-FAKE        := tests/support/fake_interface
-FAKED       := $(call bins,$(shell grep -l '"$(FAKE).h"' tests/*/test_*.c))
+FAKES       := tests/support/fake_interface tests/support/fake_kvm
+faked        = $(call bins,$(shell grep -l '"$(1).h"' tests/*/test_*.c))
 
-$(SUPPORT): $(call objs,$(filter-out $(FAKE).c,$(wildcard tests/support/*.c)))
+$(SUPPORT): $(call objs,$(filter-out $(FAKES:=.c),$(wildcard tests/support/*.c)))
 	@rm -f $@
 	ar rcs $@ $^
-$(FAKED): $(O)/$(FAKE).o
+$(foreach f,$(FAKES),$(eval $(call faked,$(f)): $(O)/$(f).o))
 $(O)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE) $(CF_tests) -c -o $@ $<
@@ -139,7 +139,7 @@ $(WHOLE): %: %.o $(SUPPORT) $(STACK_ctl)
 FUZZ_CF := -O1 -g -std=gnu11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
            -fno-sanitize-recover=undefined -DVSWITCH_VERSION='"$(VERSION)"'
 build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] vnic/*.[ch] ctl/*.[ch] ctl/*/*.[ch] \
-                                        tests/support/*.[ch])
+                                        vmm/*.[ch] tests/support/*.[ch])
 	@mkdir -p $(@D)
 	clang $(FUZZ_CF) $(DPDK_CF) $(ARCH) $(CTL_CF) -o $@ $< \
 	    $$(sed -n 's|^ \* fuzz-sources: *||p' $<) $(DPDK_LD) $(CTL_LD)
