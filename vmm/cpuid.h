@@ -4,8 +4,8 @@
  *
  * "host" passes on what KVM supports.  The levels are those of the x86-64 psABI: v2, v3 and v4 have
  * the features of the level and no others that programs choose code by, so that a VM can go to
- * another host of that level.  Leaves that would tell of the host itself (topology, caches, power)
- * are made for the VM.
+ * another host of that level.  What tells of the machine around a processor (topology, who shares
+ * caches, power, performance counters, its own virtualization) is made for the VM, or left out.
  *
  * Standard: x86-64 psABI, 3.1.1 (micro-architecture levels); Intel SDM 2A and AMD APM 3, CPUID.
  */
@@ -27,7 +27,12 @@ struct cpuid_table {
     struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
 };
 
-/** @return 0, or -EINVAL with a sentence that says which level the host has */
+/** What KVM offers, and what its in-kernel APIC makes.  @return 0; -errno with a sentence */
+int cpuid_ask(int kvm_fd, struct cpuid_table *supported, struct error *error);
+/**
+ * The table that all vCPUs of a VM with @p cpus share.  Pure.
+ * @return 0, or -EINVAL with a sentence that says which level the host has
+ */
 int cpuid_make(const struct cpuid_table *supported, enum cpu_model model, unsigned cpus,
                struct cpuid_table *table, struct error *error);
 /** The table of vCPU @p index: its APIC id filled in.  Pure. */
