@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The routing table is KVM's only as a whole: it is composed anew from what is kept here each time a
- * message gets another address.  GSIs below IRQ_LINES are the lines, message n is IRQ_LINES + n.
+ * KVM takes the routing table only as a whole: it is composed anew from what is kept here each time
+ * a message gets another address.  GSIs below IRQ_LINES are the lines, message n is IRQ_LINES + n.
  *
  * An eventfd that KVM has (an irqfd) is emptied by KVM as it is written.  Only what was written
  * while KVM did not have it stays: KVM then interrupts when it gets the eventfd, but leaves the
@@ -49,7 +49,7 @@ struct irq {
     bool has_pit;
 };
 
-/* ---- the routing table ------------------------------------------------------------------------ */
+/* ---- the routing table ----------------------------------------------------------------------- */
 
 static void route_pin(struct irq *irq, uint32_t gsi, uint32_t chip, uint32_t pin)
 {
@@ -95,7 +95,7 @@ static int irqfd_set(const struct irq *irq, int fd, uint32_t gsi, uint32_t flags
     return ioctl(irq->vm_fd, KVM_IRQFD, &irqfd) == 0 ? 0 : -errno;
 }
 
-/* ---- controllers ------------------------------------------------------------------------------ */
+/* ---- controllers ----------------------------------------------------------------------------- */
 
 static int irq_save(struct irq *irq)
 {
@@ -170,7 +170,7 @@ void irq_destroy(struct irq *irq)
     free(irq);
 }
 
-/* ---- lines ------------------------------------------------------------------------------------ */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 int irq_line(struct irq *irq, uint32_t gsi, struct error *error)
 {
@@ -209,7 +209,7 @@ int irq_set_level(struct irq *irq, uint32_t gsi, int level)
     return ioctl(irq->vm_fd, KVM_IRQ_LINE, &line) == 0 ? 0 : -errno;
 }
 
-/* ---- messages --------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static struct irq_message *message_of(struct irq *irq, int message)
 {
