@@ -12,12 +12,13 @@
 #define VMM_LEND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <linux/kvm.h>
 
 #include "vmm/ram.h"
 
-/** Whether this host emulates ring 0.  Thread: any. */
+/** Whether this host emulates ring 0.  Reads /sys: before the sandbox is closed.  Thread: any. */
 bool lend_is_needed(void);
 
 /**
@@ -25,6 +26,26 @@ bool lend_is_needed(void);
  * @return whether it did; if not, the guest has crashed
  * Thread: the vCPU's.
  */
-bool lend_instruction(int vcpu_fd, const struct kvm_run *run, const struct ram *ram);
+bool lend_instruction(int vcpu_fd, const struct ram *ram);
+
+/* ---- the pure half, in 64-bit mode ----------------------------------------------------------- */
+
+#define LEND_BYTES_MAX 15u         /* no x86 instruction is longer */
+
+enum lend_kind { LEND_INT3, LEND_POPCNT, LEND_FWAIT, LEND_CLAC, LEND_STAC, LEND_LDMXCSR };
+
+struct lend_decoded {
+    enum lend_kind kind;
+    unsigned len_bytes;            /* of the instruction */
+    unsigned operand_bytes;        /* POPCNT: 4 or 8; LDMXCSR: 4 */
+    unsigned target;               /* POPCNT: the register written, 0 (rax) to 15 (r15) */
+    bool is_memory;                /* the operand is at address, else in register source */
+    unsigned source;
+    uint64_t address;              /* linear */
+};
+
+/** @return whether @p bytes begin with one of the above; registers are for addresses.  Pure. */
+bool lend_decode(const uint8_t *bytes, unsigned len_bytes, const struct kvm_regs *regs,
+                 struct lend_decoded *decoded);
 
 #endif
