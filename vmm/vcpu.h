@@ -37,6 +37,7 @@ struct vcpu;
 
 struct vcpu_config {
     int vm_fd;
+    int run_bytes;                 /* KVM_GET_VCPU_MMAP_SIZE, of /dev/kvm */
     unsigned index;
     struct bus *bus;
     const struct ram *ram;
@@ -73,7 +74,10 @@ int vcpu_reset(struct vcpu *vcpu, struct error *error);
  * @return 0 or -errno with a sentence
  */
 int vcpu_set_start(struct vcpu *vcpu, const struct vcpu_start *start, struct error *error);
-/** Starts the thread; @p enter runs first in it (the sandbox).  @return 0 or -errno */
+/**
+ * Starts the thread; @p enter runs first in it (the sandbox).
+ * @return 0; -errno with a sentence, then of @p enter's as well, and the guest has not run
+ */
 int vcpu_run(struct vcpu *vcpu, int (*enter)(void *context), void *context, struct error *error);
 /**
  * Asks it to leave the guest and wait; returns when it does.  KVM then has finished the last access
