@@ -22,6 +22,7 @@
 #define MACHINE_CPUS_MAX   64u
 #define MACHINE_NICS_MAX   32u
 #define MACHINE_DISKS_MAX  8u
+#define MACHINE_NAME_SIZE  64u     /* of a VM's or a vNIC's name, with its end */
 
 struct machine_disk {
     const char *path;
@@ -39,7 +40,7 @@ struct machine_config {
     unsigned disk_count;
     struct machine_disk disk[MACHINE_DISKS_MAX];
     unsigned nic_count;
-    struct virtio_net_config nic[MACHINE_NICS_MAX];
+    struct virtio_net_options nic[MACHINE_NICS_MAX];
     const char *console_file;      /* NULL: none */
     struct sandbox_config sandbox;
 };
@@ -51,26 +52,45 @@ struct machine_status {
     const char *why_ended;         /* a sentence; "" while it runs, or when it powered off */
     uint64_t exits[VCPU_EXIT_COUNT];
     uint32_t resets;
+    bool huge_pages;
     unsigned nic_count;
-    struct virtio_net_status nic[MACHINE_NICS_MAX];
+    struct machine_nic {
+        char name[MACHINE_NAME_SIZE];
+        struct virtio_net_status net;
+    } nic[MACHINE_NICS_MAX];
 };
 
 struct event_base;
 struct machine;
 
-/** @param config  borrowed while the machine lives.  @return owned; NULL with a sentence */
+/*
+ * All of it is for the main thread.  Sentences come with every error.
+ */
+
+/**
+ * @param config  borrowed while the machine lives
+ * @param ended   called once, from the event loop, when the guest has powered off or crashed; then
+ *                machine_destroy() is due
+ * @return owned; NULL
+ */
 struct machine *machine_create(struct event_base *base, const struct machine_config *config,
                                void (*ended)(void *context), void *context, struct error *error);
+/** Closes the process in (see sandbox.h) and lets the guest run.  @return 0 or -errno */
 int machine_start(struct machine *machine, struct error *error);
+/** NULL is fine. */
 void machine_destroy(struct machine *machine);
 
+/* -EALREADY when it is paused, or runs, already. */
 int machine_pause(struct machine *machine, struct error *error);
 int machine_resume(struct machine *machine, struct error *error);
 /** @return 0, or -EOPNOTSUPP with a sentence when the guest does not listen to its button */
 int machine_press_power(struct machine *machine, struct error *error);
-int machine_add_nic(struct machine *machine, const struct virtio_net_config *nic,
+/** @param nic  copied.  @return 0; -EEXIST, -ENOSPC; -EOPNOTSUPP without PCI */
+int machine_add_nic(struct machine *machine, const struct virtio_net_options *nic,
                     struct error *error);
+/** Asks the guest to let go of it; it is gone when machine_status() has it no more. */
 int machine_remove_nic(struct machine *machine, const char *name, struct error *error);
+/** @param fd  taken */
 void machine_attach_console(struct machine *machine, int fd);
 void machine_status(const struct machine *machine, struct machine_status *status);
 
