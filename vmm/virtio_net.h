@@ -26,25 +26,35 @@
 struct event_base;
 struct virtio_net;
 
-struct virtio_net_config {
+#define VIRTIO_NET_PAIRS_MAX 16u
+
+struct virtio_net_options {
     const char *name;              /* of the vNIC */
     const char *socket_path;
-    uint64_t mac;
+    uint64_t mac;                  /* 0x00155d010203 is 00:15:5d:01:02:03 */
     uint16_t mtu_bytes;            /* 0: not told to the guest */
     uint16_t pairs;                /* 1 to 16 */
 };
 
 struct virtio_net_status {
-    bool connected;
+    bool connected;                /* to the switch, which may lack what the driver needs */
     bool link_up;
     uint64_t features;             /* negotiated by the driver; 0: no driver */
+    uint16_t pairs_enabled;        /* by the driver; 0: no driver */
     uint32_t connects;             /* since the VM started */
-    char why[ERROR_TEXT_SIZE];     /* there is no connection; "" when there is */
+    char why[ERROR_TEXT_SIZE];     /* there is no link; "" when there is */
 };
 
-/** @return owned; NULL with a sentence.  Thread: main, as all of this. */
+/**
+ * Begins to look for the switch; what it offers is known once the event loop runs.
+ * @param options  its texts are borrowed while the NIC lives
+ * @return owned; NULL with a sentence
+ * Thread: main, as all of this.
+ */
 struct virtio_net *virtio_net_create(struct ram *ram, struct event_base *base,
-                                     const struct virtio_net_config *config, struct error *error);
+                                     const struct virtio_net_options *options,
+                                     struct error *error);
+/** It is not plugged in any more.  NULL is fine. */
 void virtio_net_destroy(struct virtio_net *net);
 struct virtio_device *virtio_net_device(struct virtio_net *net);   /* to be plugged in */
 void virtio_net_status(const struct virtio_net *net, struct virtio_net_status *status);
