@@ -12,7 +12,7 @@
 
 #define BIT(n) (UINT64_C(1) << (n))
 
-/* ---- for devices ------------------------------------------------------------------------------ */
+/* ---- for devices ----------------------------------------------------------------------------- */
 
 void virtio_device_config_changed(struct virtio_device *device)
 {
@@ -28,7 +28,7 @@ void virtio_device_needs_reset(struct virtio_device *device)
     virtio_device_config_changed(device);
 }
 
-/* ---- features --------------------------------------------------------------------------------- */
+/* ---- features -------------------------------------------------------------------------------- */
 
 uint64_t virtio_device_features(struct virtio_device *device)
 {
@@ -61,7 +61,7 @@ void virtio_device_ack_word(struct virtio_device *device, uint32_t word)
     device->acked |= (uint64_t)word << (32 * select);
 }
 
-/* ---- status ----------------------------------------------------------------------------------- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 static bool rings_are_sound(const struct virtio_device *device)
 {
@@ -144,7 +144,7 @@ void virtio_device_reset(struct virtio_device *device)
     }
 }
 
-/* ---- queues ----------------------------------------------------------------------------------- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 struct virtio_queue *virtio_device_queue(struct virtio_device *device)
 {
@@ -242,7 +242,7 @@ bool virtio_queue_is_sound(const struct ram *ram, const struct virtio_queue *que
            ram_at(ram, queue->used_gpa, used_bytes) != NULL;
 }
 
-/* ---- notifications ---------------------------------------------------------------------------- */
+/* ---- notifications --------------------------------------------------------------------------- */
 
 void virtio_device_kick(struct virtio_device *device, uint32_t queue)
 {
@@ -287,7 +287,7 @@ void virtio_device_close_kicks(struct virtio_device *device)
     }
 }
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 void virtio_device_save(const struct virtio_device *device, struct virtio_device_state *state)
 {

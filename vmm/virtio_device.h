@@ -89,7 +89,7 @@ struct virtio_device {
     struct virtio_queue queue[VIRTIO_QUEUES_MAX];
 };
 
-/* ---- for devices ------------------------------------------------------------------------------ */
+/* ---- for devices ----------------------------------------------------------------------------- */
 
 /** Tells the driver that the configuration has changed, when there is one to tell.  Thread: any. */
 void virtio_device_config_changed(struct virtio_device *device);
@@ -128,7 +128,7 @@ void virtio_device_close_kicks(struct virtio_device *device);
 bool virtio_queue_is_sound(const struct ram *ram, const struct virtio_queue *queue,
                            bool event_idx);
 
-/* ---- a device's part of a snapshot ------------------------------------------------------------ */
+/* ---- a device's part of a snapshot ----------------------------------------------------------- */
 
 struct virtio_queue_state {
     uint16_t size;

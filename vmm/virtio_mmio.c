@@ -39,7 +39,7 @@ struct virtio_mmio {
     struct mmio_call call[VIRTIO_QUEUES_MAX];
 };
 
-/* ---- interrupts ------------------------------------------------------------------------------- */
+/* ---- interrupts ------------------------------------------------------------------------------ */
 
 /* Any thread. */
 static void interrupt(struct virtio_mmio *mmio, uint32_t why)
@@ -65,7 +65,7 @@ static void on_call(evutil_socket_t fd, short what, void *context)
     }
 }
 
-/* ---- registers -------------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------------------- */
 
 static uint32_t register_read(struct virtio_mmio *mmio, uint64_t offset)
 {
@@ -194,7 +194,7 @@ static void bus_ops_write(void *context, uint64_t offset, const uint8_t *data, u
 
 static const struct bus_ops bus_ops = { .read = bus_ops_read, .write = bus_ops_write };
 
-/* ---- plugging --------------------------------------------------------------------------------- */
+/* ---- plugging -------------------------------------------------------------------------------- */
 
 static int open_calls(struct virtio_mmio *mmio, struct event_base *base, struct error *error)
 {
@@ -329,7 +329,7 @@ void virtio_mmio_reset(struct virtio_mmio *mmio)
     bus_unlock(mmio->bus);
 }
 
-/* ---- where a slot is -------------------------------------------------------------------------- */
+/* ---- where a slot is ------------------------------------------------------------------------- */
 
 uint32_t virtio_mmio_gsi(unsigned slot)
 {
@@ -357,7 +357,7 @@ int virtio_mmio_cmdline(unsigned count, char *text, unsigned size)
     return (int)length;
 }
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 void virtio_mmio_save(const struct virtio_mmio *mmio, struct virtio_mmio_state *state)
 {

@@ -47,7 +47,7 @@ uint32_t virtio_mmio_gsi(unsigned slot);
  * as snprintf() does. */
 int virtio_mmio_cmdline(unsigned count, char *text, unsigned size);
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 struct virtio_mmio_state {
     struct virtio_device_state device;

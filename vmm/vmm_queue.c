@@ -44,7 +44,7 @@ int vmm_queue_start(struct vmm_queue *queue, const struct virtio_device *device,
     return 1;
 }
 
-/* ---- taking ----------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 /* The table a walk is in: the ring's own, or an indirect one; and how far it may still go. */
 struct walk {
@@ -183,7 +183,7 @@ int vmm_queue_take(struct vmm_queue *queue, struct vmm_chain *chain)
     return 1;
 }
 
-/* ---- returning -------------------------------------------------------------------------------- */
+/* ---- returning ------------------------------------------------------------------------------- */
 
 static bool wants_interrupt(const struct vmm_queue *queue)
 {

@@ -104,7 +104,7 @@ void fake_kvm_refuse_doorbells(int code)
     doorbell_refusal = code;
 }
 
-/* ---- vmm/doorbell ----------------------------------------------------------------------------- */
+/* ---- vmm/doorbell ---------------------------------------------------------------------------- */
 
 int doorbell_add(int vm_fd, uint64_t gpa, uint64_t value, int fd)
 {
@@ -134,7 +134,7 @@ void doorbell_remove(int vm_fd, uint64_t gpa, uint64_t value, int fd)
     }
 }
 
-/* ---- vmm/irq ---------------------------------------------------------------------------------- */
+/* ---- vmm/irq --------------------------------------------------------------------------------- */
 
 struct irq *irq_create(int vm_fd, struct error *error)
 {
