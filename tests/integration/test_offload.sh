@@ -127,7 +127,7 @@ recorded() {
     eventually 5 test -s "$work/record.pcap" >/dev/null
     "$@"
     local status=$?
-    kill -INT "$pid" 2>/dev/null
+    kill "$pid" 2>/dev/null
     wait "$pid" 2>/dev/null
     return "$status"
 }
