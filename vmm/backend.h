@@ -22,15 +22,14 @@
 #include "switch/error.h"
 #include "vmm/ram.h"
 
-#define BACKEND_DEADLINE_MS 5000u
-
 struct backend;
 
 /**
  * Connects to the socket at @p path and asks for features, without waiting for the answer.
+ * @param deadline_ms  of every later request
  * @return owned; NULL with a sentence
  */
-struct backend *backend_open(const char *path, struct error *error);
+struct backend *backend_open(const char *path, unsigned deadline_ms, struct error *error);
 void backend_close(struct backend *backend);
 
 /** Readable when the first question is answered, later when the backend hangs up.  Borrowed. */
