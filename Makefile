@@ -131,9 +131,14 @@ $(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
 endef
 $(foreach t,$(patsubst tests/unit/test_%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 
-WHOLE := $(call bins,$(HOSTILE_SRC) $(RACE_SRC) $(INTEG_SRC) $(BENCH_SRC))
+WHOLE_SRC := $(HOSTILE_SRC) $(RACE_SRC) $(INTEG_SRC) $(BENCH_SRC)
+# test_vmm_*.c are the monitor's, which knows nothing of the switch: no DPDK.
+WHOLE_VMM := $(call bins,$(foreach t,$(WHOLE_SRC),$(if $(filter test_vmm_%,$(notdir $(t))),$(t))))
+WHOLE     := $(filter-out $(WHOLE_VMM),$(call bins,$(WHOLE_SRC)))
 $(WHOLE): %: %.o $(SUPPORT) $(STACK_ctl)
 	$(CC) $(SANFLAGS) -o $@ $(call linked,$^) $(LD_ctl) -lcmocka -pthread
+$(WHOLE_VMM): %: %.o $(SUPPORT) $(STACK_vmm)
+	$(CC) $(SANFLAGS) -o $@ $(call linked,$^) $(LD_vmm) -lcmocka -pthread
 
 # Fuzz targets are built by clang, from sources, with the fuzzer's own coverage in all of them.
 FUZZ_CF := -O1 -g -std=gnu11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
