@@ -8,6 +8,7 @@
  */
 #include "vnic/vhost_control.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
@@ -38,6 +39,8 @@
      FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                            \
      FEATURE(VIRTIO_NET_F_CTRL_VLAN) | FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) |                    \
      FEATURE(VHOST_USER_F_PROTOCOL_FEATURES))
+
+static_assert((OUR_FEATURES & OFFLOAD_ALL) == 0, "the library is told of no offload");
 
 #define OUR_PROTOCOL_FEATURES                                                                   \
     (FEATURE(VHOST_USER_PROTOCOL_F_MQ) | FEATURE(VHOST_USER_PROTOCOL_F_RARP) |                  \
@@ -175,9 +178,10 @@ static void device_destroy(struct vhost_vnic *device)
 /* ---- sockets --------------------------------------------------------------------------------- */
 
 /* Offers what we do and listens; the socket file has its mode from the first moment on. */
-static int socket_open(const char *path, struct error *error)
+static int socket_open(struct vhost_vnic *device, struct error *error)
 {
-    uint64_t offered = 0;
+    const char *path = device->path;
+    uint64_t known = 0;
     mode_t umask_before;
     int status;
 
@@ -185,13 +189,14 @@ static int socket_open(const char *path, struct error *error)
         return error_set(error, ENOMEM, "librte_vhost does not take the socket %s; the log has its "
                          "reason.", path);
     }
-    if (rte_vhost_driver_get_features(path, &offered) != 0 ||
-        rte_vhost_driver_disable_features(path, offered & ~OUR_FEATURES) != 0 ||
+    if (rte_vhost_driver_get_features(path, &known) != 0 ||
+        rte_vhost_driver_disable_features(path, known & ~OUR_FEATURES) != 0 ||
         rte_vhost_driver_set_protocol_features(path, OUR_PROTOCOL_FEATURES) != 0 ||
         rte_vhost_driver_callback_register(path, &vhost_callbacks) != 0) {
         (void)rte_vhost_driver_unregister(path);
         return error_set(error, EIO, "librte_vhost cannot be set up for %s.", path);
     }
+    device->features = known & OUR_FEATURES;
     umask_before = umask(SOCKET_UMASK);
     status = rte_vhost_driver_start(path);
     (void)umask(umask_before);
@@ -228,7 +233,7 @@ struct vnic *vhost_control_add(const struct vhost_control_config *config, struct
         return NULL;
     }
     list_add(device);
-    if (socket_open(config->path, error) != 0) {
+    if (socket_open(device, error) != 0) {
         list_take(device);
         device_destroy(device);
         return NULL;

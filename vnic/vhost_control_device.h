@@ -30,6 +30,7 @@ struct vhost_vnic {
     struct vhost_vnic *next;       /* in the list of vhost_control.c */
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
     uint16_t ring_count;           /* twice the pairs offered */
+    uint64_t features;             /* that the library offers; asking it takes a lock of its own */
     /* ---- librte_vhost's thread ---- */
     int vid;                       /* the library's number of the connection, -1: none */
     bool running;                  /* between new_device and destroy_device */

@@ -26,7 +26,9 @@
 
 /*
  * Held in every callback.  They come from the library's one thread, and from control while it
- * removes a vNIC: then another connection to the same socket may be speaking.
+ * removes a vNIC: then another connection to the same socket may be speaking.  The library holds a
+ * lock of all its sockets around the latter, so what asks it of a socket by its path
+ * (rte_vhost_driver_*) must not be called under this one.
  */
 static pthread_mutex_t callback_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -145,23 +147,12 @@ static enum rte_vhost_msg_result answer(struct vhost_message *m, uint64_t value)
     return RTE_VHOST_MSG_RESULT_REPLY;
 }
 
-/* What the library offers, and the offloads that it is not told of: see vhost_control.h. */
-static enum rte_vhost_msg_result offer_features(struct vhost_vnic *device, struct vhost_message *m)
-{
-    uint64_t features = 0;
-
-    (void)rte_vhost_driver_get_features(device->path, &features);
-    return answer(m, (features & ~OFFLOAD_ALL) | grant(device));
-}
-
-/* Leaves to the library the features that are its business. */
+/* Leaves to the library the features that are its business: see vhost_control.h. */
 static bool part_features(struct vhost_vnic *device, struct vhost_message *m)
 {
     const uint64_t wanted = m->payload.u64;
-    uint64_t features = 0;
 
-    (void)rte_vhost_driver_get_features(device->path, &features);
-    if ((wanted & ~((features & ~OFFLOAD_ALL) | device->granted)) != 0) {
+    if ((wanted & ~(device->features | device->granted)) != 0) {
         return false;
     }
     device->asked = wanted & OFFLOAD_ALL;
@@ -196,7 +187,7 @@ static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
         return answer(m, device->ring_count / 2u);
     }
     if (m->request == MESSAGE_GET_FEATURES) {
-        return offer_features(device, m);
+        return answer(m, device->features | grant(device));
     }
     return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }

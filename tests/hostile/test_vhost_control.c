@@ -3,8 +3,10 @@
  * Frontends that come, change their mind, die and come back, while a worker holds their rings.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "tests/support/vhost_lab.h"
 
 #define RECONNECTS 300
+#define REMOVALS   200
 #define PAIRS      2
 
 static struct vhost_lab lab;
@@ -387,6 +390,41 @@ static void test_vhost_control_removed_while_attached(void **state)
     assert_int_equal(frontend_close(&b), 0);
 }
 
+static void *ask(void *stop)
+{
+    uint64_t features;
+
+    while (!atomic_load((atomic_bool *)stop)) {
+        if (vhost_user_get_u64(&a.channel, VHOST_USER_GET_FEATURES, &features) != 0) {
+            return &a;
+        }
+    }
+    return NULL;
+}
+
+/* Removing takes the library's lock before ours; a message must not take them the other way. */
+static void test_vhost_control_removed_while_another_frontend_talks(void **state)
+{
+    atomic_bool stop = false;
+    void *unanswered;
+    pthread_t thread;
+
+    (void)state;
+    attach(&a, 0, 1);
+    assert_int_equal(pthread_create(&thread, NULL, ask, &stop), 0);
+    for (int i = 0; i < REMOVALS; i++) {
+        attach(&b, 1, 1);
+        vhost_lab_remove(&lab, 1);
+        frontend_abandon(&b);
+        assert_int_equal(vhost_lab_add(&lab, 1, PAIRS), 0);
+    }
+    atomic_store(&stop, true);
+
+    assert_int_equal(pthread_join(thread, &unanswered), 0);
+    assert_null(unanswered);
+    assert_int_equal(frontend_close(&a), 0);
+}
+
 static void test_vhost_control_two_pairs_start_and_stop(void **state)
 {
     struct vhost_status status;
@@ -423,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_vhost_control_receiver_changes_under_load),
         cmocka_unit_test(test_vhost_control_second_frontend_is_sent_away),
         cmocka_unit_test(test_vhost_control_removed_while_attached),
+        cmocka_unit_test(test_vhost_control_removed_while_another_frontend_talks),
         cmocka_unit_test(test_vhost_control_300_reconnects_lose_nothing),
     };
 
