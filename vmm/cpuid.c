@@ -449,10 +449,11 @@ void cpuid_for(const struct cpuid_table *table, unsigned index, struct cpuid_tab
 
 int cpuid_ask(int kvm_fd, struct cpuid_table *supported, struct error *error)
 {
-    struct {
-        struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entry[CPUID_ENTRIES_MAX];
-    } answer = { .head.nent = CPUID_ENTRIES_MAX };
+    union {
+        struct kvm_cpuid2 cpuid;
+        uint8_t room[sizeof(struct kvm_cpuid2) +
+                     CPUID_ENTRIES_MAX * sizeof(struct kvm_cpuid_entry2)];
+    } answer = { .cpuid.nent = CPUID_ENTRIES_MAX };
     uint32_t made = FEATURE_X2APIC;
 
     if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, &answer) != 0) {
@@ -462,8 +463,9 @@ int cpuid_ask(int kvm_fd, struct cpuid_table *supported, struct error *error)
     if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0) {
         made |= FEATURE_TSC_DEADLINE;
     }
-    supported->count = answer.head.nent;
-    memcpy(supported->entry, answer.entry, answer.head.nent * sizeof(answer.entry[0]));
+    supported->count = answer.cpuid.nent;
+    memcpy(supported->entry, answer.cpuid.entries,
+           answer.cpuid.nent * sizeof(answer.cpuid.entries[0]));
     for (uint32_t i = 0; i < supported->count; i++) {
         if (supported->entry[i].function == 0x1) {
             supported->entry[i].ecx |= made;

@@ -37,23 +37,25 @@ struct irq_message {
 struct irq {
     int vm_fd;
     int line_fd[IRQ_LINES];        /* -1: not asked for yet */
-    pthread_mutex_t lock;          /* of what follows */
+    pthread_mutex_t lock;          /* of the messages, and the routing table */
     struct irq_message message[IRQ_MESSAGES];
-    struct {
-        struct kvm_irq_routing head;
-        struct kvm_irq_routing_entry entry[ROUTES_MAX];
-    } routing;                     /* composed here: too large for a stack */
     /* ---- what irq_reset() goes back to ---- */
     struct kvm_irqchip chip[CHIPS];
     struct kvm_pit_state2 pit;
     bool has_pit;
+    /* ---- varies in size: last ---- */
+    union {
+        struct kvm_irq_routing table;
+        uint8_t room[sizeof(struct kvm_irq_routing) +
+                     ROUTES_MAX * sizeof(struct kvm_irq_routing_entry)];
+    } routing;                     /* composed here, too large for a stack; under the lock */
 };
 
 /* ---- the routing table ----------------------------------------------------------------------- */
 
 static void route_pin(struct irq *irq, uint32_t gsi, uint32_t chip, uint32_t pin)
 {
-    irq->routing.entry[irq->routing.head.nr++] = (struct kvm_irq_routing_entry){
+    irq->routing.table.entries[irq->routing.table.nr++] = (struct kvm_irq_routing_entry){
         .gsi = gsi,
         .type = KVM_IRQ_ROUTING_IRQCHIP,
         .u.irqchip = { .irqchip = chip, .pin = pin },
@@ -62,7 +64,7 @@ static void route_pin(struct irq *irq, uint32_t gsi, uint32_t chip, uint32_t pin
 
 static void route_message(struct irq *irq, uint32_t gsi, const struct irq_message *message)
 {
-    irq->routing.entry[irq->routing.head.nr++] = (struct kvm_irq_routing_entry){
+    irq->routing.table.entries[irq->routing.table.nr++] = (struct kvm_irq_routing_entry){
         .gsi = gsi,
         .type = KVM_IRQ_ROUTING_MSI,
         .u.msi = { .address_lo = (uint32_t)message->address, .data = message->data },
@@ -72,7 +74,7 @@ static void route_message(struct irq *irq, uint32_t gsi, const struct irq_messag
 /* Gives KVM the table.  The first 16 lines are wired to a PIC as well, as on a PC. */
 static int irq_route(struct irq *irq)
 {
-    irq->routing.head = (struct kvm_irq_routing){ 0 };
+    irq->routing.table.nr = 0;
     for (uint32_t gsi = 0; gsi < IRQ_LINES; gsi++) {
         if (gsi < 2 * PIC_PINS) {
             route_pin(irq, gsi, gsi < PIC_PINS ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,

@@ -12,6 +12,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "vmm/vcpu_state.h"
+
 #define PAGE_BYTES       UINT64_C(4096)
 #define VECTOR_BP        3u
 #define MXCSR_AT         6u        /* in the XSAVE area, in words.  Intel SDM 1, table 10-2 */
@@ -190,20 +192,6 @@ static unsigned read_linear(int vcpu_fd, const struct ram *ram, uint64_t linear,
     return done_bytes;
 }
 
-static bool msr_get(int vcpu_fd, uint32_t index, uint64_t *value)
-{
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } msr = { .head.nmsrs = 1, .entry.index = index };
-
-    if (ioctl(vcpu_fd, KVM_GET_MSRS, &msr) != 1) {
-        return false;
-    }
-    *value = msr.entry.data;
-    return true;
-}
-
 /* What a page fault leaves on the stack.  Intel SDM 3, 6.14. */
 struct fault_frame {
     uint64_t error, rip, cs, rflags, rsp, ss;
@@ -220,8 +208,8 @@ static bool mend_syscall(int vcpu_fd, const struct ram *ram, const struct kvm_sr
     struct fault_frame frame;
     uint64_t lstar, mask;
 
-    if (!msr_get(vcpu_fd, MSR_LSTAR, &lstar) || sregs->cr2 != lstar ||
-        !msr_get(vcpu_fd, MSR_SYSCALL_MASK, &mask) ||
+    if (vcpu_state_get_msr(vcpu_fd, MSR_LSTAR, &lstar) != 0 || sregs->cr2 != lstar ||
+        vcpu_state_get_msr(vcpu_fd, MSR_SYSCALL_MASK, &mask) != 0 ||
         read_linear(vcpu_fd, ram, regs->rsp, &frame, sizeof(frame)) != sizeof(frame) ||
         frame.rip != lstar || (frame.cs & 3) != 3) {
         return false;

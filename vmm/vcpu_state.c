@@ -63,26 +63,28 @@ static const uint32_t msr_index[] = {
 };
 _Static_assert(sizeof(msr_index) / sizeof(msr_index[0]) <= VCPU_MSRS_MAX, "all have room");
 
-struct one_msr {
+union one_msr {
     struct kvm_msrs head;
-    struct kvm_msr_entry entry;
+    uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
 };
 
-static int msr_get(int vcpu_fd, uint32_t index, uint64_t *value)
+int vcpu_state_get_msr(int vcpu_fd, uint32_t index, uint64_t *value)
 {
-    struct one_msr msr = { .head.nmsrs = 1, .entry.index = index };
+    union one_msr msr = { .head.nmsrs = 1 };
 
+    msr.head.entries[0].index = index;
     if (ioctl(vcpu_fd, KVM_GET_MSRS, &msr) != 1) {
         return -ENXIO;
     }
-    *value = msr.entry.data;
+    *value = msr.head.entries[0].data;
     return 0;
 }
 
 static int msr_set(int vcpu_fd, uint32_t index, uint64_t value)
 {
-    struct one_msr msr = { .head.nmsrs = 1, .entry = { .index = index, .data = value } };
+    union one_msr msr = { .head.nmsrs = 1 };
 
+    msr.head.entries[0] = (struct kvm_msr_entry){ .index = index, .data = value };
     return ioctl(vcpu_fd, KVM_SET_MSRS, &msr) == 1 ? 0 : -ENXIO;
 }
 
@@ -105,7 +107,7 @@ int vcpu_state_init(int vcpu_fd)
         return -errno;
     }
     /* A processor that has not got these is as good as set up. */
-    (void)msr_get(vcpu_fd, MSR_MISC_ENABLE, &misc_enable);
+    (void)vcpu_state_get_msr(vcpu_fd, MSR_MISC_ENABLE, &misc_enable);
     (void)msr_set(vcpu_fd, MSR_MISC_ENABLE, misc_enable | MISC_ENABLE_FAST_STRINGS);
     (void)msr_set(vcpu_fd, MSR_MTRR_DEF_TYPE, MTRR_ENABLED_WRITE_BACK);
     return 0;
@@ -127,7 +129,7 @@ int vcpu_state_get(int vcpu_fd, struct vcpu_state *state)
     for (size_t i = 0; i < sizeof(msr_index) / sizeof(msr_index[0]); i++) {
         struct kvm_msr_entry *msr = &state->msr[state->msr_count];
 
-        if (msr_get(vcpu_fd, msr_index[i], (uint64_t *)&msr->data) == 0) {
+        if (vcpu_state_get_msr(vcpu_fd, msr_index[i], (uint64_t *)&msr->data) == 0) {
             msr->index = msr_index[i];
             state->msr_count++;
         }
@@ -149,7 +151,8 @@ int vcpu_state_set(int vcpu_fd, const struct vcpu_state *state)
         uint64_t now;
 
         /* Some may be read but not written, or only with what they hold. */
-        if (msr_get(vcpu_fd, state->msr[i].index, &now) == 0 && now == state->msr[i].data) {
+        if (vcpu_state_get_msr(vcpu_fd, state->msr[i].index, &now) == 0 &&
+            now == state->msr[i].data) {
             continue;
         }
         if (msr_set(vcpu_fd, state->msr[i].index, state->msr[i].data) != 0) {
