@@ -19,6 +19,7 @@
 
 struct client {
     int fd;
+    const char *who;            /* at the other end, for sentences */
     uint32_t timeout_ms;
     json_int_t last_id;
     char *buffer;               /* bytes that came and are not used yet */
@@ -36,28 +37,44 @@ static int64_t now_ms(void)
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
-static int connect_failed(const char *path, int code, struct error *error)
+/* Who could be at the other end, in the words of a person who looks for it. */
+struct peer {
+    const char *who;
+    const char *none;           /* "... on PATH": nobody is there; then the way out */
+    const char *way_out;
+};
+
+static const struct peer daemon_peer = {
+    "daemon", "No daemon answers",
+    "start one with `systemctl start vswitchd` or `vswitchd`, or name its --run-dir",
+};
+static const struct peer vm_peer = {
+    "VM", "There is no such VM: nobody answers", "`vswitchctl vm list` shows those there are",
+};
+
+static int connect_failed(const struct peer *peer, const char *path, int code,
+                          struct error *error)
 {
     switch (code) {
     case ENOENT:
     case ENOTDIR:
     case ECONNREFUSED:
-        return error_set(error, ENOTCONN, "No daemon answers on %s; start one with `systemctl "
-                         "start vswitchd` or `vswitchd`, or name its --run-dir.", path);
+        return error_set(error, ENOTCONN, "%s on %s; %s.", peer->none, path, peer->way_out);
     case EACCES:
     case EPERM:
         return error_set(error, EACCES, "You may not use %s; root and members of the daemon's "
                          "--group may.", path);
     case EAGAIN:
-        return error_set(error, ETIMEDOUT, "The daemon on %s did not answer in time; is it stopped "
-                         "in a debugger, or very busy?", path);
+        return error_set(error, ETIMEDOUT, "The %s on %s did not answer in time; is it stopped "
+                         "in a debugger, or very busy?", peer->who, path);
     default:
         return error_set(error, code, "%s cannot be connected to: %s.", path, strerror(code));
     }
 }
 
-int client_connect(const char *run_dir, uint32_t timeout_ms, struct client **out,
-                   struct error *error)
+/* @p path_length is what it needed: it may have been cut. */
+static int connect_to(const struct peer *peer, const char *path, int path_length,
+                      uint32_t timeout_ms, struct client **out, struct error *error)
 {
     const struct timeval timeout = {
         .tv_sec = timeout_ms / 1000,
@@ -65,30 +82,50 @@ int client_connect(const char *run_dir, uint32_t timeout_ms, struct client **out
     };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct client *client;
-    int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/" CLIENT_SOCKET_NAME, run_dir);
 
-    if (n < 0 || (size_t)n >= sizeof(address.sun_path)) {
+    if (path_length < 0 || (size_t)path_length >= sizeof(address.sun_path)) {
         return error_set(error, ENAMETOOLONG, "The path of the control socket may have %zu "
                          "characters; use a shorter --run-dir.", sizeof(address.sun_path) - 1);
     }
+    memcpy(address.sun_path, path, (size_t)path_length + 1);
     client = calloc(1, sizeof(*client));
     if (client == NULL) {
         return error_set(error, ENOMEM, "No memory left.");
     }
     memcpy(client->path, address.sun_path, sizeof(client->path));
+    client->who = peer->who;
     client->timeout_ms = timeout_ms;
     client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     /* On a unix socket the send timeout bounds connect() as well. */
     if (client->fd < 0 ||
         setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) != 0 ||
         connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
-        const int rc = connect_failed(client->path, errno, error);
+        const int rc = connect_failed(peer, client->path, errno, error);
 
         client_close(client);
         return rc;
     }
     *out = client;
     return 0;
+}
+
+int client_connect(const char *run_dir, uint32_t timeout_ms, struct client **out,
+                   struct error *error)
+{
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    const int length = snprintf(path, sizeof(path), "%s/" CLIENT_SOCKET_NAME, run_dir);
+
+    return connect_to(&daemon_peer, path, length, timeout_ms, out, error);
+}
+
+int client_connect_vm(const char *run_dir, const char *name, uint32_t timeout_ms,
+                      struct client **out, struct error *error)
+{
+    char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    const int length = snprintf(path, sizeof(path), "%s/" CLIENT_VM_DIR "/%s" CLIENT_VM_SUFFIX,
+                                run_dir, name);
+
+    return connect_to(&vm_peer, path, length, timeout_ms, out, error);
 }
 
 void client_close(struct client *client)
@@ -108,15 +145,16 @@ void client_close(struct client *client)
 static int connection_lost(const struct client *client, int code, struct error *error)
 {
     if (code == EAGAIN || code == ETIMEDOUT) {
-        return error_set(error, ETIMEDOUT, "The daemon on %s did not answer in %g s; try again "
-                         "with a longer --timeout.", client->path, client->timeout_ms / 1000.0);
+        return error_set(error, ETIMEDOUT, "The %s on %s did not answer in %g s; try again with "
+                         "a longer --timeout.", client->who, client->path,
+                         client->timeout_ms / 1000.0);
     }
     if (code == 0 || code == EPIPE || code == ECONNRESET) {
-        return error_set(error, ECONNRESET, "The daemon on %s closed the connection before it "
-                         "answered; its log says why.", client->path);
+        return error_set(error, ECONNRESET, "The %s on %s closed the connection before it "
+                         "answered; its log says why.", client->who, client->path);
     }
-    return error_set(error, code, "The connection to the daemon on %s failed: %s.", client->path,
-                     strerror(code));
+    return error_set(error, code, "The connection to the %s on %s failed: %s.", client->who,
+                     client->path, strerror(code));
 }
 
 /* Sends all of a line.  A daemon that has turned us away has said why: that is there to be read. */

@@ -4,7 +4,8 @@
  *
  * It blocks, with a deadline for each step, because what uses it (vswitchctl, tests) has nothing
  * else to do.  "There is no daemon" is told apart from every other failure: a script starts the
- * daemon on the one and stops on the other.
+ * daemon on the one and stops on the other.  A VM of the bundled monitor is spoken to as the daemon
+ * is, on a socket of its own.
  */
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H
@@ -18,6 +19,8 @@
 
 #define CLIENT_TIMEOUT_DEFAULT_MS 10000u
 #define CLIENT_SOCKET_NAME        "vswitchd.sock"     /* within the run directory */
+#define CLIENT_VM_DIR             "vm"                /* in there: NAME.sock for each VM */
+#define CLIENT_VM_SUFFIX          ".sock"
 
 struct client;
 
@@ -31,6 +34,13 @@ struct client;
  */
 int client_connect(const char *run_dir, uint32_t timeout_ms, struct client **out,
                    struct error *error);
+
+/**
+ * The same, with the VM @p name of the run directory's vm/.
+ * @return -ENOTCONN when there is no such VM
+ */
+int client_connect_vm(const char *run_dir, const char *name, uint32_t timeout_ms,
+                      struct client **out, struct error *error);
 
 /** Closes the connection.  @param client  taken; NULL is fine */
 void client_close(struct client *client);

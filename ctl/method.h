@@ -45,6 +45,14 @@
     X(CAPTURE_LIST,    "capture", "list")           \
     X(CAPTURE_STOP,    "capture", "stop")           \
     X(CAPTURE_RESULT,  "capture", "result")         \
+    X(VM_RUN,          "vm",      "run")            \
+    X(VM_LIST,         "vm",      "list")           \
+    X(VM_SHOW,         "vm",      "show")           \
+    X(VM_CONSOLE,      "vm",      "console")        \
+    X(VM_PAUSE,        "vm",      "pause")          \
+    X(VM_RESUME,       "vm",      "resume")         \
+    X(VM_STOP,         "vm",      "stop")           \
+    X(VM_SET,          "vm",      "set")            \
     X(CONFIG_SHOW,     "config",  "show")           \
     X(CONFIG_CHECK,    "config",  "check")          \
     X(DAEMON_SHOW,     "daemon",  "show")           \
@@ -89,6 +97,7 @@ struct method_key {
     enum method_side side;
     bool required;
     bool positional;                        /* the word after the verb; at most one, first        */
+    bool repeated;                          /* may come more than once: a list, of the client's   */
     uint64_t min, max;                      /* of the value, or of a string's length              */
     const char *words[METHOD_WORDS_MAX];    /* all of an ENUM or TARGET; of a TEXT some, to offer;
                                                NULL-terminated when not full                      */

@@ -4,7 +4,7 @@
  *
  * It holds no state and decides nothing: words go to the daemon as a JSON-RPC request, and the
  * result comes back as a table or as JSON.  It links only what needs no DPDK, so it runs where
- * DPDK is not.  The one command that asks no daemon is `config check`.
+ * DPDK is not.  `config check` asks nobody, and `vm ...` asks the VMs themselves.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include "ctl/cli/cli_complete.h"
 #include "ctl/cli/cli_help.h"
 #include "ctl/cli/cli_show.h"
+#include "ctl/cli/cli_vm.h"
 #include "ctl/cli/cli_watch.h"
 #include "ctl/cli/cli_words.h"
 #include "ctl/client.h"
@@ -99,6 +100,21 @@ static enum cli_status check(const struct cli_command *command, struct error *er
     return status;
 }
 
+static enum cli_status of_vm(const struct cli_command *command,
+                             enum cli_status (*ask)(const struct cli_command *command,
+                                                    json_t **result, struct error *error),
+                             struct error *error)
+{
+    json_t *result = NULL;
+    enum cli_status status = ask(command, &result, error);
+
+    if (status == CLI_DONE) {
+        status = print_result(command, result, error);
+    }
+    json_decref(result);
+    return status;
+}
+
 static void help(const struct cli_command *command)
 {
     if (command->spec != NULL) {
@@ -131,6 +147,17 @@ static enum cli_status run(const struct cli_command *command, int argc, char **a
         return cli_capture(command, error);
     case METHOD_CONFIG_CHECK:
         return check(command, error);
+    case METHOD_VM_RUN:
+        return of_vm(command, cli_vm_run, error);
+    case METHOD_VM_CONSOLE:
+        return cli_vm_console(command, error);
+    case METHOD_VM_LIST:
+    case METHOD_VM_SHOW:
+    case METHOD_VM_PAUSE:
+    case METHOD_VM_RESUME:
+    case METHOD_VM_STOP:
+    case METHOD_VM_SET:
+        return of_vm(command, cli_vm, error);
     default:
         return call(command, error);
     }

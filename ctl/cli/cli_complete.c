@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/cli/cli_vm.h"
 #include "ctl/cli/cli_words.h"
 #include "ctl/client.h"
 
@@ -34,6 +35,19 @@ static void offer(const struct line *line, const char *prefix, const char *word)
     (void)fprintf(line->out, "%s%s\n", prefix, word);
 }
 
+/* Offers what stands under @p member in the objects of a list. */
+static void offer_each(const struct line *line, const char *prefix, const json_t *list,
+                       const char *member)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_object_get(json_array_get(list, i), member));
+
+        if (name != NULL) {
+            offer(line, prefix, name);
+        }
+    }
+}
+
 /* Offers what stands under @p member in the objects that a list method returns. */
 static void offer_members(const struct line *line, const char *prefix, enum method_id list,
                           const char *member)
@@ -43,14 +57,7 @@ static void offer_members(const struct line *line, const char *prefix, enum meth
 
     if (client_connect(line->run_dir, DAEMON_TIMEOUT_MS, &client, NULL) == 0 &&
         client_call(client, method_get(list)->name, NULL, &result, NULL) == 0) {
-        for (size_t i = 0; i < json_array_size(result); i++) {
-            const json_t *object = json_array_get(result, i);
-            const char *name = json_string_value(json_object_get(object, member));
-
-            if (name != NULL) {
-                offer(line, prefix, name);
-            }
-        }
+        offer_each(line, prefix, result, member);
     }
     json_decref(result);
     client_close(client);
@@ -61,11 +68,20 @@ static void offer_names(const struct line *line, const char *prefix, enum method
     offer_members(line, prefix, list, "name");
 }
 
+static void offer_vms(const struct line *line)
+{
+    json_t *list = cli_vm_list(line->run_dir, DAEMON_TIMEOUT_MS);
+
+    offer_each(line, "", list, "name");
+    json_decref(list);
+}
+
 /* Offers the names that a key can mean; a new object's name is nobody's to guess. */
 static void offer_objects(const struct line *line, const struct method_key *key)
 {
-    const bool is_new = key->positional && strcmp(line->spec->verb, "add") == 0 &&
-                        strcmp(key->placeholder, "NAME") == 0;
+    const bool is_new = key->positional && strcmp(key->placeholder, "NAME") == 0 &&
+                        (strcmp(line->spec->verb, "add") == 0 ||
+                         strcmp(line->spec->verb, "run") == 0);
     const bool either = key->positional && strcmp(line->noun, "stats") == 0;
     const bool is_port = strcmp(key->placeholder, "PORT") == 0;
 
@@ -76,7 +92,11 @@ static void offer_objects(const struct line *line, const struct method_key *key)
         (key->positional && strcmp(line->noun, "switch") == 0)) {
         offer_names(line, "", METHOD_SWITCH_LIST);
     }
-    if (either || is_port || (key->positional && strcmp(line->noun, "vnic") == 0)) {
+    if (key->positional && strcmp(line->noun, "vm") == 0) {
+        offer_vms(line);
+    }
+    if (either || is_port || strcmp(key->placeholder, "VNIC") == 0 ||
+        (key->positional && strcmp(line->noun, "vnic") == 0)) {
         offer_names(line, "", METHOD_VNIC_LIST);
     }
     if (is_port) {

@@ -22,7 +22,8 @@ static int print_key_usage(const struct method_key *key, FILE *out)
     if (key->kind == METHOD_KIND_FLAG) {
         return fprintf(out, " %s%s%s", open, option, close);
     }
-    return fprintf(out, " %s%s %s%s", open, option, key->placeholder, close);
+    return fprintf(out, " %s%s %s%s%s", open, option, key->placeholder, close,
+                   key->repeated ? "..." : "");
 }
 
 /* The columns print_key_usage() is going to take. */
@@ -31,7 +32,7 @@ static int key_usage_columns(const struct method_key *key)
     const size_t name = key->positional ? 0 : strlen(key->name) + 2;
     const size_t value = key->kind == METHOD_KIND_FLAG ? 0 : strlen(key->placeholder) + 1;
 
-    return (int)(1 + name + value + (key->required ? 0 : 2));
+    return (int)(1 + name + value + (key->required ? 0 : 2) + (key->repeated ? 3 : 0));
 }
 
 static void print_usage(const struct method_spec *spec, FILE *out)
@@ -61,7 +62,8 @@ static void print_key(const struct method_key *key, FILE *out)
     } else if (key->kind == METHOD_KIND_FLAG) {
         (void)fprintf(out, "  %s\n", cli_option(key, option));
     } else {
-        (void)fprintf(out, "  %s %s\n", cli_option(key, option), key->placeholder);
+        (void)fprintf(out, "  %s %s%s\n", cli_option(key, option), key->placeholder,
+                      key->repeated ? ", as often as needed" : "");
     }
     (void)fprintf(out, "      %s\n", key->help);
     if (key->kind == METHOD_KIND_FLAG) {

@@ -43,8 +43,13 @@ void cli_interrupt_sleep(const struct timespec *time)
 
 bool cli_interrupt_poll(struct pollfd *fds, unsigned count)
 {
+    return cli_interrupt_poll_for(fds, count, NULL);
+}
+
+bool cli_interrupt_poll_for(struct pollfd *fds, unsigned count, const struct timespec *time)
+{
     for (unsigned i = 0; i < count; i++) {
         fds[i].revents = 0;
     }
-    return ppoll(fds, count, NULL, &while_waiting) > 0;
+    return ppoll(fds, count, time, &while_waiting) > 0;
 }

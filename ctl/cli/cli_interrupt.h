@@ -27,4 +27,7 @@ void cli_interrupt_sleep(const struct timespec *time);
  */
 bool cli_interrupt_poll(struct pollfd *fds, unsigned count);
 
+/** The same, at most so long; NULL: for ever. */
+bool cli_interrupt_poll_for(struct pollfd *fds, unsigned count, const struct timespec *time);
+
 #endif

@@ -65,5 +65,7 @@ void cli_show_vnics(const json_t *result, FILE *out);
 void cli_show_vnic(const json_t *result, FILE *out);
 void cli_show_added_vnic(const json_t *result, FILE *out);
 void cli_show_set_vnic(const json_t *result, FILE *out);
+void cli_show_vms(const json_t *result, FILE *out);
+void cli_show_vm(const json_t *result, FILE *out);
 
 #endif

@@ -244,6 +244,21 @@ static int read_global(struct cli_words *words, enum global global, const char *
     return 0;
 }
 
+/* Puts one more value into the list under @p key; takes it. */
+static int append_value(json_t *values, const struct method_key *key, json_t *value)
+{
+    json_t *list = json_object_get(values, key->name);
+
+    if (list == NULL) {
+        list = json_array();
+        if (json_object_set_new(values, key->name, list) != 0) {
+            json_decref(value);
+            return -ENOMEM;
+        }
+    }
+    return json_array_append_new(list, value) == 0 ? 0 : -ENOMEM;
+}
+
 /* Puts what was given for @p key where it belongs. */
 static int set_key(struct cli_words *words, const struct method_key *key, const char *text)
 {
@@ -252,15 +267,17 @@ static int set_key(struct cli_words *words, const struct method_key *key, const 
     char option[CLI_OPTION_SIZE];
     int rc;
 
-    if (json_object_get(values, key->name) != NULL) {
+    if (!key->repeated && json_object_get(values, key->name) != NULL) {
         return error_set(words->error, EINVAL, "%s is given twice; which one is meant?",
                          cli_option(key, option));
     }
     rc = method_encode_text(key, text, &value, words->error);
-    if (rc == 0 && json_object_set_new_nocheck(values, key->name, value) != 0) {
-        rc = error_set(words->error, ENOMEM, "No memory left.");
+    if (rc != 0) {
+        return rc;
     }
-    return rc;
+    rc = key->repeated ? append_value(values, key, value)
+                       : json_object_set_new_nocheck(values, key->name, value);
+    return rc == 0 ? 0 : error_set(words->error, ENOMEM, "No memory left.");
 }
 
 static int read_option(struct cli_words *words)

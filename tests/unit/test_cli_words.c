@@ -100,6 +100,22 @@ static void test_words_become_params(void **state)
     assert_sent("vswitchctl stats show", METHOD_STATS_SHOW, "{}");
 }
 
+static void test_a_key_that_may_come_again_is_a_list(void **state)
+{
+    struct parsed parsed;
+    char *own;
+
+    (void)state;
+    parse(&parsed, "vswitchctl vm run web --vnic a --memory 64M --vnic=b --disk d.img,ro");
+    own = json_dumps(parsed.command.own, JSON_COMPACT | JSON_SORT_KEYS);
+
+    assert_int_equal(parsed.rc, 0);
+    assert_string_equal(own, "{\"disk\":[\"d.img,ro\"],\"memory\":67108864,\"name\":\"web\","
+                             "\"vnic\":[\"a\",\"b\"]}");
+    free(own);
+    cli_command_clear(&parsed.command);
+}
+
 static void test_every_example_of_the_table_parses(void **state)
 {
     (void)state;
@@ -336,7 +352,7 @@ static void test_complete_offers_what_may_follow(void **state)
 {
     (void)state;
     (void)setenv(CLI_RUN_DIR_ENV, "/nonexistent", 1);
-    assert_completed("", "switch\nvnic\nmac\nstats\ncapture\nconfig\ndaemon\n");
+    assert_completed("", "switch\nvnic\nmac\nstats\ncapture\nvm\nconfig\ndaemon\n");
     assert_completed("sw", "switch\n");
     assert_completed("capture ", "start\nlist\nstop\n");
     assert_completed("switch add lan --ty", "--type\n");
@@ -344,7 +360,7 @@ static void test_complete_offers_what_may_follow(void **state)
     assert_completed("switch add lan --type ex", "external\n");
     assert_completed("switch add lan --mtu ", "");
     assert_completed("--run-dir /x --json vnic re", "remove\n");
-    assert_completed("potato ", "switch\nvnic\nmac\nstats\ncapture\nconfig\ndaemon\n");
+    assert_completed("potato ", "switch\nvnic\nmac\nstats\ncapture\nvm\nconfig\ndaemon\n");
     (void)unsetenv(CLI_RUN_DIR_ENV);
 }
 
@@ -352,6 +368,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words_become_params),
+        cmocka_unit_test(test_a_key_that_may_come_again_is_a_list),
         cmocka_unit_test(test_every_example_of_the_table_parses),
         cmocka_unit_test(test_options_of_all_commands_stand_anywhere),
         cmocka_unit_test(test_run_dir_comes_from_the_environment_when_not_given),

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ctl/cli/cli_vm.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/value.h"
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+static int vm_ask(const char *run_dir, const char *name, uint32_t timeout_ms,
+                  enum method_id method, const json_t *params, json_t **result,
+                  struct error *error)
+{
+    struct client *client = NULL;
+    int rc = client_connect_vm(run_dir, name, timeout_ms, &client, error);
+
+    if (rc == 0) {
+        rc = client_call(client, method_get(method)->name, params, result, error);
+    }
+    client_close(client);
+    return rc;
+}
+
+enum cli_status cli_vm_ask_vnic(const struct cli_command *command, const char *name, json_t **vnic,
+                                struct error *error)
+{
+    struct client *client = NULL;
+    json_t *params = json_pack("{s:s}", "name", name);
+    int rc = client_connect(command->run_dir, command->timeout_ms, &client, error);
+    const enum cli_status status = rc == -ENOTCONN ? CLI_NO_DAEMON : CLI_REFUSED;
+
+    if (rc == 0) {
+        rc = client_call(client, method_get(METHOD_VNIC_SHOW)->name, params, vnic, error);
+    }
+    client_close(client);
+    json_decref(params);
+    return rc == 0 ? CLI_DONE : status;
+}
+
+/* ---- vm list --------------------------------------------------------------------------------- */
+
+/* Whether @p entry is NAME.sock; then the name is in @p name. */
+static bool name_of(const char *entry, char name[VALUE_NAME_MAX + 1])
+{
+    const size_t length = strlen(entry);
+    const size_t suffix = strlen(CLIENT_VM_SUFFIX);
+
+    if (length <= suffix || length - suffix > VALUE_NAME_MAX ||
+        strcmp(entry + length - suffix, CLIENT_VM_SUFFIX) != 0) {
+        return false;
+    }
+    memcpy(name, entry, length - suffix);
+    name[length - suffix] = '\0';
+    return value_is_name(name);
+}
+
+/* Of what a VM says of itself, what a list has. */
+static json_t *list_item(const json_t *shown)
+{
+    static const char *const keys[] = { "name", "state", "pid", "cpus", "memory_bytes", "vnics" };
+    json_t *item = json_object();
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        (void)json_object_set(item, keys[i], json_object_get(shown, keys[i]));
+    }
+    return item;
+}
+
+json_t *cli_vm_list(const char *run_dir, uint32_t timeout_ms)
+{
+    char path[PATH_MAX];
+    struct dirent **entries = NULL;
+    json_t *list = json_array();
+    int count;
+
+    (void)snprintf(path, sizeof(path), "%s/" CLIENT_VM_DIR, run_dir);
+    count = scandir(path, &entries, NULL, alphasort);
+    for (int i = 0; i < count; i++) {
+        char name[VALUE_NAME_MAX + 1];
+        json_t *shown = NULL;
+
+        if (name_of(entries[i]->d_name, name)) {
+            json_t *params = json_pack("{s:s}", "name", name);
+
+            if (vm_ask(run_dir, name, timeout_ms, METHOD_VM_SHOW, params, &shown, NULL) == 0) {
+                (void)json_array_append_new(list, list_item(shown));
+            }
+            json_decref(shown);
+            json_decref(params);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return list;
+}
+
+/* ---- vm set ---------------------------------------------------------------------------------- */
+
+static void complete_from(json_t *params, const json_t *vnic, const char *key)
+{
+    if (json_object_get(params, key) == NULL) {
+        (void)json_object_set(params, key, json_object_get(vnic, key));
+    }
+}
+
+/* What the operator did not say of a vNIC that is added, the daemon does. */
+static enum cli_status complete_vnic(const struct cli_command *command, struct error *error)
+{
+    static const char *const keys[] = { "socket", "mac", "mtu", "queues" };
+    const char *name = json_string_value(json_object_get(command->params, "add_vnic"));
+    json_t *vnic = NULL;
+    enum cli_status status;
+
+    if (name == NULL || (json_object_get(command->params, "socket") != NULL &&
+                         json_object_get(command->params, "mac") != NULL)) {
+        return CLI_DONE;
+    }
+    status = cli_vm_ask_vnic(command, name, &vnic, error);
+    for (size_t i = 0; status == CLI_DONE && i < sizeof(keys) / sizeof(keys[0]); i++) {
+        complete_from(command->params, vnic, keys[i]);
+    }
+    json_decref(vnic);
+    return status;
+}
+
+/* ---- vm stop --------------------------------------------------------------------------------- */
+
+/* The process behind a VM's socket, to be waited for; -1 when there is none. */
+static int open_process(const struct cli_command *command, const char *name)
+{
+    json_t *shown = NULL;
+    int process = -1;
+
+    if (vm_ask(command->run_dir, name, command->timeout_ms, METHOD_VM_SHOW, NULL, &shown,
+               NULL) == 0) {
+        const json_int_t pid = json_integer_value(json_object_get(shown, "pid"));
+
+        process = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+    }
+    json_decref(shown);
+    return process;
+}
+
+/* It is done when the process has ended: then nothing of the VM is left. */
+static enum cli_status await_end(const struct cli_command *command, int process,
+                                 struct error *error)
+{
+    struct pollfd gone = { .fd = process, .events = POLLIN };
+
+    if (process < 0 || poll(&gone, 1, (int)command->timeout_ms) > 0) {
+        return CLI_DONE;
+    }
+    (void)error_set(error, ETIMEDOUT, "The VM has been told to end, and still runs after %g s; "
+                    "wait longer with --timeout, or end it with --force.",
+                    command->timeout_ms / 1000.0);
+    return CLI_REFUSED;
+}
+
+static enum cli_status stop(const struct cli_command *command, const char *name, json_t **result,
+                            struct error *error)
+{
+    const int process = open_process(command, name);
+    enum cli_status status = CLI_REFUSED;
+
+    if (vm_ask(command->run_dir, name, command->timeout_ms, METHOD_VM_STOP, command->params, result,
+               error) == 0) {
+        status = await_end(command, process, error);
+    }
+    if (process >= 0) {
+        (void)close(process);
+    }
+    return status;
+}
+
+enum cli_status cli_vm(const struct cli_command *command, json_t **result, struct error *error)
+{
+    const char *name = json_string_value(json_object_get(command->params, "name"));
+    enum cli_status status = CLI_DONE;
+
+    if (command->spec->id == METHOD_VM_LIST) {
+        *result = cli_vm_list(command->run_dir, command->timeout_ms);
+        return CLI_DONE;
+    }
+    if (command->spec->id == METHOD_VM_STOP) {
+        return stop(command, name, result, error);
+    }
+    if (command->spec->id == METHOD_VM_SET) {
+        status = complete_vnic(command, error);
+    }
+    if (status == CLI_DONE && vm_ask(command->run_dir, name, command->timeout_ms,
+                                     command->spec->id, command->params, result, error) != 0) {
+        status = CLI_REFUSED;
+    }
+    return status;
+}
