@@ -67,6 +67,22 @@ static int take_offload(const struct rpc_call *call, struct vswitch_vnic *vnic,
     return 0;
 }
 
+/*
+ * A VM that runs keeps what it negotiated, and has to be offered as much when it comes back after a
+ * restart of the daemon: QEMU does not take less.
+ */
+static void grant_offload(const struct control *control, struct vswitch_vnic *vnic)
+{
+    struct vhost_status status;
+    uint64_t has;
+
+    vhost_control_status(control->resources.endpoint[vnic->port].at, &status);
+    has = offload_sound(status.features & OFFLOAD_ALL);
+    if (status.granted != 0) {
+        vnic->offload_granted = (has & ~vnic->offload) != 0 ? has : 0;
+    }
+}
+
 /* Changes in @p vnic what is given.  @return 0, or a negative errno and a sentence */
 static int take_given(const struct rpc_call *call, struct vswitch_vnic *vnic, struct error *error)
 {
@@ -138,6 +154,9 @@ int method_vnic_set(void *context, struct rpc_call *call, struct error *error)
     }
     set = *is;
     rc = take_given(call, &set, error);
+    if (set.offload != is->offload) {
+        grant_offload(control, &set);
+    }
     if (rc == 0) {
         rc = vswitch_set_vnic(wanted, &set, error);
     }

@@ -156,6 +156,29 @@ static void learn_announced(struct notices *notices, const struct vswitch_vnic *
     }
 }
 
+/* Its VM is gone, and the next one is offered no more than its operator says. */
+static void end_grant(struct notices *notices, uint16_t port)
+{
+    struct control *control = notices->control;
+    const struct vswitch_vnic *vnic = vswitch_vnic_by_port(control->model, port);
+    struct vhost_status status;
+    struct vswitch_model *wanted;
+    struct vswitch_vnic ended;
+    struct error error;
+
+    if (vnic == NULL || vnic->offload_granted == 0) {
+        return;
+    }
+    vhost_control_status(control->resources.endpoint[port].at, &status);
+    wanted = status.granted == 0 ? control_edit(control, &error) : NULL;
+    if (wanted == NULL) {
+        return;
+    }
+    ended = *vnic;
+    ended.offload_granted = 0;
+    (void)control_commit(control, wanted, vswitch_set_vnic(wanted, &ended, &error), &error);
+}
+
 static void port_changed(struct notices *notices, uint16_t port, uint32_t now_s)
 {
     const struct vswitch_vnic *vnic = vswitch_vnic_by_port(notices->control->model, port);
@@ -163,6 +186,7 @@ static void port_changed(struct notices *notices, uint16_t port, uint32_t now_s)
     if (vnic != NULL) {
         learn_announced(notices, vnic, now_s);
         tell_state(notices, vnic, now_s);
+        end_grant(notices, port);
     }
 }
 

@@ -18,7 +18,8 @@
  *       "vnics":    [ { "name", "switch", "mac", "queues",
  *                       "mtu"?, "socket_owner"?, "socket_group"?,
  *                       "vlan"?, "priority_trust"?, "spoof_guard"?, "allow_mac"?,
- *                       "dhcp_guard"?, "router_guard"?, "offload"? } ],
+ *                       "dhcp_guard"?, "router_guard"?, "offload"?,
+ *                       "offload_granted"? } ],
  *       "macs":     [ { "switch", "mac", "vlan", "port" } ] }
  *
  * Version 1 had none of what is marked but the MTU and the socket's accounts, and of the pool only

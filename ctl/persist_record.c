@@ -99,6 +99,8 @@ const struct persist_section persist_vnics = {
         FIELD("dhcp_guard",     FLAG, OPTIONAL, 0, struct persist_vnic, vnic.dhcp_guard),
         FIELD("router_guard",   FLAG, OPTIONAL, 0, struct persist_vnic, vnic.router_guard),
         FIELD("offload",        OFFLOAD, OPTIONAL_ON, 0, struct persist_vnic, vnic.offload),
+        FIELD("offload_granted", OFFLOAD, OPTIONAL, 0, struct persist_vnic,
+              vnic.offload_granted),
     }
 };
 
@@ -200,7 +202,7 @@ static bool may_be_left_out(const struct field *field, const void *record)
         return flag == (field->presence == OPTIONAL_ON);
     case FIELD_OFFLOAD:
         memcpy(&offload, at, sizeof(offload));
-        return offload == OFFLOAD_ALL;
+        return offload == (field->presence == OPTIONAL_ON ? OFFLOAD_ALL : 0);
     case FIELD_MACS:
     case FIELD_TEXTS:
         return list_count(field, record) == 0;
@@ -445,7 +447,7 @@ static void preset(const struct field *field, void *record)
     const uint64_t offload = OFFLOAD_ALL;
     const bool on = true;
 
-    if (field->kind == FIELD_OFFLOAD) {
+    if (field->presence == OPTIONAL_ON && field->kind == FIELD_OFFLOAD) {
         memcpy(at, &offload, sizeof(offload));
     } else if (field->presence == OPTIONAL_ON) {
         memcpy(at, &on, sizeof(on));

@@ -138,8 +138,7 @@ static json_t *offload_note(const struct vswitch_vnic *vnic, const struct vhost_
     }
     if ((status->features & OFFLOAD_ALL & ~vnic->offload) != 0) {
         return json_string("its guest has more: what it receives is narrowed at once, what it "
-                           "sends when its VM is started anew; until then the VM does not come "
-                           "back after a restart of the switch");
+                           "sends when its VM is started anew");
     }
     offload_format(status->granted, text);
     (void)snprintf(note, sizeof(note), "its VM attached when %s was offered, and is offered this "

@@ -159,6 +159,7 @@ static int make_vnic(struct control *control, const struct vswitch_vnic *wanted,
         .pairs = wanted->queues,
         .shared = dataplane_worker_count(control->config.dataplane) > 1,
         .offload = wanted->offload,
+        .granted = wanted->offload_granted,
     };
     int rc = control_socket_path(control, wanted->name, path, sizeof(path), error);
 
@@ -195,8 +196,10 @@ static void settle_offloads(const struct control *control, const struct vswitch_
         const struct vswitch_vnic *vnic = &wanted->vnics[i];
         const struct vswitch_vnic *was = vswitch_vnic_by_port(control->model, vnic->port);
 
-        if (was != NULL && was->offload != vnic->offload) {
-            vhost_control_set_offload(made->endpoint[vnic->port].at, vnic->offload);
+        if (was != NULL && (was->offload != vnic->offload ||
+                            was->offload_granted != vnic->offload_granted)) {
+            vhost_control_set_offload(made->endpoint[vnic->port].at, vnic->offload,
+                                      vnic->offload_granted);
         }
     }
 }

@@ -2,13 +2,13 @@
 /*
  * What is left to do to frames before a port can take them: their tags, checksums and segments.
  *
- * In flight a frame is untagged, may lack its checksum, and may be longer than any wire takes, with
- * facts about that (frame.h).  What a port takes undone it gets as it is (offload.h), so that between
- * two guests that both do offloads nothing is computed at all; the rest is done here.  A tag is
- * written before the frames are delivered and taken out after, because the next port of a flood may
- * want none.  A checksum is completed in place, once for all ports.  A long frame is cut for each
- * port anew into the worker's second batch, whose segments are delivered in the frame's place, so
- * that order is kept.
+ * In flight a frame is untagged, may lack its checksum, and may be longer than any wire takes,
+ * with facts about that (frame.h).  What a port takes undone it gets as it is (offload.h), so that
+ * between two guests that both do offloads nothing is computed at all; the rest is done here.  A
+ * tag is written before the frames are delivered and taken out after, because the next port of a
+ * flood may want none.  A checksum is completed in place, once for all ports.  A long frame is cut
+ * for each port anew into the worker's second batch, whose segments are delivered in the frame's
+ * place, so that order is kept.
  */
 #ifndef DATAPLANE_EGRESS_FINISH_H
 #define DATAPLANE_EGRESS_FINISH_H

@@ -75,6 +75,8 @@ struct vswitch_vnic {
     bool dhcp_guard;               /* what a DHCP server sends is not taken from it */
     bool router_guard;             /* nor what a router advertises, nor redirects */
     uint64_t offload;              /* features offered to it: offload.h; OFFLOAD_ALL by default */
+    uint64_t offload_granted;      /* what its VM negotiated when it was offered more, and is
+                                      offered as long as it runs; 0: nothing beyond that */
     uint64_t allowed_mac[VSWITCH_ALLOWED_MACS_MAX];
     uint16_t allowed_mac_count;
 };

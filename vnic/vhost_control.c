@@ -142,9 +142,9 @@ static void list_take(const struct vhost_vnic *device)
     pthread_mutex_unlock(&list_lock);
 }
 
-static void offer(struct vhost_vnic *device, uint64_t offload)
+static void offer(struct vhost_vnic *device, uint64_t offload, uint64_t granted)
 {
-    atomic_store(&device->offered, offload);
+    atomic_store(&device->offered, offload | granted);
     atomic_store_explicit(&device->vnic.leaves, offload_takes(offload), memory_order_relaxed);
 }
 
@@ -158,7 +158,7 @@ static struct vhost_vnic *device_create(const struct vhost_control_config *confi
     memset(device, 0, sizeof(*device));
     device->vnic.port = config->port;
     device->vnic.shared = config->shared;
-    offer(device, config->offload);
+    offer(device, config->offload, config->granted);
     for (unsigned i = 0; i < VNIC_PAIRS_MAX; i++) {
         atomic_flag_clear(&device->vnic.claim[i]);
     }
@@ -265,9 +265,9 @@ int vhost_control_chown(struct vnic *vnic, uid_t owner, gid_t group, struct erro
     return vhost_socket_chown(vhost_vnic_of(vnic)->path, owner, group, error);
 }
 
-void vhost_control_set_offload(struct vnic *vnic, uint64_t features)
+void vhost_control_set_offload(struct vnic *vnic, uint64_t features, uint64_t granted)
 {
-    offer(vhost_vnic_of(vnic), features);
+    offer(vhost_vnic_of(vnic), features, granted);
 }
 
 void vhost_control_status(const struct vnic *vnic, struct vhost_status *status)

@@ -21,7 +21,9 @@
  * Offload features are between us and the frontend: the library is not told of them.  It would know
  * no USO, and would refuse a change while the device runs, which is how a frontend passes on what
  * its guest asks for at run time (VIRTIO_NET_CTRL_GUEST_OFFLOADS: SET_FEATURES with fewer GUEST_
- * features, or with them again).  Such a message is answered by building the device anew.
+ * features, or with them again).  Such a message is answered by building the device anew.  QEMU 7.2
+ * takes that command of a guest, says that it is done, and sends no message: the guest is left what
+ * it negotiated, until its operator narrows it.
  *
  * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits),
  * 5.1.6.5.6 (offloads at run time).
@@ -54,6 +56,7 @@ struct vhost_control_config {
     uint16_t pairs;                /* queue pairs offered, 1 to VNIC_PAIRS_MAX */
     bool shared;                   /* several workers deliver to this vNIC */
     uint64_t offload;              /* features offered to its frontend: see offload.h */
+    uint64_t granted;              /* offered besides: what a frontend that may come back has */
     uid_t owner;                   /* (uid_t)-1: leave */
     gid_t group;                   /* (gid_t)-1: leave */
 };
@@ -123,11 +126,11 @@ void vhost_control_remove(struct vnic *vnic);
 int vhost_control_chown(struct vnic *vnic, uid_t owner, gid_t group, struct error *error);
 
 /**
- * Offers other features from the next frontend that asks on; the one that is attached keeps what it
- * negotiated, but from now on the guest is left no more than @p features say, and, when they are
- * wider again, no more than it negotiated.  Thread: control.
+ * Offers other features from the next frontend that asks on, and @p granted besides; the one that
+ * is attached keeps what it negotiated, but from now on the guest is left no more than @p features
+ * say, and, when they are wider again, no more than it negotiated.  Thread: control.
  */
-void vhost_control_set_offload(struct vnic *vnic, uint64_t features);
+void vhost_control_set_offload(struct vnic *vnic, uint64_t features, uint64_t granted);
 
 void vhost_control_status(const struct vnic *vnic, struct vhost_status *status);
 

@@ -4,9 +4,9 @@
  * and checksums to its device does, and prints what arrived as one line of JSON.
  *
  * The receiver takes such frames (--takes on), or does not, and then has to be given segments with
- * checksums; what it is given is looked at now and then.  The frames cost both ends next to nothing:
- * they are written before the start, and buffers are used in the order of their descriptors, which
- * every switch does, so that both ends only move indices.
+ * checksums; what it is given is looked at now and then.  The frames cost both ends next to
+ * nothing: they are written before the start, and buffers are used in the order of their
+ * descriptors, which every switch does, so that both ends only move indices.
  *
  * With --copy there is no switch: the frames are copied by memcpy from the same buffers to the same
  * buffers, which is what no switch can be faster than.
@@ -70,8 +70,8 @@ static void __attribute__((noreturn)) usage_exit(void)
             "usage: stream --port A.sock --port B.sock [--takes on|off] [--mss BYTES]\n"
             "              [--buffer BYTES] [--seconds S] [--core N]\n"
             "       stream --copy [--seconds S] [--core N]\n"
-            "Sends TCP segments of nearly 64 KiB from A to B and prints how many arrived, whole or\n"
-            "cut to --mss; --copy does it by memcpy, without a switch.  listen:A.sock waits for a\n"
+            "Sends TCP segments of nearly 64 KiB from A to B and prints how many arrived, whole\n"
+            "or cut to --mss; --copy does it by memcpy, without a switch.  listen:A.sock waits for a\n"
             "switch that connects.\n");
     exit(2);
 }

@@ -144,7 +144,8 @@ round_trip_ns() {
 
 # How long the kernel's threads for frames have run on the two cores, in ns.
 kernel_ns() {
-    cat /dev/null $(pgrep -x "ksoftirqd/($switch_core|$load_core)" | sed 's|.*|/proc/&/schedstat|') |
+    cat /dev/null $(pgrep -x "ksoftirqd/($switch_core|$load_core)" |
+        sed 's|.*|/proc/&/schedstat|') |
         awk '{ ran += $1 } END { printf "%d", ran }'
 }
 

@@ -48,8 +48,8 @@ static int teardown(void **state)
 static int offer_all(void **state)
 {
     (void)state;
-    vhost_control_set_offload(lab.vnic[0], OFFLOAD_ALL);
-    vhost_control_set_offload(lab.vnic[1], OFFLOAD_ALL);
+    vhost_control_set_offload(lab.vnic[0], OFFLOAD_ALL, 0);
+    vhost_control_set_offload(lab.vnic[1], OFFLOAD_ALL, 0);
     return 0;
 }
 
@@ -154,7 +154,7 @@ static void test_vhost_offload_not_offered_is_refused_and_costs_nothing(void **s
     struct vhost_status status;
 
     (void)state;
-    vhost_control_set_offload(lab.vnic[0], OFFLOAD_CSUM | OFFLOAD_HOST_TSO4);
+    vhost_control_set_offload(lab.vnic[0], OFFLOAD_CSUM | OFFLOAD_HOST_TSO4, 0);
     attach(&a, 0, OFFLOAD_ALL);
     attach(&b, 1, 0);
     assert_true(offered_to(&a) == (OFFLOAD_CSUM | OFFLOAD_HOST_TSO4));
@@ -180,7 +180,7 @@ static void test_vhost_offload_not_offered_ends_a_connection_that_asks_for_no_an
     struct vhost_status status;
 
     (void)state;
-    vhost_control_set_offload(lab.vnic[0], 0);
+    vhost_control_set_offload(lab.vnic[0], 0, 0);
     attach(&a, 0, 0);
     a.channel.protocol_features = 0;
 
@@ -197,7 +197,7 @@ static void test_vhost_offload_once_offered_may_be_had_as_long_as_it_is_attached
 {
     (void)state;
     attach(&a, 0, OFFLOAD_ALL);
-    vhost_control_set_offload(lab.vnic[0], OFFLOAD_GUEST_CSUM);
+    vhost_control_set_offload(lab.vnic[0], OFFLOAD_GUEST_CSUM, 0);
 
     assert_int_equal(told(0), OFFLOAD_TAKES_CSUM);
     assert_true(offered_to(&a) == OFFLOAD_GUEST_CSUM);
@@ -219,9 +219,9 @@ static void test_vhost_offload_offered_later_may_be_had_by_who_asks_anew(void **
     struct vhost_status status;
 
     (void)state;
-    vhost_control_set_offload(lab.vnic[0], 0);
+    vhost_control_set_offload(lab.vnic[0], 0, 0);
     attach(&a, 0, OFFLOAD_ALL);
-    vhost_control_set_offload(lab.vnic[0], OFFLOAD_ALL);
+    vhost_control_set_offload(lab.vnic[0], OFFLOAD_ALL, 0);
     assert_int_equal(change(&a, OFFLOAD_ALL), -EREMOTEIO);
 
     assert_true(offered_to(&a) == OFFLOAD_ALL);
@@ -317,10 +317,10 @@ static void test_vhost_offload_is_narrowed_by_its_operator_while_it_runs(void **
     attach(&b, 1, TAKES);
     assert_partial_arrives(is_partial);
 
-    vhost_control_set_offload(lab.vnic[1], 0);
+    vhost_control_set_offload(lab.vnic[1], 0, 0);
     assert_partial_arrives(is_complete);
 
-    vhost_control_set_offload(lab.vnic[1], OFFLOAD_ALL);
+    vhost_control_set_offload(lab.vnic[1], OFFLOAD_ALL, 0);
     assert_partial_arrives(is_partial);
 }
 
@@ -432,7 +432,7 @@ static void test_vhost_offload_receiver_changes_200_times_under_load(void **stat
     for (unsigned i = 0; i < CHANGES; i++) {
         sent += send_burst();
         assert_int_equal(change(&b, i % 2 == 0 ? 0 : TAKES), 0);
-        vhost_control_set_offload(lab.vnic[1], i % 3 == 0 ? 0 : OFFLOAD_ALL);
+        vhost_control_set_offload(lab.vnic[1], i % 3 == 0 ? 0 : OFFLOAD_ALL, 0);
         received += receive_all(&partial);
     }
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two switches whose uplinks are DPDK's devices, in a chain between two stacks of the kernel's:
 #
-#   outside: stack - host vNIC - lan - net_virtio_user ... link, a vNIC - wan - net_tap - stack: here
+#   outside: stack - host vNIC - lan - net_virtio_user .. link, a vNIC - wan - net_tap - stack: here
 #
 # The device of lan cuts long frames, because it is a vNIC that takes them; that of wan completes
 # checksums and says which it found right.  Data arrives as it was sent, whoever does what.
@@ -80,7 +80,8 @@ serve() {
     lan_sum=$(sha256sum <"$work/lan.srv/file")
     wan_sum=$(sha256sum <"$work/wan.srv/file")
     outside_start busybox httpd -f -p 8080 -h "$work/lan.srv"
-    setpriv --pdeathsig KILL busybox httpd -f -p 8081 -h "$work/wan.srv" </dev/null >/dev/null 2>&1 &
+    setpriv --pdeathsig KILL busybox httpd -f -p 8081 -h "$work/wan.srv" \
+        </dev/null >/dev/null 2>&1 &
     eventually 10 outside busybox wget -q -O /dev/null "http://$wan_ip:8081/file"
 }
 
@@ -119,7 +120,8 @@ print(sum(int(n) for names, numbers in zip(lines[::2], lines[1::2])
 
 nobody_found_a_wrong_checksum() {
     local here there
-    here=$(checksum_errors) there=$(outside bash -c "$(declare -f checksum_errors); checksum_errors")
+    here=$(checksum_errors)
+    there=$(outside bash -c "$(declare -f checksum_errors); checksum_errors")
     echo "here $here, outside $there"
     [ "$here" -eq 0 ] && [ "$there" -eq 0 ]
 }

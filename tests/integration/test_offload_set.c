@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -140,6 +141,35 @@ static void test_offload_set_while_a_vm_runs_offers_it_more_when_it_starts_anew(
     frontend_close(&f->guest);
 }
 
+/* It negotiated more than is offered now, and QEMU does not come back to less. */
+static void test_offload_of_a_vm_that_runs_outlives_the_daemon_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+
+    attach(f);
+    assert_int_equal(lab_do(&f->lab, "vnic set a --offload csum,guest_csum"), 0);
+    assert_int_equal(lab_stop(&f->lab), 0);
+    frontend_abandon(&f->guest);
+    assert_int_equal(lab_start(&f->lab, NULL), 0);
+
+    attach(f);
+    assert_true((f->guest.offered_features & TSO_BOTH) == TSO_BOTH);
+    assert_true((f->guest.offered_features & OFFLOAD_HOST_USO) == 0);
+    assert_says(f, "vnic show a", "offloads_taken", "[\"csum\"]");
+    frontend_close(&f->guest);
+
+    /* That it has left is seen a moment later. */
+    for (unsigned tries = 0; tries < 50; tries++) {
+        attach(f);
+        frontend_close(&f->guest);
+        if ((f->guest.offered_features & OFFLOAD_HOST_TSO4) == 0) {
+            break;
+        }
+        usleep(100000);
+    }
+    assert_true((f->guest.offered_features & OFFLOAD_ALL) == (OFFLOAD_CSUM | OFFLOAD_GUEST_CSUM));
+}
+
 static void test_offload_and_coalescing_are_kept(void **state)
 {
     struct fixture *f = *state;
@@ -166,6 +196,7 @@ int main(void)
         TEST(test_offload_show_says_what_the_guest_receives_and_sends_undone),
         TEST(test_offload_set_while_a_vm_runs_narrows_what_it_receives),
         TEST(test_offload_set_while_a_vm_runs_offers_it_more_when_it_starts_anew),
+        TEST(test_offload_of_a_vm_that_runs_outlives_the_daemon_and_no_more),
         TEST(test_offload_and_coalescing_are_kept),
     };
 

@@ -145,7 +145,7 @@ static void test_segment_is_what_a_foreign_stack_would_have_made(void **state)
 }
 
 /* A record is bytes of any number at any place, behind the checksum that the copy of them had. */
-static void test_checksum_copy_is_what_a_foreign_stack_would_have_summed(void **state)
+static void test_checksum_copy_is_what_a_foreign_stack_would_sum(void **state)
 {
     struct room *room = *state;
     pcap_t *kind = pcap_open_dead(DLT_EN10MB, FRAME_MAX_BYTES);
@@ -183,7 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_segment_is_what_a_foreign_stack_would_have_made,
                                         room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(test_checksum_copy_is_what_a_foreign_stack_would_have_summed,
+        cmocka_unit_test_setup_teardown(test_checksum_copy_is_what_a_foreign_stack_would_sum,
                                         room_setup, room_teardown),
     };
 

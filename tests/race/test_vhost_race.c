@@ -78,10 +78,10 @@ static void *operate(void *unused)
     for (unsigned i = 0; !atomic_load(&stop); i++) {
         struct vhost_status status;
 
-        vhost_control_set_offload(lab.vnic[1], i % 2 == 0 ? 0 : OFFLOAD_ALL);
+        vhost_control_set_offload(lab.vnic[1], i % 2 == 0 ? 0 : OFFLOAD_ALL, 0);
         vhost_control_status(lab.vnic[1], &status);
     }
-    vhost_control_set_offload(lab.vnic[1], OFFLOAD_ALL);
+    vhost_control_set_offload(lab.vnic[1], OFFLOAD_ALL, 0);
     return NULL;
 }
 

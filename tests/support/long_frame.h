@@ -29,7 +29,7 @@ struct long_frame {
     uint16_t gso_size_bytes;
     uint16_t trusted_bytes;        /* of the frame, at hdr; at least the headers */
     uint32_t run_bytes;            /* the longest run; 0: one run */
-    uint64_t run_seed;             /* for runs of any length, run_bytes on average; 0: all the same */
+    uint64_t run_seed;             /* for runs of any length, run_bytes on average; 0: all alike */
     /* ---- as written ---- */
     uint16_t l3_off_bytes;
     uint16_t l4_off_bytes;

@@ -5,8 +5,8 @@
 #
 #   scene_begin "$0" "$@"        inside a host of its own (see wire.sh) from here on, with a private
 #                                folder in $work, removed at the end with all that was started
-#   scene_begin_guests "$0" "$@"   the same, where guests can be started; they have the programs that
-#                                $scene_programs names, besides busybox
+#   scene_begin_guests "$0" "$@"   the same, where guests can be started; they have the programs
+#                                that $scene_programs names, besides busybox
 #
 # Either ends the script with a skip, and its reason, on a host that cannot do it.
 
@@ -49,7 +49,8 @@ scene_begin_guests() {
     fi
     scene_begin "$@"
     # shellcheck disable=SC2086
-    guest_prepare "$work" ${scene_programs:-} 2>"$work/prepare" || scene_skip "$1" "$(tail -n 1 "$work/prepare")"
+    guest_prepare "$work" ${scene_programs:-} 2>"$work/prepare" ||
+        scene_skip "$1" "$(tail -n 1 "$work/prepare")"
 }
 
 # ---- what such scripts ask again and again -------------------------------------------------------

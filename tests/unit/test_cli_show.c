@@ -182,7 +182,8 @@ static void test_terminal_too_narrow_for_anything_still_gets_all_columns(void **
 
 static const char external_switch[] =
     "{\"name\": \"ext\", \"type\": \"external\", \"mtu\": 9000, \"uplink\": \"eth1\","
-    " \"coalesce\": true, \"uplink_status\": {\"driver\": \"af_packet\", \"device\": \"eth1\", \"present\": true,"
+    " \"coalesce\": true, \"uplink_status\": {\"driver\": \"af_packet\", \"device\": \"eth1\", "
+    "\"present\": true,"
     " \"carrier\": true, \"speed_mbps\": 10000, \"mac\": \"52:54:00:00:00:01\", \"mtu\": 1500,"
     " \"max_mtu\": 65535, \"carrier_losses\": 2, \"exclusive\": true, \"note\": null,"
     " \"offloads\": [\"csum\", \"tso4\", \"tso6\"], \"offloads_by\": \"device\"},"
