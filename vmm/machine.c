@@ -43,6 +43,7 @@ struct machine {
     struct power *power;
     struct devices *devices;
     struct vcpu *vcpu[MACHINE_CPUS_MAX];
+    struct boot_file kernel, initrd;       /* kept for resets */
 
     enum machine_state state;
     char why_ended[ERROR_TEXT_SIZE];
@@ -107,7 +108,7 @@ static int make_processors(struct machine *machine, struct error *error)
     return result;
 }
 
-/* The devices that are no virtio devices: a reset makes them anew. */
+/* The devices that are no virtio devices. */
 static int make_legacy(struct machine *machine, struct error *error)
 {
     machine->serial = serial_create(machine->bus, machine->irq, machine->console, error);
@@ -167,6 +168,18 @@ static int make_board(struct machine *machine, struct error *error)
     return machine->console != NULL ? 0 : -error->code;
 }
 
+/* First of all: what is no file takes no memory, no vNIC and no disk. */
+static int open_files(struct machine *machine, struct error *error)
+{
+    const struct machine_config *config = machine->config;
+    int result = boot_file_open(&machine->kernel, "kernel", config->kernel, error);
+
+    if (result == 0 && config->initrd != NULL) {
+        result = boot_file_open(&machine->initrd, "initrd", config->initrd, error);
+    }
+    return result;
+}
+
 static int load(struct machine *machine, struct error *error)
 {
     const struct machine_config *config = machine->config;
@@ -177,8 +190,8 @@ static int load(struct machine *machine, struct error *error)
     };
     char cmdline[CMDLINE_SIZE];
     struct boot_config boot = {
-        .kernel_path = config->kernel,
-        .initrd_path = config->initrd,
+        .kernel = &machine->kernel,
+        .initrd = config->initrd != NULL ? &machine->initrd : NULL,
         .cmdline = cmdline,
     };
     struct vcpu_start start;
@@ -329,9 +342,12 @@ struct machine *machine_create(struct event_base *base, const struct machine_con
     machine->kvm = (struct kvm){ .kvm_fd = -1, .vm_fd = -1 };
     machine->ram.fd = -1;
     pthread_mutex_init(&machine->lock, NULL);
-    if (listen_to_vcpus(machine, error) != 0 || make_board(machine, error) != 0 ||
-        make_legacy(machine, error) != 0 || make_devices(machine, error) != 0 ||
-        make_processors(machine, error) != 0 || load(machine, error) != 0) {
+    machine->kernel.fd = -1;
+    machine->initrd.fd = -1;
+    if (open_files(machine, error) != 0 || listen_to_vcpus(machine, error) != 0 ||
+        make_board(machine, error) != 0 || make_legacy(machine, error) != 0 ||
+        make_devices(machine, error) != 0 || make_processors(machine, error) != 0 ||
+        load(machine, error) != 0) {
         machine_destroy(machine);
         return NULL;
     }
@@ -370,6 +386,8 @@ void machine_destroy(struct machine *machine)
     bus_destroy(machine->bus);
     kvm_close(&machine->kvm);
     ram_destroy(&machine->ram);
+    boot_file_close(&machine->initrd);
+    boot_file_close(&machine->kernel);
     if (machine->told_event != NULL) {
         event_free(machine->told_event);
     }
