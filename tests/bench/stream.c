@@ -71,8 +71,8 @@ static void __attribute__((noreturn)) usage_exit(void)
             "              [--buffer BYTES] [--seconds S] [--core N]\n"
             "       stream --copy [--seconds S] [--core N]\n"
             "Sends TCP segments of nearly 64 KiB from A to B and prints how many arrived, whole\n"
-            "or cut to --mss; --copy does it by memcpy, without a switch.  listen:A.sock waits for a\n"
-            "switch that connects.\n");
+            "or cut to --mss; --copy does it by memcpy, without a switch.  listen:A.sock waits\n"
+            "for a switch that connects.\n");
     exit(2);
 }
 
