@@ -8,11 +8,15 @@
 #include "switch/error.h"
 #include "vmm/virtio_device.h"
 
+#define VIRTIO_RNG_REQUEST_BYTES 65536u
+
 struct event_base;
 struct virtio_rng;
 
+/** @return owned; NULL with a sentence.  Thread: main. */
 struct virtio_rng *virtio_rng_create(struct ram *ram, struct event_base *base,
                                      struct error *error);
+/** It was unplugged.  NULL is fine. */
 void virtio_rng_destroy(struct virtio_rng *rng);
 struct virtio_device *virtio_rng_device(struct virtio_rng *rng);
 
