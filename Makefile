@@ -70,7 +70,8 @@ LD_dataplane = $(DPDK_LD) -lpcap
 LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD) $(NL_LD)
 LD_vmm       = $(CTL_LD) $(VMM_LD)
 
-BIN := $(O)/vswitchd $(O)/vswitchctl $(if $(wildcard vmm/main.c),$(O)/vswitch-vm)
+BIN := $(O)/vswitchd $(O)/vswitchctl $(if $(wildcard vmm/main.c),$(O)/vswitch-vm) \
+       $(O)/vswitch-guest
 
 all: $(BIN)
 
@@ -93,6 +94,21 @@ $(O)/$(1)/%.o: $(1)/%.c
 	$$(CC) $$(BASE) $$(CF_$(1)) -c -o $$@ $$<
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
+
+# ---- the project's own guest: no libc, no sanitizers, at an address of its own ---------------------
+GUEST_CF  := -std=gnu11 -O2 $(WARN) -MMD -MP -I. -ffreestanding -fno-pic -fno-stack-protector \
+             -fcf-protection=none -mno-red-zone -march=x86-64
+GUEST_LD  := -nostdlib -static -no-pie -Wl,-T,vmm/guest/guest.lds,--build-id=none \
+             -Wl,--no-warn-rwx-segments
+GUEST_OBJ := $(patsubst vmm/guest/%,$(O)/guest/%.o,$(wildcard vmm/guest/*.c vmm/guest/*.S))
+
+$(O)/vswitch-guest: $(GUEST_OBJ) vmm/guest/guest.lds
+	gcc $(GUEST_LD) -o $@ $(GUEST_OBJ)
+# Ring 0 may be emulated, by an emulator of general registers only.
+$(O)/guest/ring0.c.o: GUEST_CF += -mgeneral-regs-only
+$(O)/guest/%.o: vmm/guest/%
+	@mkdir -p $(@D)
+	gcc $(GUEST_CF) -c -o $@ $<
 
 # ---- tests ---------------------------------------------------------------------------------------
 # tests/unit/test_forward.c tests switch/forward.c, and links no more than switch/ may use; so does
@@ -221,6 +237,7 @@ deps-bench:
 install: all
 	install -D -m 755 $(O)/vswitchd   $(DESTDIR)$(PREFIX)/sbin/vswitchd
 	install -D -m 755 $(O)/vswitchctl $(DESTDIR)$(PREFIX)/bin/vswitchctl
+	install -D -m 644 $(O)/vswitch-guest $(DESTDIR)$(PREFIX)/share/vswitch/vswitch-guest
 	install -D -m 644 ctl/man/vswitchd.8   $(DESTDIR)$(PREFIX)/share/man/man8/vswitchd.8
 	install -D -m 644 ctl/man/vswitchctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/vswitchctl.8
 	install -D -m 644 ctl/vswitchctl.bash \
