@@ -9,8 +9,8 @@
  * asked to announce itself.  A guest that boots before its switch has a NIC without a link.
  *
  * Before the first connection the switch cannot be asked what it offers: the features are those
- * that this monitor knows; what the switch lacks then is not asked of it, and the driver, should it
- * have negotiated that already, gets a link only with a switch that has it.
+ * that this monitor knows.  A driver that goes by one which the switch turns out to lack has no
+ * link; what a guest would merely take undone (GUEST_ features) does not matter.
  *
  * Standard: virtio 1.2, 5.1 (network device), 5.1.6.5 (control queue).
  */
@@ -57,6 +57,6 @@ struct virtio_net *virtio_net_create(struct ram *ram, struct event_base *base,
 /** It is not plugged in any more.  NULL is fine. */
 void virtio_net_destroy(struct virtio_net *net);
 struct virtio_device *virtio_net_device(struct virtio_net *net);   /* to be plugged in */
-void virtio_net_status(const struct virtio_net *net, struct virtio_net_status *status);
+void virtio_net_status(struct virtio_net *net, struct virtio_net_status *status);
 
 #endif
