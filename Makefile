@@ -147,6 +147,10 @@ $(O)/tests/unit/test_$(1): $(O)/tests/unit/test_$(1).o $(SUPPORT) \
 endef
 $(foreach t,$(patsubst tests/unit/test_%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 
+# Of the guest, what is pure is tested on the host.
+$(O)/tests/unit/test_guest_answer: $(call objs,vmm/guest/answer.c vmm/guest/packet.c \
+                                     vmm/guest/ping.c)
+
 WHOLE_SRC := $(HOSTILE_SRC) $(RACE_SRC) $(INTEG_SRC) $(BENCH_SRC)
 # test_vmm_*.c are the monitor's, which knows nothing of the switch: no DPDK.
 WHOLE_VMM := $(call bins,$(foreach t,$(WHOLE_SRC),$(if $(filter test_vmm_%,$(notdir $(t))),$(t))))

@@ -75,7 +75,7 @@ void guest_fault(uint64_t vector, uint64_t rip, uint64_t address)
     panic();
 }
 
-/* ---- words ------------------------------------------------------------------------------------ */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* ",NUMBER", if it is there.  Returns false for a comma without one. */
 static bool take_more(const char **at, uint64_t *number)

@@ -69,7 +69,7 @@ static void give_time(uint64_t ns)
     }
 }
 
-/* ---- rings ------------------------------------------------------------------------------------ */
+/* ---- rings ----------------------------------------------------------------------------------- */
 
 /* Changes a sound descriptor into one of @p kind. */
 static void spoil(volatile struct vring_desc *desc, uint16_t number, enum kind kind)
@@ -173,7 +173,7 @@ static void rewrite(struct nic *nic)
     }
 }
 
-/* ---- registers -------------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------------------- */
 
 static void kick_storm(const struct nic *nic)
 {
@@ -232,7 +232,7 @@ static void restart(struct nic *nic)
     }
 }
 
-/* ---- all of it -------------------------------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static void do_kind(struct nic *nic, enum kind kind)
 {
