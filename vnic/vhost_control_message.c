@@ -95,6 +95,7 @@ static void leave(struct vhost_vnic *device)
     device->status.granted = 0;
     device->status.guest_mtu_bytes = 0;
     pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);                               /* also when it had not run */
 }
 
 /* What the connection has been offered it may ask for as long as it lasts. */

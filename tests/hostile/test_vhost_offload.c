@@ -231,6 +231,41 @@ static void test_vhost_offload_offered_later_may_be_had_by_who_asks_anew(void **
     assert_int_equal(told(0), OFFLOAD_TAKES_ALL);
 }
 
+/* What a frontend that may come back has it may have again, and it is left none of it. */
+static void test_vhost_offload_granted_is_offered_and_not_left(void **state)
+{
+    (void)state;
+    vhost_control_set_offload(lab.vnic[0], 0, OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_TSO4);
+
+    attach(&a, 0, OFFLOAD_ALL);
+
+    assert_true(has(0) == (OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_TSO4));
+    assert_int_equal(told(0), 0);
+}
+
+/* Control keeps what is granted until it hears that there is nobody any more who may come back. */
+static void test_vhost_offload_granted_ends_with_a_connection_that_never_ran(void **state)
+{
+    const struct frontend_config config = { .socket_path = lab.path[0] };
+    struct vhost_status status;
+    unsigned changes;
+
+    (void)state;
+    assert_int_equal(frontend_open_unstarted(&a, &config), 0);
+    vhost_control_status(lab.vnic[0], &status);
+    assert_true(status.granted == OFFLOAD_ALL);
+    changes = atomic_load(&lab.changes);
+
+    frontend_abandon(&a);
+
+    for (int i = 0; i < WAIT_MS && atomic_load(&lab.changes) == changes; i++) {
+        usleep(1000);
+    }
+    assert_int_equal(atomic_load(&lab.changes), changes + 1);
+    vhost_control_status(lab.vnic[0], &status);
+    assert_true(status.granted == 0);
+}
+
 /* The switch came back: a frontend may state what it has without having asked what there is. */
 static void test_vhost_offload_is_stated_first_by_a_frontend_that_comes_back(void **state)
 {
@@ -452,6 +487,8 @@ int main(void)
         TEST(not_offered_ends_a_connection_that_asks_for_no_answer),
         TEST(once_offered_may_be_had_as_long_as_it_is_attached),
         TEST(offered_later_may_be_had_by_who_asks_anew),
+        TEST(granted_is_offered_and_not_left),
+        TEST(granted_ends_with_a_connection_that_never_ran),
         TEST(is_stated_first_by_a_frontend_that_comes_back),
         TEST(is_not_left_to_the_next_frontend),
         TEST(is_given_up_and_had_again_while_it_runs),
