@@ -68,6 +68,11 @@ uint64_t fake_kvm_message_count(int message)
     return count_of(fake.message[message].fd);
 }
 
+int fake_kvm_level(uint32_t gsi)
+{
+    return fake.level[gsi];
+}
+
 const struct fake_message *fake_kvm_message(int message)
 {
     return &fake.message[message];

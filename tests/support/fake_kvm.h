@@ -28,6 +28,8 @@ struct irq *fake_kvm_irq(void);
 /** Since it was asked last: how often line @p gsi, or message @p message, was interrupted. */
 uint64_t fake_kvm_line_count(uint32_t gsi);
 uint64_t fake_kvm_message_count(int message);
+/** What irq_set_level() said of line @p gsi last. */
+int fake_kvm_level(uint32_t gsi);
 const struct fake_message *fake_kvm_message(int message);
 unsigned fake_kvm_messages_taken(void);
 unsigned fake_kvm_doorbells(void);
