@@ -93,11 +93,12 @@ static bool is_proper(uint32_t offset, unsigned len_bytes)
 
 static uint32_t word_read(const struct msix *msix, uint32_t offset)
 {
-    const struct msix_entry *entry = &msix->entry[offset / MSIX_ENTRY_BYTES];
+    const struct msix_entry *entry;
 
     if (offset / MSIX_ENTRY_BYTES >= msix->count) {
         return 0;
     }
+    entry = &msix->entry[offset / MSIX_ENTRY_BYTES];
     switch (offset % MSIX_ENTRY_BYTES) {
     case PCI_MSIX_ENTRY_LOWER_ADDR:
         return (uint32_t)entry->address;
@@ -111,12 +112,13 @@ static uint32_t word_read(const struct msix *msix, uint32_t offset)
 
 static void word_write(struct msix *msix, uint32_t offset, uint32_t value)
 {
-    struct msix_entry *entry = &msix->entry[offset / MSIX_ENTRY_BYTES];
+    struct msix_entry *entry;
     bool could_send;
 
     if (offset / MSIX_ENTRY_BYTES >= msix->count) {
         return;
     }
+    entry = &msix->entry[offset / MSIX_ENTRY_BYTES];
     could_send = may_send(msix, entry);
     switch (offset % MSIX_ENTRY_BYTES) {
     case PCI_MSIX_ENTRY_LOWER_ADDR:

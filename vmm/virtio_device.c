@@ -315,13 +315,15 @@ void virtio_device_save(const struct virtio_device *device, struct virtio_device
 /* Gives the device the status it had, and starts it if it ran. */
 static void resume(struct virtio_device *device, uint8_t status)
 {
+    const uint8_t lives = status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET);
+
     device->status = status & (VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER | VIRTIO_FEATURES_OK |
                                VIRTIO_NEEDS_RESET | VIRTIO_FAILED);
-    if ((status & VIRTIO_NEEDS_RESET) != 0) {
-        device->status |= status & VIRTIO_DRIVER_OK;
-        return;
+    if (lives == VIRTIO_DRIVER_OK) {
+        virtio_device_set_status(device, status);
+    } else {
+        device->status |= lives;
     }
-    virtio_device_set_status(device, status);
     for (unsigned i = 0; device->running && i < device->ops->queue_count; i++) {
         if (device->queue[i].ready) {
             /* It may have been kicked just before the snapshot. */

@@ -406,6 +406,21 @@ static void test_mmio_a_snapshot_goes_into_a_new_device(void **state)
     *state = other;
 }
 
+static void test_mmio_a_snapshot_without_a_driver_keeps_what_was_written(void **state)
+{
+    struct mmio_lab *lab = *state;
+    struct virtio_mmio_state before, after;
+    struct error error;
+
+    set_queue(lab, 1, 32, 0x20000);
+    put(lab, VIRTIO_MMIO_DRIVER_FEATURES_SEL, 1);
+    virtio_mmio_save(lab->mmio, &before);
+    virtio_mmio_reset(lab->mmio);
+    assert_int_equal(virtio_mmio_restore(lab->mmio, &before, &error), 0);
+    virtio_mmio_save(lab->mmio, &after);
+    assert_memory_equal(&before, &after, sizeof(before));
+}
+
 static void test_mmio_a_snapshot_of_another_device_is_refused(void **state)
 {
     struct mmio_lab *lab = *state;
@@ -486,6 +501,7 @@ int main(void)
         LAB_TEST(test_mmio_configuration_is_the_devices_at_any_width),
         LAB_TEST(test_mmio_random_writes_leave_a_device_that_still_works),
         LAB_TEST(test_mmio_a_snapshot_goes_into_a_new_device),
+        LAB_TEST(test_mmio_a_snapshot_without_a_driver_keeps_what_was_written),
         LAB_TEST(test_mmio_a_snapshot_of_another_device_is_refused),
         LAB_TEST(test_mmio_without_a_doorbell_there_is_no_plug),
         cmocka_unit_test(test_mmio_cmdline_says_where_slots_are),
