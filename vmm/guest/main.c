@@ -31,6 +31,7 @@
 
 #define POWER_PORT     0x604u          /* ACPI's PM1 control register, as the monitor has it */
 #define POWER_OFF      0x3400u         /* S5 as it tells it (5), and the bit that goes there */
+#define POWER_OFF_NS   1000000000u     /* the monitor may take a moment */
 #define RESET_PORT     0xcf9u
 #define RESET          0x06u
 #define QUIET_MS       1000u
@@ -51,6 +52,7 @@ static void reboot(void)
 static void power_off(void)
 {
     ring0_call(CALL_OUT_WORD, POWER_PORT, POWER_OFF, 0);
+    ring0_call(CALL_WAIT, POWER_OFF_NS, 0, 0);
     say("is still on: nobody is at port 0x%x", POWER_PORT);
     ring0_call(CALL_STOP, 0, 0, 0);
 }

@@ -11,13 +11,13 @@
 
 #define MMIO_MAGIC   0x74726976u       /* "virt" */
 #define MMIO_VERSION 2u
-#define POLLS_BEFORE_WAITING 10000u
+#define POLL_NS      UINT64_C(1000000)  /* without a frame, before waiting */
 
 struct nic nics[NIC_MAX];
 unsigned nics_count;
 
 static bool waits = true;
-static unsigned empty_polls;
+static uint64_t idle_since_ns;         /* 0: busy */
 
 /* ---- finding ---------------------------------------------------------------------------------- */
 
@@ -90,7 +90,7 @@ void nics_set_waiting(bool to_wait)
 
 void nics_are_busy(void)
 {
-    empty_polls = 0;
+    idle_since_ns = 0;
 }
 
 static void want_interrupts(bool wanted)
@@ -114,10 +114,8 @@ static bool is_something_there(void)
 }
 
 /* An interrupt between the look and the wait is pending then, and ends the wait at once. */
-static void wait(uint64_t until_ns)
+static void wait(uint64_t until_ns, uint64_t now_ns)
 {
-    const uint64_t now_ns = clock_ns();
-
     want_interrupts(true);
     if (until_ns > now_ns && !is_something_there()) {
         ring0_call(CALL_WAIT, until_ns == NICS_FOREVER ? 0 : until_ns - now_ns, 0, 0);
@@ -132,13 +130,16 @@ static void wait(uint64_t until_ns)
 
 void nics_idle(uint64_t until_ns)
 {
+    const uint64_t now_ns = clock_ns();
+
     for (unsigned i = 0; i < nics_count; i++) {
         nic_tell(&nics[i]);
     }
-    if (!waits || ++empty_polls < POLLS_BEFORE_WAITING) {
+    idle_since_ns = idle_since_ns == 0 ? now_ns : idle_since_ns;
+    if (waits && now_ns - idle_since_ns >= POLL_NS) {
+        wait(until_ns, now_ns);
+        idle_since_ns = 0;
+    } else {
         __asm__ volatile("pause");
-        return;
     }
-    empty_polls = 0;
-    wait(until_ns);
 }
