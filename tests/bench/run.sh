@@ -9,11 +9,11 @@
 # "far", and only runs of one kind are compared.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]... [--json]
-                          [--switch-core N] [--load-core N] [--no-huge]
+usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]... [--cases REGEX]
+                          [--json] [--switch-core N] [--load-core N] [--no-huge]
 PEER is vswitchd, testpmd, ovs, ovs_tso (Open vSwitch with userspace-tso-enable) or memcpy, which is
 no switch but the limit.  Progress goes to standard error, the table to standard output."
-rounds=3 seconds=0.5 json='' quick='' only=() load_core=0 switch_core=1 huge=yes
+rounds=3 seconds=0.5 json='' quick='' only=() chosen=. load_core=0 switch_core=1 huge=yes
 bin=${VSWITCH_BIN:-build} tools=${BENCH_TOOLS:-build/tests/bench}
 HUGE_PAGES=1024 HUGE_MIB_EACH=256 TRIES=3
 
@@ -23,6 +23,7 @@ while [ $# -gt 0 ]; do
     --rounds) rounds=$2 && shift ;;
     --seconds) seconds=$2 && shift ;;
     --only) only+=("$2") && shift ;;
+    --cases) chosen=$2 && shift ;;
     --json) json=--json ;;
     --switch-core) switch_core=$2 && shift ;;
     --load-core) load_core=$2 && shift ;;
@@ -197,6 +198,7 @@ fi
 for ((round = 1; round <= rounds; round++)); do
     while IFS='|' read -r name program arguments wanted; do
         name=${name% } program=${program// /}
+        [[ $name =~ $chosen ]] || continue
         for peer in "${peers[@]}"; do
             [[ " ${wanted:-vswitchd testpmd ovs} " == *" $peer "* ]] || continue
             if [ "$peer" = ovs ] && [ "$name" = "$jumbo, one way" ]; then
