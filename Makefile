@@ -226,7 +226,7 @@ PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansso
 PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump \
              iproute2
 PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \
-             iputils-ping iperf3 ethtool python3 python3-scapy
+             iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)

@@ -2,10 +2,11 @@
 /*
  * The ACPI tables of a machine: processors, PCI, interrupts, power off and reset; no more.
  *
- * Hardware-reduced is not claimed, so that kernels without support for it find a PM1 block.  The
- * DSDT's few objects are AML written out here, each line beside what it means.
+ * Hardware-reduced is not claimed, so that kernels without support for it find a PM1 block.  What
+ * a machine has not got (a keyboard controller, VGA, a CMOS clock, a PM timer) the tables say, so
+ * that no kernel waits for it.
  *
- * Standard: ACPI 6.4, 5.2 (tables), 19 and 20 (AML); PCI Firmware 3.2, 4.1.2 (MCFG).
+ * Standard: ACPI 6.4, 5.2 (tables), 19 and 20 (AML); PCI Firmware 3.2, 4.1.2 (MCFG), 4.5 (_OSC).
  */
 #ifndef VMM_ACPI_H
 #define VMM_ACPI_H
@@ -27,7 +28,11 @@ struct acpi_config {
     unsigned mmio_devices;         /* virtio-mmio slots to tell of */
 };
 
-/** Writes the tables between 0xe0000 and 1 MiB; @p rsdp_gpa is where they begin.  Thread: main. */
+/**
+ * Writes the tables between 0xe0000 and 1 MiB; @p rsdp_gpa is where they begin.
+ * @return 0, or -EINVAL with a sentence for more processors or devices than a machine can have
+ * Thread: main, while no vCPU runs.
+ */
 int acpi_write(struct ram *ram, const struct acpi_config *config, uint64_t *rsdp_gpa,
                struct error *error);
 
