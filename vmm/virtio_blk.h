@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A disk from a raw image file.
+ * A disk as a virtio device.
  *
- * Requests are served in order on a thread of the disk's own, by preadv and pwritev straight from
- * and to guest memory, so that a slow disk holds neither a vCPU nor the control thread.  Flush is
- * fdatasync, discard and write-zeroes punch holes where the file system can.  A read-only image is
- * opened read-only and says so (VIRTIO_BLK_F_RO).  The image is locked against a second VM.
+ * Requests are served in order on a thread of the disk's own, straight from and to guest memory, so
+ * that a slow disk holds neither a vCPU nor the control thread.  Flush is fdatasync, discard and
+ * write-zeroes punch holes where the file system can.  A read-only image says so
+ * (VIRTIO_BLK_F_RO).
  *
  * Standard: virtio 1.2, 5.2.
  */
@@ -19,17 +19,18 @@
 
 struct virtio_blk;
 
-struct virtio_blk_config {
-    const char *path;
-    bool read_only;
-    int (*enter)(void *context);   /* runs first in its thread: the sandbox */
-    void *context;
-};
-
-/** @return owned; NULL with a sentence: no file, not whole sectors, in use.  Thread: main. */
-struct virtio_blk *virtio_blk_create(struct ram *ram, const struct virtio_blk_config *config,
+/** @return owned; NULL with a sentence: see disk_open().  Thread: main, as all of this. */
+struct virtio_blk *virtio_blk_create(struct ram *ram, const char *path, bool read_only,
                                      struct error *error);
+/** It was unplugged.  NULL is fine. */
 void virtio_blk_destroy(struct virtio_blk *blk);
 struct virtio_device *virtio_blk_device(struct virtio_blk *blk);
+
+/**
+ * Starts the thread, without which requests wait; @p enter runs first in it (the sandbox).
+ * @return 0; -errno with a sentence, of @p enter's as well
+ */
+int virtio_blk_run(struct virtio_blk *blk, int (*enter)(void *context), void *context,
+                   struct error *error);
 
 #endif
