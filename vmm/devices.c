@@ -189,27 +189,34 @@ unsigned devices_nics(const struct devices *devices, struct machine_nic nic[MACH
 
 /* ---- the others ------------------------------------------------------------------------------ */
 
+static int add_disk(struct devices *devices, unsigned number, const struct machine_disk *disk,
+                    struct error *error)
+{
+    devices->blk[number] = virtio_blk_create(devices->place.ram, disk->path, disk->read_only,
+                                             error);
+    if (devices->blk[number] == NULL) {
+        return -error->code;
+    }
+    return plug_in(devices, virtio_blk_device(devices->blk[number]), false,
+                   &devices->blk_plug[number], error);
+}
+
 static int enter_disk(void *context)
 {
     (void)context;
     return sandbox_enter(SANDBOX_DISK);
 }
 
-static int add_disk(struct devices *devices, unsigned number, const struct machine_disk *disk,
-                    struct error *error)
+int devices_run(struct devices *devices, struct error *error)
 {
-    const struct virtio_blk_config config = {
-        .path = disk->path,
-        .read_only = disk->read_only,
-        .enter = enter_disk,
-    };
+    int result = 0;
 
-    devices->blk[number] = virtio_blk_create(devices->place.ram, &config, error);
-    if (devices->blk[number] == NULL) {
-        return -error->code;
+    for (unsigned i = 0; i < MACHINE_DISKS_MAX && result == 0; i++) {
+        if (devices->blk[i] != NULL) {
+            result = virtio_blk_run(devices->blk[i], enter_disk, NULL, error);
+        }
     }
-    return plug_in(devices, virtio_blk_device(devices->blk[number]), false,
-                   &devices->blk_plug[number], error);
+    return result;
 }
 
 static int add_rng(struct devices *devices, struct error *error)

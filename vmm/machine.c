@@ -43,7 +43,10 @@ struct machine {
     struct power *power;
     struct devices *devices;
     struct vcpu *vcpu[MACHINE_CPUS_MAX];
-    struct boot_file kernel, initrd;       /* kept for resets */
+    /* ---- kept for resets ---- */
+    struct boot_file kernel, initrd;
+    struct serial_state serial_on;
+    struct power_state power_on;
 
     enum machine_state state;
     char why_ended[ERROR_TEXT_SIZE];
@@ -116,15 +119,12 @@ static int make_legacy(struct machine *machine, struct error *error)
         return -error->code;
     }
     machine->power = power_create(machine->bus, machine->irq, on_vcpu_ended, machine, error);
-    return machine->power != NULL ? 0 : -error->code;
-}
-
-static void destroy_legacy(struct machine *machine)
-{
-    power_destroy(machine->power);
-    serial_destroy(machine->serial);
-    machine->power = NULL;
-    machine->serial = NULL;
+    if (machine->power == NULL) {
+        return -error->code;
+    }
+    serial_save(machine->serial, &machine->serial_on);
+    power_save(machine->power, &machine->power_on);
+    return 0;
 }
 
 static int make_devices(struct machine *machine, struct error *error)
@@ -259,8 +259,8 @@ static int reset(struct machine *machine, struct error *error)
     forget_told(machine);
     machine->resets++;
     devices_reset(machine->devices);
-    destroy_legacy(machine);
-    result = make_legacy(machine, error);
+    power_restore(machine->power, &machine->power_on);
+    result = serial_restore(machine->serial, &machine->serial_on, error);
     if (result != 0) {
         return result;
     }
@@ -359,6 +359,9 @@ int machine_start(struct machine *machine, struct error *error)
     int result = sandbox_close_in(&machine->config->sandbox, error);
 
     if (result == 0) {
+        result = devices_run(machine->devices, error);
+    }
+    if (result == 0) {
         result = run_all(machine, error);
     }
     if (result != 0) {
@@ -377,7 +380,8 @@ void machine_destroy(struct machine *machine)
     }
     stop_all(machine);
     devices_destroy(machine->devices);
-    destroy_legacy(machine);
+    power_destroy(machine->power);
+    serial_destroy(machine->serial);
     console_destroy(machine->console);
     for (unsigned i = 0; i < MACHINE_CPUS_MAX; i++) {
         vcpu_destroy(machine->vcpu[i]);
