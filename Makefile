@@ -3,7 +3,7 @@
 # One Makefile, not recursive but for the sanitizer variants, which build the same tree into a
 # folder of their own (make SAN=asan ...).
 #
-#   make             what is installed: vswitchd, vswitchctl
+#   make             what is installed: vswitchd, vswitchctl, vswitch-vm and its guest
 #   make demo        two real guests on a private switch, on a machine with nothing installed
 #   make test        everything: installs what is missing, builds, runs every suite
 #   make lint        layers, sizes, house rules          make unit hostile race integration
@@ -241,6 +241,7 @@ deps-bench:
 install: all
 	install -D -m 755 $(O)/vswitchd   $(DESTDIR)$(PREFIX)/sbin/vswitchd
 	install -D -m 755 $(O)/vswitchctl $(DESTDIR)$(PREFIX)/bin/vswitchctl
+	install -D -m 755 $(O)/vswitch-vm $(DESTDIR)$(PREFIX)/bin/vswitch-vm
 	install -D -m 644 $(O)/vswitch-guest $(DESTDIR)$(PREFIX)/share/vswitch/vswitch-guest
 	install -D -m 644 ctl/man/vswitchd.8   $(DESTDIR)$(PREFIX)/share/man/man8/vswitchd.8
 	install -D -m 644 ctl/man/vswitchctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/vswitchctl.8

@@ -8,11 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl/client.h"
 #include "ctl/value.h"
+
+#define SWEEP_AFTER_S 2
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
@@ -75,6 +79,31 @@ static json_t *list_item(const json_t *shown)
     return item;
 }
 
+/* Removes the socket of a VM that was killed.  A new one nobody listens at for a moment. */
+static void sweep(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_ctime + SWEEP_AFTER_S < time(NULL)) {
+        (void)unlink(path);
+    }
+}
+
+/* Asks the VM @p name, and appends what it says to @p list.  @return as vm_ask() */
+static int list_append(json_t *list, const char *run_dir, const char *name, uint32_t timeout_ms)
+{
+    json_t *params = json_pack("{s:s}", "name", name);
+    json_t *shown = NULL;
+    const int rc = vm_ask(run_dir, name, timeout_ms, METHOD_VM_SHOW, params, &shown, NULL);
+
+    if (rc == 0) {
+        (void)json_array_append_new(list, list_item(shown));
+    }
+    json_decref(shown);
+    json_decref(params);
+    return rc;
+}
+
 json_t *cli_vm_list(const char *run_dir, uint32_t timeout_ms)
 {
     char path[PATH_MAX];
@@ -86,16 +115,12 @@ json_t *cli_vm_list(const char *run_dir, uint32_t timeout_ms)
     count = scandir(path, &entries, NULL, alphasort);
     for (int i = 0; i < count; i++) {
         char name[VALUE_NAME_MAX + 1];
-        json_t *shown = NULL;
 
-        if (name_of(entries[i]->d_name, name)) {
-            json_t *params = json_pack("{s:s}", "name", name);
-
-            if (vm_ask(run_dir, name, timeout_ms, METHOD_VM_SHOW, params, &shown, NULL) == 0) {
-                (void)json_array_append_new(list, list_item(shown));
-            }
-            json_decref(shown);
-            json_decref(params);
+        if (name_of(entries[i]->d_name, name) &&
+            list_append(list, run_dir, name, timeout_ms) == -ENOTCONN) {
+            (void)snprintf(path, sizeof(path), "%s/" CLIENT_VM_DIR "/%s", run_dir,
+                           entries[i]->d_name);
+            sweep(path);
         }
         free(entries[i]);
     }

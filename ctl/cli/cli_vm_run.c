@@ -27,14 +27,13 @@
 #define READY_TEXT       "running"
 #define ANSWER_SIZE      1024u
 
-/* Where the monitor and the guest that comes with it may lie, seen from this program. */
-static const char *const monitor_places[] = { "", "../sbin/", "../libexec/vswitch/", NULL };
-static const char *const guest_places[] = { "", "../share/vswitch/", NULL };
+/* Where the monitor and the guest that comes with it lie, seen from this program. */
+static const char *const places[] = { "", "../share/vswitch/" };
 
 /* ---- what is started ------------------------------------------------------------------------- */
 
-/* Finds @p file in one of @p places beside this program.  @return whether it is there */
-static bool find(const char *file, const char *const *places, char path[PATH_MAX])
+/* Finds @p file in one of the places.  @return whether it is there */
+static bool find(const char *file, char path[PATH_MAX])
 {
     char self[PATH_MAX];
     const ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -49,8 +48,8 @@ static bool find(const char *file, const char *const *places, char path[PATH_MAX
         return false;
     }
     slash[1] = '\0';
-    for (; *places != NULL; places++) {
-        const int n = snprintf(path, PATH_MAX, "%s%s%s", self, *places, file);
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const int n = snprintf(path, PATH_MAX, "%s%s%s", self, places[i], file);
 
         if (n > 0 && n < PATH_MAX && access(path, R_OK) == 0) {
             return true;
@@ -146,9 +145,9 @@ static enum cli_status words_fill(struct words *words, const struct cli_command 
     char path[PATH_MAX];
     enum cli_status status = CLI_DONE;
 
-    if (!find(MONITOR, monitor_places, path)) {
-        (void)error_set(error, ENOENT, "The monitor, " MONITOR ", is not installed beside this "
-                        "program; `make install` installs both.");
+    if (!find(MONITOR, path)) {
+        (void)error_set(error, ENOENT, "The monitor, " MONITOR ", is not beside this program; "
+                        "`make install` installs both.");
         return CLI_REFUSED;
     }
     words_add(words, path);
@@ -164,7 +163,7 @@ static enum cli_status words_fill(struct words *words, const struct cli_command 
         }
     }
     if (json_object_get(command->own, "kernel") == NULL) {
-        if (!find(GUEST, guest_places, path)) {
+        if (!find(GUEST, path)) {
             (void)error_set(error, ENOENT, "The guest that comes with the switch, " GUEST ", is "
                             "not installed; name another with --kernel FILE.");
             return CLI_REFUSED;
