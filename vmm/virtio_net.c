@@ -147,15 +147,14 @@ static void set_link(struct virtio_net *net, bool up)
     if (up == was_up) {
         return;
     }
+    /* The switch does not know where this guest is, and others may not, either. */
+    if (up && net->begun && backend_announce(net->link.backend, net->options.mac, &error) < 0) {
+        end_connection(net, error.text);
+        return;
+    }
     net->status = up ? VIRTIO_NET_S_LINK_UP : 0;
-    if (up && net->begun) {
-        /* The switch does not know where this guest is, and others may not, either. */
-        if (has_acked(net, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
-            net->status |= VIRTIO_NET_S_ANNOUNCE;
-        }
-        if (backend_announce(net->link.backend, net->options.mac, &error) < 0) {
-            end_connection(net, error.text);
-        }
+    if (up && net->begun && has_acked(net, VIRTIO_NET_F_GUEST_ANNOUNCE)) {
+        net->status |= VIRTIO_NET_S_ANNOUNCE;
     }
     virtio_device_config_changed(&net->device);
 }
