@@ -49,6 +49,9 @@ static int check(const struct kvm *kvm, unsigned cpus, struct error *error)
     const int version = ioctl(kvm->kvm_fd, KVM_GET_API_VERSION, 0);
     int most;
 
+    if (version < 0) {
+        return refuse_open(ENODEV, error);
+    }
     if (version != KVM_API_VERSION) {
         return error_set(error, EOPNOTSUPP, DEVICE " speaks version %d of KVM's interface, and this "
                          "program %d", version, KVM_API_VERSION);

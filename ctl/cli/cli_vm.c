@@ -50,6 +50,17 @@ enum cli_status cli_vm_ask_vnic(const struct cli_command *command, const char *n
     return rc == 0 ? CLI_DONE : status;
 }
 
+/* What the VM @p name says of itself.  @return as vm_ask() */
+static int vm_ask_itself(const char *run_dir, const char *name, uint32_t timeout_ms,
+                         json_t **shown)
+{
+    json_t *params = json_pack("{s:s}", "name", name);
+    const int rc = vm_ask(run_dir, name, timeout_ms, METHOD_VM_SHOW, params, shown, NULL);
+
+    json_decref(params);
+    return rc;
+}
+
 /* ---- vm list --------------------------------------------------------------------------------- */
 
 /* Whether @p entry is NAME.sock; then the name is in @p name. */
@@ -92,15 +103,13 @@ static void sweep(const char *path)
 /* Asks the VM @p name, and appends what it says to @p list.  @return as vm_ask() */
 static int list_append(json_t *list, const char *run_dir, const char *name, uint32_t timeout_ms)
 {
-    json_t *params = json_pack("{s:s}", "name", name);
     json_t *shown = NULL;
-    const int rc = vm_ask(run_dir, name, timeout_ms, METHOD_VM_SHOW, params, &shown, NULL);
+    const int rc = vm_ask_itself(run_dir, name, timeout_ms, &shown);
 
     if (rc == 0) {
         (void)json_array_append_new(list, list_item(shown));
     }
     json_decref(shown);
-    json_decref(params);
     return rc;
 }
 
@@ -165,8 +174,7 @@ static int open_process(const struct cli_command *command, const char *name)
     json_t *shown = NULL;
     int process = -1;
 
-    if (vm_ask(command->run_dir, name, command->timeout_ms, METHOD_VM_SHOW, NULL, &shown,
-               NULL) == 0) {
+    if (vm_ask_itself(command->run_dir, name, command->timeout_ms, &shown) == 0) {
         const json_int_t pid = json_integer_value(json_object_get(shown, "pid"));
 
         process = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
