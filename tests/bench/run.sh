@@ -9,8 +9,8 @@
 # "far", and only runs of one kind are compared.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]... [--cases REGEX]
-                          [--json] [--switch-core N] [--load-core N] [--no-huge]
+usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]...
+                          [--cases REGEX] [--json] [--switch-core N] [--load-core N] [--no-huge]
 PEER is vswitchd, testpmd, ovs, ovs_tso (Open vSwitch with userspace-tso-enable) or memcpy, which is
 no switch but the limit.  Progress goes to standard error, the table to standard output."
 rounds=3 seconds=0.5 json='' quick='' only=() chosen=. load_core=0 switch_core=1 huge=yes
