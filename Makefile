@@ -95,7 +95,7 @@ $(O)/$(1)/%.o: $(1)/%.c
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rules,$(f))))
 
-# ---- the project's own guest: no libc, no sanitizers, at an address of its own ---------------------
+# ---- the own guest: no libc, no sanitizers, at an address of its own -----------------------------
 GUEST_CF  := -std=gnu11 -O2 $(WARN) -MMD -MP -I. -ffreestanding -fno-pic -fno-stack-protector \
              -fcf-protection=none -mno-red-zone -march=x86-64
 GUEST_LD  := -nostdlib -static -no-pie -Wl,-T,vmm/guest/guest.lds,--build-id=none \
