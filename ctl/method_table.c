@@ -451,6 +451,7 @@ const struct method_spec method_table[METHOD_COUNT] = {
               .help = "vNIC that becomes another network adapter of the guest" },
             { .name = "remove_vnic", .kind = METHOD_KIND_NAME, .placeholder = "VNIC",
               .help = "vNIC whose adapter the guest is asked to let go" },
+            { .name = "force", .kind = METHOD_KIND_FLAG, .help = "take it out without asking" },
             { .name = "socket", .kind = METHOD_KIND_TEXT, .min = 1, .max = 107,
               .placeholder = "PATH", .preset = "what the daemon says",
               .help = "vhost-user socket of the vNIC that is added, if not the daemon's" },

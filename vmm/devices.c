@@ -157,7 +157,8 @@ static void on_gone(void *context)
     nic_remove(context);
 }
 
-int devices_remove_nic(struct devices *devices, const char *name, struct error *error)
+int devices_remove_nic(struct devices *devices, const char *name, bool force,
+                       struct error *error)
 {
     struct nic *nic = find_nic(devices, name);
 
@@ -167,6 +168,10 @@ int devices_remove_nic(struct devices *devices, const char *name, struct error *
     if (nic->plug.pci == NULL) {
         return error_set(error, EOPNOTSUPP, "this VM was started with --transport mmio, and keeps "
                          "its vNICs until its end");
+    }
+    if (force) {
+        nic_remove(nic);
+        return 0;
     }
     return virtio_pci_ask_out(nic->plug.pci, on_gone, nic, error);
 }

@@ -46,7 +46,8 @@ unsigned devices_mmio_count(const struct devices *devices);
 /* As machine_add_nic() and machine_remove_nic(). */
 int devices_add_nic(struct devices *devices, const struct virtio_net_options *nic,
                     struct error *error);
-int devices_remove_nic(struct devices *devices, const char *name, struct error *error);
+int devices_remove_nic(struct devices *devices, const char *name, bool force,
+                       struct error *error);
 /** @return how many of @p nic are filled */
 unsigned devices_nics(const struct devices *devices, struct machine_nic nic[MACHINE_NICS_MAX]);
 

@@ -448,9 +448,10 @@ int machine_add_nic(struct machine *machine, const struct virtio_net_options *ni
     return devices_add_nic(machine->devices, nic, error);
 }
 
-int machine_remove_nic(struct machine *machine, const char *name, struct error *error)
+int machine_remove_nic(struct machine *machine, const char *name, bool force,
+                       struct error *error)
 {
-    return devices_remove_nic(machine->devices, name, error);
+    return devices_remove_nic(machine->devices, name, force, error);
 }
 
 void machine_attach_console(struct machine *machine, int fd)

@@ -88,8 +88,12 @@ int machine_press_power(struct machine *machine, struct error *error);
 /** @param nic  copied.  @return 0; -EEXIST, -ENOSPC; -EOPNOTSUPP without PCI */
 int machine_add_nic(struct machine *machine, const struct virtio_net_options *nic,
                     struct error *error);
-/** Asks the guest to let go of it; it is gone when machine_status() has it no more. */
-int machine_remove_nic(struct machine *machine, const char *name, struct error *error);
+/**
+ * Asks the guest to let go of it; it is gone when machine_status() has it no more.
+ * @param force  it is not asked, and gone at once
+ */
+int machine_remove_nic(struct machine *machine, const char *name, bool force,
+                       struct error *error);
 /** @param fd  taken */
 void machine_attach_console(struct machine *machine, int fd);
 void machine_status(const struct machine *machine, struct machine_status *status);

@@ -129,11 +129,16 @@ static int resume_vm(void *context, struct rpc_call *call, struct error *error)
     return machine_resume(control->machine, error);
 }
 
+static bool is_forced(const struct rpc_call *call)
+{
+    return json_is_true(json_object_get(call->params, "force"));
+}
+
 static int stop_vm(void *context, struct rpc_call *call, struct error *error)
 {
     const struct vm_control *control = context;
 
-    if (!json_is_true(json_object_get(call->params, "force"))) {
+    if (!is_forced(call)) {
         return machine_press_power(control->machine, error);
     }
     rpc_call_after_reply(call, control->stop, control->context);
@@ -187,7 +192,7 @@ static int set(void *context, struct rpc_call *call, struct error *error)
         result = add_vnic(control, call->params, error);
     }
     if (remove != NULL && result == 0) {
-        result = machine_remove_nic(control->machine, remove, error);
+        result = machine_remove_nic(control->machine, remove, is_forced(call), error);
     }
     return result;
 }

@@ -23,7 +23,7 @@ run() {                                   # run NAME WORD...: and its console to
     vswitchctl vm run "$1" --memory 32M --console "$work/$1.console" "${@:2}"
 }
 pid_of() { vswitchctl --json vm show "$1" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
-is_gone() { ! kill -0 "$1" 2>/dev/null; }
+is_gone() { ! grep -q '^State:	[^ZX]' "/proc/$1/status" 2>/dev/null; }
 has_state() { answers "\"state\":\"$2\"" vm show "$1"; }
 has_link() { answers "\"link\":\"$2\"" vm show "$1"; }
 no_socket() { [ ! -e "$work/run/vm/$1.sock" ]; }
@@ -65,12 +65,13 @@ check "... and its socket" no_socket one
 run off --cmdline poweroff
 check "a guest that powers off ends its VM" eventually 5 no_socket off
 run again --cmdline reboot
-check "a guest that reboots stays in its process" eventually 5 answers '"resets":[1-9]' vm show again
+check "a guest that reboots stays in its process" \
+    eventually 5 answers '"resets":[1-9]' vm show again
 vswitchctl vm stop again --force
 
 check "a file that is no kernel is refused" refused "neither a bzImage nor an ELF" \
     vm run bad --kernel /etc/passwd
-check "... one that is not there too" refused "/nonexistent cannot be opened" \
+check "... one that is not there, too" refused "/nonexistent cannot be opened" \
     vm run bad --kernel /nonexistent
 check "... memory of no proper size" refused "in steps of 2M" vm run bad --memory 17M
 check "... a disk that is not there" refused "/nonexistent" vm run bad --disk /nonexistent
@@ -125,6 +126,9 @@ check "a vNIC is plugged into a running VM" vswitchctl vm set one --add-vnic c
 check "... once" refused "has the vNIC c already" vm set one --add-vnic c
 check "... and is connected" eventually 5 answers '"vnic":"c","connected":true' vm show one
 check "one that it has not cannot be taken out" refused "has no vNIC d" vm set one --remove-vnic d
+check "... loses it by force" vswitchctl vm set one --remove-vnic c --force
+check "... which is gone then" fails answers '"vnic":"c"' vm show one
+check "... and the other one still carries frames" pings two b 10.0.0.2 10.0.0.1
 
 kill -KILL "$second"
 check "a VM that is killed is not in the list" eventually 5 answers '^\[\]$' vm list
