@@ -21,7 +21,7 @@ struct aml {
 
 typedef uint32_t aml_mark;         /* where an open term has its length */
 
-/* ---- objects: @p name has four characters, or is "\\_SB_" or alike ----------------------------- */
+/* ---- objects: @p name has four characters, or is "\_SB_" or alike --------------------------- */
 
 aml_mark aml_scope(struct aml *aml, const char *name);
 aml_mark aml_device(struct aml *aml, const char *name);
@@ -32,7 +32,7 @@ aml_mark aml_package(struct aml *aml, uint8_t elements);
 aml_mark aml_if(struct aml *aml);
 void aml_close(struct aml *aml, aml_mark mark);
 
-/* ---- values ----------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 void aml_integer(struct aml *aml, uint32_t value);
 void aml_string(struct aml *aml, const char *text);
@@ -42,7 +42,7 @@ void aml_buffer(struct aml *aml, const uint8_t *bytes, uint8_t len_bytes);
 /** Bytes of AML as they are: operators, arguments, locals. */
 void aml_code(struct aml *aml, const uint8_t *code, uint32_t len_bytes);
 
-/* ---- resources, between _CRS and aml_resources_close() ---------------------------------------- */
+/* ---- resources, between _CRS and aml_resources_close() --------------------------------------- */
 
 struct aml_resources {
     aml_mark mark;

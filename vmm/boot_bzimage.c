@@ -34,8 +34,8 @@ static int header_read(const struct boot_file *file, struct setup_header *header
     }
     if (header->version < VERSION_MIN) {
         return error_set(error, EINVAL,
-                         "the kernel %s speaks boot protocol %u.%02u, and it takes 2.12 (Linux 3.8) "
-                         "or later: give a newer kernel", file->path, header->version >> 8,
+                         "the kernel %s speaks boot protocol %u.%02u, and it takes 2.12 (Linux "
+                         "3.8) or later: give a newer kernel", file->path, header->version >> 8,
                          header->version & 0xffu);
     }
     end = HEADER_JUMP_END + (header->jump >> 8);
@@ -56,8 +56,8 @@ static int header_check(const struct boot_file *file, const struct setup_header 
 {
     if ((header->xloadflags & XLF_KERNEL_64) == 0) {
         return error_set(error, EINVAL,
-                         "the kernel %s is a 32-bit one, without a 64-bit entry: give one built for "
-                         "x86-64", file->path);
+                         "the kernel %s is a 32-bit one, without a 64-bit entry: give one built "
+                         "for x86-64", file->path);
     }
     if ((header->loadflags & LOADED_HIGH) == 0) {
         return error_set(error, EINVAL,

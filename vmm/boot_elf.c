@@ -95,9 +95,9 @@ static int segment_check(const struct elf *elf, const Elf64_Phdr *part, struct e
 
     if (part->p_offset > size_bytes || part->p_filesz > size_bytes - part->p_offset) {
         return error_set(error, EINVAL,
-                         "the kernel %s is cut off: it has %" PRIu64 " bytes and a segment of %"
-                         PRIu64 " at %" PRIu64 "; copy it anew", elf->file->path, size_bytes,
-                         (uint64_t)part->p_filesz, (uint64_t)part->p_offset);
+                         "the kernel %s is cut off: it has %" PRIu64 " bytes, and a segment of %"
+                         PRIu64 " is to be at %" PRIu64 "; copy it anew", elf->file->path,
+                         size_bytes, (uint64_t)part->p_filesz, (uint64_t)part->p_offset);
     }
     if (part->p_filesz > part->p_memsz) {
         return error_set(error, EINVAL,

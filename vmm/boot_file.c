@@ -54,8 +54,8 @@ int boot_file_read(const struct boot_file *file, uint64_t offset_bytes, void *to
 
     if (offset_bytes > file->size_bytes || len_bytes > file->size_bytes - offset_bytes) {
         return error_set(error, EINVAL,
-                         "the %s %s is cut off: it has %" PRIu64 " bytes and speaks of %" PRIu64
-                         " more at %" PRIu64 "; copy it anew", file->what, file->path,
+                         "the %s %s is cut off: it has %" PRIu64 " bytes, and %" PRIu64
+                         " are to be at %" PRIu64 "; copy it anew", file->what, file->path,
                          file->size_bytes, len_bytes, offset_bytes);
     }
     if (file->fd < 0) {

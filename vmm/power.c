@@ -206,7 +206,7 @@ int power_button(struct power *power)
     return heard;
 }
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 static uint16_t word_of(const uint8_t low_and_high[2])
 {

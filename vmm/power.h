@@ -35,7 +35,7 @@ void power_destroy(struct power *power);
 /** Presses the button: an SCI, if the guest has enabled it.  @return whether it has */
 int power_button(struct power *power);
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 struct power_state {
     uint16_t status, enable, control;      /* PM1 */
