@@ -185,6 +185,12 @@ static void test_net_config_space_is_what_was_asked_for(void **state)
 
 /* ---- handing over ----------------------------------------------------------------------------- */
 
+/* Where the NIC has mapped what the guest has at @p part. */
+static uint64_t address_of(struct net_lab *lab, const void *part)
+{
+    return (uintptr_t)ram_at(&lab->driver.ram, guest_ram_gpa(&lab->driver.guest.ram, part), 1);
+}
+
 static void test_net_start_hands_rings_and_descriptors_over(void **state)
 {
     struct net_lab *lab = *state;
@@ -201,9 +207,9 @@ static void test_net_start_hands_rings_and_descriptors_over(void **state)
     assert_int_equal(lab->fake.mtu_bytes, 2000);
     assert_int_equal(told->size, ring->size);
     assert_int_equal(told->base, 0);
-    assert_true(told->address.desc_user_addr == (uintptr_t)ring->desc);
-    assert_true(told->address.avail_user_addr == (uintptr_t)ring->avail);
-    assert_true(told->address.used_user_addr == (uintptr_t)ring->used);
+    assert_true(told->address.desc_user_addr == address_of(lab, ring->desc));
+    assert_true(told->address.avail_user_addr == address_of(lab, ring->avail));
+    assert_true(told->address.used_user_addr == address_of(lab, ring->used));
     assert_int_equal(eventfd_write(told->call_fd, 5), 0);
     assert_int_equal(eventfd_write(lab->driver.device->queue[1].kick_fd, 3), 0);
     assert_int_equal(eventfd_read(told->kick_fd, &count), 0);
