@@ -162,6 +162,7 @@ SPOIL(has_old_setup, HEADER.setup_sects = 0)           /* which stands for 4 */
 SPOIL(takes_too_much, HEADER.init_size = 15 << 20)
 SPOIL(takes_all, HEADER.init_size = UINT32_MAX)
 SPOIL(prefers_behind_memory, HEADER.pref_address = 16 << 20)
+SPOIL(takes_less_than_it_has, HEADER.pref_address = (16 << 20) - 1024; HEADER.init_size = 0)
 SPOIL(prefers_the_hole, HEADER.pref_address = RAM_HOLE_GPA)
 SPOIL(prefers_the_end, HEADER.pref_address = UINT64_MAX)
 
@@ -189,6 +190,8 @@ static const struct spoiled bzimages[] = {
                  "a smaller one" },
     { prefers_behind_memory, "the kernel vmlinuz does not fit into 16 MiB of memory: give the VM "
                              "at least 18M" },
+    { takes_less_than_it_has, "the kernel vmlinuz does not fit into 16 MiB of memory: give the VM "
+                              "at least 18M" },
     { prefers_the_hole, "the kernel vmlinuz does not fit below 3 GiB, where memory ends for "
                         "devices: give a smaller one" },
     { prefers_the_end, "the kernel vmlinuz does not fit below 3 GiB, where memory ends for "
