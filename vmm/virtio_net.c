@@ -86,7 +86,7 @@ static void wake_main(struct virtio_net *net)
     (void)eventfd_write(net->wake_fd, 1);      /* fails only when it is full, and main awake */
 }
 
-/* ---- what a driver sees ----------------------------------------------------------------------- */
+/* ---- what a driver sees ---------------------------------------------------------------------- */
 
 static uint64_t features(struct virtio_device *device)
 {
@@ -130,7 +130,7 @@ static void config_write(struct virtio_device *device, uint32_t offset, const ui
     (void)len_bytes;
 }
 
-/* ---- settling --------------------------------------------------------------------------------- */
+/* ---- settling -------------------------------------------------------------------------------- */
 
 /* Any thread, under the lock; main does the rest. */
 static void end_connection(struct virtio_net *net, const char *why)
@@ -243,7 +243,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     pthread_mutex_unlock(&net->lock);
 }
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void obey(struct virtio_net *net, const struct vmm_chain *chain)
 {
@@ -295,7 +295,7 @@ static void on_kick(evutil_socket_t fd, short what, void *context)
     pthread_mutex_unlock(&net->lock);
 }
 
-/* ---- what a transport calls ------------------------------------------------------------------- */
+/* ---- what a transport calls ------------------------------------------------------------------ */
 
 static void start(struct virtio_device *device)
 {
@@ -340,7 +340,7 @@ static const struct virtio_ops net_ops = {
     .call_changed = call_changed,
 };
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int open_all(struct virtio_net *net, struct error *error)
 {

@@ -90,7 +90,7 @@ static int lab_teardown(void **state)
     return 0;
 }
 
-/* ---- frames ----------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void frame_of_flow(uint8_t *frame, size_t len_bytes, unsigned from, unsigned to,
                           unsigned flow)
@@ -157,7 +157,7 @@ static void await_return(struct net_lab *x)
     }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------ */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_nics_pass_frames_to_each_other_and_to_any_guest(void **state)
 {

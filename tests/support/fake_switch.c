@@ -25,7 +25,7 @@ struct message {
     unsigned fd_count;
 };
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void take_fds(struct msghdr *envelope, struct message *m)
 {
@@ -63,7 +63,7 @@ static bool read_message(int fd, struct message *m)
                 (ssize_t)m->header.size_bytes);
 }
 
-/* ---- what it was told ------------------------------------------------------------------------- */
+/* ---- what it was told ------------------------------------------------------------------------ */
 
 static void keep_fd(int *kept, struct message *m)
 {
@@ -140,7 +140,7 @@ static void note(struct fake_switch *fake, struct message *m)
     }
 }
 
-/* ---- answering -------------------------------------------------------------------------------- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 /* The payload of the answer; 0 when there is none to give. */
 static uint32_t answer_of(const struct fake_switch *fake, const struct message *m,
@@ -201,7 +201,7 @@ static bool answer(struct fake_switch *fake, int fd, const struct message *m)
     return fault != FAKE_SWITCH_TRUNCATES;
 }
 
-/* ---- its thread ------------------------------------------------------------------------------- */
+/* ---- its thread ------------------------------------------------------------------------------ */
 
 static void forget_rings(struct fake_switch *fake)
 {
@@ -268,7 +268,7 @@ static void *run(void *context)
     return NULL;
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 int fake_switch_open(struct fake_switch *fake)
 {

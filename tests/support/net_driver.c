@@ -30,7 +30,7 @@ static void config_changed(void *transport)
     driver->config_changes++;
 }
 
-/* ---- making ----------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------- */
 
 /*
  * The guest's memory is the device's, not one of its own; but mapped once more, because a guest is
@@ -117,7 +117,7 @@ void net_driver_close(struct net_driver *driver)
     ram_destroy(&driver->ram);
 }
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static uint64_t negotiate(struct virtio_device *device, uint64_t without)
 {
@@ -187,7 +187,7 @@ void net_driver_reset(struct net_driver *driver)
     driver->guest.config.queue_pairs = 1;
 }
 
-/* ---- looking and waiting ---------------------------------------------------------------------- */
+/* ---- looking and waiting --------------------------------------------------------------------- */
 
 uint16_t net_driver_status(struct net_driver *driver)
 {
@@ -240,7 +240,7 @@ void net_driver_run(struct net_driver *driver, int time_ms)
     } while (now_ms() < end_ms);
 }
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static bool is_answered(struct net_driver *driver)
 {

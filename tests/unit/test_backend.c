@@ -231,7 +231,7 @@ static void test_backend_call_of_none_is_said_without_a_descriptor(void **state)
     backend_close(backend);
 }
 
-/* ---- failures --------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------- */
 
 static bool is_question(uint32_t request)
 {

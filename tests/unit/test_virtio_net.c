@@ -117,7 +117,7 @@ static uint64_t features_set(struct net_lab *lab)
     return features & ~BIT(VHOST_USER_F_PROTOCOL_FEATURES);
 }
 
-/* ---- what a driver sees ----------------------------------------------------------------------- */
+/* ---- what a driver sees ---------------------------------------------------------------------- */
 
 static void test_net_offers_what_the_switch_does(void **state)
 {
@@ -183,7 +183,7 @@ static void test_net_config_space_is_what_was_asked_for(void **state)
     assert_int_equal(config[0] | config[7], 0);
 }
 
-/* ---- handing over ----------------------------------------------------------------------------- */
+/* ---- handing over ---------------------------------------------------------------------------- */
 
 /* Where the NIC has mapped what the guest has at @p part. */
 static uint64_t address_of(struct net_lab *lab, const void *part)
@@ -293,7 +293,7 @@ static void test_net_call_changed_reaches_the_switch(void **state)
     close(call_fd);
 }
 
-/* ---- commands --------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static void test_net_pairs_are_enabled_and_disabled(void **state)
 {
@@ -383,7 +383,7 @@ static void test_net_broken_control_queue_needs_a_reset_and_nothing_else(void **
     assert_int_equal(net_driver_set_pairs(&lab->driver, PAIRS), VIRTIO_NET_OK);
 }
 
-/* ---- a switch that goes, comes, is stuck ------------------------------------------------------ */
+/* ---- a switch that goes, comes, is stuck ----------------------------------------------------- */
 
 static void test_net_waits_for_its_first_switch(void **state)
 {
