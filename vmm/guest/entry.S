@@ -93,7 +93,9 @@ gates:
     gate (AT(traps)+16*number)
     .set number, number + 1
     .endr
-    .rept GATE_COUNT - 32
+    gate (AT(interrupt))               /* INTERRUPT_VECTOR */
+    gate (AT(change))                  /* CHANGE_VECTOR */
+    .rept GATE_COUNT - 34
     gate (AT(interrupt))
     .endr
 gates_end:
@@ -185,7 +187,9 @@ trap:
     addq $16, %rsp
     iretq
 
-/* All devices and the timer: it has ended a CALL_WAIT, and whoever waited looks everywhere. */
+change:
+    movb $1, ring0_changed
+/* All queues and the timer: it has ended a CALL_WAIT, and whoever waited looks everywhere. */
 interrupt:
     pushq %rax
     pushq %rcx

@@ -31,7 +31,7 @@
 
 #define POWER_PORT     0x604u          /* ACPI's PM1 control register, as the monitor has it */
 #define POWER_OFF      0x3400u         /* S5 as it tells it (5), and the bit that goes there */
-#define POWER_OFF_NS   1000000000u     /* the monitor may take a moment */
+#define POWER_OFF_MS   1000u           /* the monitor may take a moment */
 #define RESET_PORT     0xcf9u
 #define RESET          0x06u
 #define QUIET_MS       1000u
@@ -49,25 +49,31 @@ static void reboot(void)
     ring0_call(CALL_TRIPLE_FAULT, 0, 0, 0);
 }
 
+/* Other interrupts than the timer's end a wait, too. */
+static void sleep_ms(uint64_t ms)
+{
+    const uint64_t until_ns = clock_ns() + ms * NS_PER_MS;
+
+    for (uint64_t now_ns = clock_ns(); now_ns < until_ns; now_ns = clock_ns()) {
+        ring0_call(CALL_WAIT, until_ns - now_ns, 0, 0);
+    }
+}
+
 static void power_off(void)
 {
     ring0_call(CALL_OUT_WORD, POWER_PORT, POWER_OFF, 0);
-    ring0_call(CALL_WAIT, POWER_OFF_NS, 0, 0);
+    sleep_ms(POWER_OFF_MS);
     say("is still on: nobody is at port 0x%x", POWER_PORT);
     ring0_call(CALL_STOP, 0, 0, 0);
 }
 
 static void panic(void)
 {
-    const uint64_t until_ns = clock_ns() + panic_s * 1000 * NS_PER_MS;
-
     say("panic");
     if (panic_s == 0) {
         ring0_call(CALL_STOP, 0, 0, 0);
     }
-    for (uint64_t now_ns = clock_ns(); now_ns < until_ns; now_ns = clock_ns()) {
-        ring0_call(CALL_WAIT, until_ns - now_ns, 0, 0);
-    }
+    sleep_ms(panic_s * 1000);
     reboot();
 }
 
@@ -246,7 +252,7 @@ static const struct word {
     bool (*obey)(struct nic *nic, const char **at);
 } words[] = {
     { "nic=", false, obey_nic },          { "idle=", false, obey_idle },
-    { "ip=", true, obey_ip },             { "ip6=", true, obey_ip6 },
+    { "ip=", false, obey_ip },            { "ip6=", false, obey_ip6 },
     { "echo", false, obey_echo },         { "echo=", false, obey_echo_for },
     { "ping=", true, obey_ping },         { "send=", true, obey_send },
     { "count=", true, obey_count },       { "forward=", false, obey_forward },

@@ -26,6 +26,7 @@ struct nic_memory;
 struct nic {
     struct virtio device;
     unsigned number;
+    bool is_there;
     bool works;                        /* set up, and the device has not broken the rules */
     bool link_is_up;
     uint64_t wanted;                   /* features beyond those of use here */

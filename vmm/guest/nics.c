@@ -7,59 +7,93 @@
 #include "vmm/guest/clock.h"
 #include "vmm/guest/pci.h"
 #include "vmm/guest/ring0.h"
+#include "vmm/guest/slots.h"
 #include "vmm/guest/text.h"
 
 #define MMIO_MAGIC   0x74726976u       /* "virt" */
 #define MMIO_VERSION 2u
-#define POLL_NS      UINT64_C(1000000)  /* without a frame, before waiting */
+#define POLL_NS      UINT64_C(200000)  /* without a frame, before waiting */
+#define GLANCE_NS    UINT64_C(100000000)   /* polling, until interrupts are let in for a moment */
 
 struct nic nics[NIC_MAX];
 unsigned nics_count;
 
+static uint64_t features;              /* to take, of all */
 static bool waits = true;
 static uint64_t idle_since_ns;         /* 0: busy */
 
 /* ---- finding ---------------------------------------------------------------------------------- */
 
-static void add(const struct virtio *device, uint64_t features)
+struct nic *nics_add(const struct virtio *device)
 {
-    struct nic *nic = &nics[nics_count];
+    unsigned number = 0;
 
-    *nic = (struct nic){ .device = *device, .number = nics_count, .wanted = features };
-    nics_count++;
-    nic_start(nic);
+    while (number < nics_count && nics[number].is_there) {
+        number++;
+    }
+    if (number == NIC_MAX) {
+        say("there is no room for more than %u NICs", NIC_MAX);
+        return NULL;
+    }
+    nics_count = number == nics_count ? number + 1 : nics_count;
+    nics[number].device = *device;
+    nics[number].number = number;
+    nics[number].wanted = features;
+    nics[number].is_there = true;
+    nic_start(&nics[number]);
+    return &nics[number];
 }
 
-static void find_mmio(uint64_t base_gpa, uint64_t gsi, uint64_t features)
+void nics_remove(struct nic *nic, bool is_there)
+{
+    if (is_there) {
+        virtio_reset(&nic->device);
+    }
+    nic->works = false;
+    nic->is_there = false;
+    say("nic %u gone", nic->number);
+}
+
+static void find_mmio(uint64_t base_gpa, uint64_t gsi)
 {
     volatile uint8_t *const registers = (volatile uint8_t *)base_gpa;
     const volatile uint32_t *const words = (const volatile uint32_t *)registers;
 
-    if (nics_count == NIC_MAX || words[VIRTIO_MMIO_MAGIC_VALUE / 4] != MMIO_MAGIC ||
+    if (words[VIRTIO_MMIO_MAGIC_VALUE / 4] != MMIO_MAGIC ||
         words[VIRTIO_MMIO_VERSION / 4] != MMIO_VERSION ||
         words[VIRTIO_MMIO_DEVICE_ID / 4] != VIRTIO_ID_NET) {
         return;
     }
-    add(&(struct virtio){
+    nics_add(&(struct virtio){
         .registers = registers,
         .config = registers + VIRTIO_MMIO_CONFIG,
         .gsi = (uint32_t)gsi,
-    }, features);
+    });
 }
 
-static void find_pci(uint64_t ecam_gpa, uint64_t features)
+/* A device without a first function has no others. */
+static void find_pci(uint64_t ecam_gpa)
 {
-    struct pci_place place = { .ecam_gpa = ecam_gpa };
-    struct virtio device;
+    unsigned step;
 
-    while (nics_count < NIC_MAX && pci_next_nic(&place, &device)) {
-        add(&device, features);
+    for (unsigned number = 0; number < PCI_FUNCTIONS; number += step) {
+        volatile uint8_t *const function = pci_at(ecam_gpa, 0, number);
+        const bool is_first = number % PCI_FUNCTIONS_DEVICE == 0;
+        struct virtio device;
+
+        step = is_first && (function == NULL || !pci_has_siblings(function)) ? PCI_FUNCTIONS_DEVICE
+                                                                            : 1;
+        if (function != NULL && pci_is_bridge(function)) {
+            slots_add(ecam_gpa, function);
+        } else if (function != NULL && pci_take_nic(function, &device)) {
+            nics_add(&device);
+        }
     }
 }
 
 void nics_find(const char *command_line)
 {
-    uint64_t ecam_gpa = PCI_ECAM_DEFAULT_GPA, features = 0;
+    uint64_t ecam_gpa = PCI_ECAM_DEFAULT_GPA;
     uint64_t size_bytes, base_gpa, gsi;
     const char *at;
 
@@ -75,10 +109,10 @@ void nics_find(const char *command_line)
         if (text_take(&at, "virtio_mmio.device=") && text_take_number(&at, &size_bytes) &&
             text_take(&at, "@") && text_take_number(&at, &base_gpa) && text_take(&at, ":") &&
             text_take_number(&at, &gsi)) {
-            find_mmio(base_gpa, gsi, features);
+            find_mmio(base_gpa, gsi);
         }
     }
-    find_pci(ecam_gpa, features);
+    find_pci(ecam_gpa);
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------- */
@@ -93,12 +127,18 @@ void nics_are_busy(void)
     idle_since_ns = 0;
 }
 
+/* What was sent comes back unasked; it matters only to who has no room for more. */
+static bool needs_room(const struct nic *nic)
+{
+    return nic->free_count == 0;
+}
+
 static void want_interrupts(bool wanted)
 {
     for (unsigned i = 0; i < nics_count; i++) {
         if (nics[i].works) {
             ring_want_interrupts(&nics[i].receive, wanted);
-            ring_want_interrupts(&nics[i].send, wanted);
+            ring_want_interrupts(&nics[i].send, wanted && needs_room(&nics[i]));
         }
     }
 }
@@ -106,11 +146,31 @@ static void want_interrupts(bool wanted)
 static bool is_something_there(void)
 {
     for (unsigned i = 0; i < nics_count; i++) {
-        if (nics[i].works && (ring_has_used(&nics[i].receive) || ring_has_used(&nics[i].send))) {
+        const struct nic *nic = &nics[i];
+
+        if (nic->works && (ring_has_used(&nic->receive) ||
+                           (needs_room(nic) && ring_has_used(&nic->send)))) {
             return true;
         }
     }
     return false;
+}
+
+/* Links and slots. */
+static void look_for_changes(void)
+{
+    const bool changed = ring0_changed;
+
+    ring0_changed = false;
+    for (unsigned i = 0; i < nics_count; i++) {
+        if (nics[i].works && (nics[i].device.is_pci ? changed
+                                                    : virtio_take_interrupt(&nics[i].device))) {
+            nic_look_at_link(&nics[i]);
+        }
+    }
+    if (changed) {
+        slots_look();
+    }
 }
 
 /* An interrupt between the look and the wait is pending then, and ends the wait at once. */
@@ -121,11 +181,7 @@ static void wait(uint64_t until_ns, uint64_t now_ns)
         ring0_call(CALL_WAIT, until_ns == NICS_FOREVER ? 0 : until_ns - now_ns, 0, 0);
     }
     want_interrupts(false);
-    for (unsigned i = 0; i < nics_count; i++) {
-        if (nics[i].works && virtio_take_interrupt(&nics[i].device)) {
-            nic_look_at_link(&nics[i]);
-        }
-    }
+    look_for_changes();
 }
 
 void nics_idle(uint64_t until_ns)
@@ -136,10 +192,10 @@ void nics_idle(uint64_t until_ns)
         nic_tell(&nics[i]);
     }
     idle_since_ns = idle_since_ns == 0 ? now_ns : idle_since_ns;
-    if (waits && now_ns - idle_since_ns >= POLL_NS) {
-        wait(until_ns, now_ns);
-        idle_since_ns = 0;
-    } else {
+    if (now_ns - idle_since_ns < (waits ? POLL_NS : GLANCE_NS)) {
         __asm__ volatile("pause");
+        return;
     }
+    wait(waits ? until_ns : now_ns + 1, now_ns);
+    idle_since_ns = 0;
 }

@@ -16,10 +16,15 @@
 #define NICS_FOREVER UINT64_MAX
 
 extern struct nic nics[NIC_MAX];
-extern unsigned nics_count;
+extern unsigned nics_count;            /* with those that have gone; numbers stay */
 
 /** Finds and starts what the command line names, and what is on the PCI bus. */
 void nics_find(const char *command_line);
+
+/** Starts one more.  @return NULL when there is no room for it */
+struct nic *nics_add(const struct virtio *device);
+/** @param is_there  it can still be told to stop */
+void nics_remove(struct nic *nic, bool is_there);
 
 /** Whether to wait when there is nothing to do, or to poll. */
 void nics_set_waiting(bool waits);

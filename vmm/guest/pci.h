@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * NICs on the PCI bus, as firmware, or a monitor in its place, has set them up.
+ * The PCI bus, as firmware, or a monitor in its place, has set it up: buses and BARs have addresses.
  *
  * Standard: PCI 3.0, 6 (configuration space); virtio 1.2, 4.1.4 (capabilities).
  */
@@ -13,15 +13,40 @@
 #include "vmm/guest/virtio.h"
 
 #define PCI_ECAM_DEFAULT_GPA 0xe0000000u
+#define PCI_FUNCTIONS        256u      /* on a bus */
+#define PCI_FUNCTIONS_DEVICE 8u        /* of a device */
 
-/* Where the search is; begins as zeros but for ecam_gpa. */
-struct pci_place {
-    uint64_t ecam_gpa;
-    unsigned bus, device;
-    unsigned buses_seen;               /* behind bridges, to be searched after bus 0 */
-};
+/* A function is where its configuration space is. */
 
-/** @param nic  filled with the next virtio-net device.  @return whether there is one */
-bool pci_next_nic(struct pci_place *place, struct virtio *nic);
+/** Function @p number of a bus, device times 8 included.  @return NULL when there is none */
+volatile uint8_t *pci_at(uint64_t ecam_gpa, unsigned bus, unsigned number);
+bool pci_is_bridge(const volatile uint8_t *function);
+bool pci_has_siblings(const volatile uint8_t *function);
+
+/** The first capability @p id.  @return its offset, 0 when there is none */
+uint32_t pci_capability(const volatile uint8_t *function, uint8_t id);
+
+/** @return whether @p function is a virtio-net device, then with @p nic filled in */
+bool pci_take_nic(volatile uint8_t *function, struct virtio *nic);
+
+static inline uint16_t pci_read16(const volatile uint8_t *function, uint32_t offset)
+{
+    return *(const volatile uint16_t *)(function + offset);
+}
+
+static inline uint32_t pci_read32(const volatile uint8_t *function, uint32_t offset)
+{
+    return *(const volatile uint32_t *)(function + offset);
+}
+
+static inline void pci_write16(volatile uint8_t *function, uint32_t offset, uint16_t value)
+{
+    *(volatile uint16_t *)(function + offset) = value;
+}
+
+static inline void pci_write32(volatile uint8_t *function, uint32_t offset, uint32_t value)
+{
+    *(volatile uint32_t *)(function + offset) = value;
+}
 
 #endif

@@ -31,6 +31,7 @@ struct start_info {
     uint64_t modules_gpa, command_line_gpa;
 };
 
+volatile bool ring0_changed;
 volatile struct ring0_clock ring0_clock __attribute__((aligned(64)));
 
 static void write_msr(uint32_t msr, uint64_t value)

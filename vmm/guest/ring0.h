@@ -7,13 +7,14 @@
  * by UD2: neither SYSCALL nor INT gets from ring 3 to ring 0 on every host, an exception does.
  * Ports are reached so too, since I/O privilege does not reach ring 3 on every host either.
  *
- * Interrupts only end a wait.  All have one vector, and tell nothing: who waited looks at every
- * device.
+ * Interrupts only end a wait.  All queues have one vector, and who waited looks at every one; what
+ * rarely happens (to a link, in a slot) has another, since looking at registers is slow.
  */
 #ifndef VMM_GUEST_RING0_H
 #define VMM_GUEST_RING0_H
 
 #define INTERRUPT_VECTOR 0x20
+#define CHANGE_VECTOR    0x21
 #define SPURIOUS_VECTOR  0x2f
 #define GATE_COUNT       0x30
 
@@ -48,6 +49,11 @@ struct ring0_clock {
     uint8_t pad2[2];
 };
 extern volatile struct ring0_clock ring0_clock;
+
+/* Set when CHANGE_VECTOR came. */
+extern volatile bool ring0_changed;
+
+#define MSI_GPA 0xfee00000u            /* a message there interrupts the first processor */
 
 /* ---- between entry.S and the two rings -------------------------------------------------------- */
 

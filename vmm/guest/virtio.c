@@ -13,12 +13,16 @@
 #include "vmm/guest/memory.h"
 #include "vmm/guest/ring0.h"
 
+#define NOBODY            0xffu        /* as reads what was taken out */
 #define IO_APIC_GPA       0xfec00000u
 #define IO_APIC_SELECT    0u
 #define IO_APIC_WINDOW    0x10u
 #define IO_APIC_ENTRY(n)  (0x10u + 2u * (n))
-#define MSI_GPA           0xfee00000u  /* of the first processor */
-#define MSIX_VECTOR       0u           /* one for all: it only ends a wait */
+
+/* Entries of the MSI-X table. */
+#define MSIX_QUEUES       0u
+#define MSIX_CONFIG       1u
+#define MSIX_ENTRY_WORDS  4u
 
 static uint8_t read8(volatile const uint8_t *at)
 {
@@ -99,18 +103,26 @@ static void take(const struct virtio *device, uint64_t features)
     }
 }
 
-/* All interrupts are edges of one vector of the first processor: an I/O APIC entry of zeros but for
- * the vector, an MSI of zeros but for it. */
+static void set_message(const struct virtio *device, unsigned entry, uint32_t vector)
+{
+    volatile uint32_t *const words = device->msix + entry * MSIX_ENTRY_WORDS;
+
+    words[0] = MSI_GPA;
+    words[1] = 0;
+    words[2] = vector;
+    words[3] = 0;                                      /* not masked */
+}
+
+/* All interrupts are edges, to the first processor: so an I/O APIC's entry, too, is zeros but for
+ * the vector. */
 static void route_interrupts(const struct virtio *device)
 {
     volatile uint8_t *const io_apic = (volatile uint8_t *)IO_APIC_GPA;
 
     if (device->is_pci) {
-        device->msix[0] = MSI_GPA;
-        device->msix[1] = 0;
-        device->msix[2] = INTERRUPT_VECTOR;
-        device->msix[3] = 0;                           /* not masked */
-        write16(device->registers + VIRTIO_PCI_COMMON_MSIX, MSIX_VECTOR);
+        set_message(device, MSIX_QUEUES, INTERRUPT_VECTOR);
+        set_message(device, MSIX_CONFIG, CHANGE_VECTOR);
+        write16(device->registers + VIRTIO_PCI_COMMON_MSIX, MSIX_CONFIG);
     } else {
         write32(io_apic + IO_APIC_SELECT, IO_APIC_ENTRY(device->gsi) + 1);
         write32(io_apic + IO_APIC_WINDOW, 0);
@@ -121,10 +133,12 @@ static void route_interrupts(const struct virtio *device)
 
 void virtio_reset(struct virtio *device)
 {
+    uint8_t status;
+
     set_status(device, 0);
-    while (virtio_status(device) != 0) {
-        /* 4.1.4.3.2: a device may take its time. */
-    }
+    do {
+        status = virtio_status(device);
+    } while (status != 0 && status != NOBODY);         /* 4.1.4.3.2: it may take its time */
 }
 
 bool virtio_start(struct virtio *device, uint64_t wanted)
@@ -148,12 +162,8 @@ void virtio_start_end(struct virtio *device)
 
 bool virtio_take_interrupt(const struct virtio *device)
 {
-    uint32_t why;
+    const uint32_t why = read32(device->registers + VIRTIO_MMIO_INTERRUPT_STATUS);
 
-    if (device->is_pci) {
-        return true;                                   /* a message does not say */
-    }
-    why = read32(device->registers + VIRTIO_MMIO_INTERRUPT_STATUS);
     if (why != 0) {
         write32(device->registers + VIRTIO_MMIO_INTERRUPT_ACK, why);
     }
@@ -179,7 +189,7 @@ static void place_pci(struct ring *ring, const struct virtio *device, uint64_t g
     volatile uint8_t *const common = device->registers;
 
     write16(common + VIRTIO_PCI_COMMON_Q_SIZE, ring->size);
-    write16(common + VIRTIO_PCI_COMMON_Q_MSIX, MSIX_VECTOR);
+    write16(common + VIRTIO_PCI_COMMON_Q_MSIX, MSIX_QUEUES);
     write64(common + VIRTIO_PCI_COMMON_Q_DESCLO, gpa + offsetof(struct ring_memory, desc));
     write64(common + VIRTIO_PCI_COMMON_Q_AVAILLO, gpa + offsetof(struct ring_memory, avail));
     write64(common + VIRTIO_PCI_COMMON_Q_USEDLO, gpa + offsetof(struct ring_memory, used));

@@ -36,7 +36,7 @@ bool virtio_start(struct virtio *device, uint64_t wanted);
 void virtio_start_end(struct virtio *device);
 void virtio_reset(struct virtio *device);
 uint8_t virtio_status(const struct virtio *device);
-/** Whether it interrupted because its configuration may have changed; asked, it interrupts anew. */
+/** MMIO: whether it interrupted because its configuration may have changed; that is then done. */
 bool virtio_take_interrupt(const struct virtio *device);
 
 /* ---- queues ----------------------------------------------------------------------------------- */
