@@ -44,11 +44,16 @@ static void say(const char *sentence)
     syslog(LOG_ERR, "%s", sentence);
 }
 
-/* Says it where somebody waits for it, once. */
+/* Says it where somebody waits for it, once; in one write, as it must be once closed in. */
 static void answer(struct program *program, const char *line)
 {
+    char text[ERROR_TEXT_SIZE + 1];
+    const int length = snprintf(text, sizeof(text), "%s\n", line);
+
     if (program->options.ready_fd >= 0) {
-        (void)dprintf(program->options.ready_fd, "%s\n", line);
+        if (write(program->options.ready_fd, text, (size_t)length) != length) {
+            syslog(LOG_WARNING, "whoever started the VM does not wait for it any more");
+        }
         (void)close(program->options.ready_fd);
         program->options.ready_fd = -1;
     }

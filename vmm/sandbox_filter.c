@@ -47,11 +47,13 @@ static const struct call calls[] = {
     { SCMP_SYS(sendto), CPU }, { SCMP_SYS(fcntl), CPU }, { SCMP_SYS(epoll_ctl), CPU },
     { SCMP_SYS(shutdown), CPU }, { SCMP_SYS(eventfd2), CPU },
     /* a disk's requests */
-    { SCMP_SYS(preadv), DISK }, { SCMP_SYS(pwritev), DISK }, { SCMP_SYS(pread64), DISK },
-    { SCMP_SYS(pwrite64), DISK }, { SCMP_SYS(fdatasync), DISK }, { SCMP_SYS(fallocate), DISK },
-    { SCMP_SYS(lseek), DISK }, { SCMP_SYS(epoll_wait), DISK }, { SCMP_SYS(fstat), DISK },
+    { SCMP_SYS(preadv), DISK }, { SCMP_SYS(pwritev), DISK }, { SCMP_SYS(fdatasync), DISK },
+    { SCMP_SYS(fallocate), DISK },
+    /* a kernel that is loaded again */
+    { SCMP_SYS(pread64), ONLY_MAIN },
     /* the event loop, the console, operators, the way back to the switch */
-    { SCMP_SYS(epoll_pwait), ONLY_MAIN }, { SCMP_SYS(epoll_pwait2), ONLY_MAIN },
+    { SCMP_SYS(epoll_wait), ONLY_MAIN }, { SCMP_SYS(epoll_pwait), ONLY_MAIN },
+    { SCMP_SYS(epoll_pwait2), ONLY_MAIN },
     { SCMP_SYS(epoll_create1), ONLY_MAIN }, { SCMP_SYS(accept4), ONLY_MAIN },
     { SCMP_SYS(connect), ONLY_MAIN }, { SCMP_SYS(getsockopt), ONLY_MAIN },
     { SCMP_SYS(setsockopt), ONLY_MAIN }, { SCMP_SYS(readv), ONLY_MAIN },
@@ -68,7 +70,7 @@ static const struct { unsigned long request; unsigned who; } requests[] = {
     { KVM_RUN, CPU }, { KVM_KVMCLOCK_CTRL, CPU },
     /* interrupts and doorbells: a driver moves them, the main thread makes and removes them */
     { KVM_IRQFD, CPU }, { KVM_IOEVENTFD, CPU }, { KVM_SET_GSI_ROUTING, CPU },
-    { KVM_IRQ_LINE, CPU }, { KVM_SIGNAL_MSI, CPU },
+    { KVM_IRQ_LINE, CPU },
     /* what a crash says, and what is lent to a guest: see lend.h */
     { KVM_GET_REGS, CPU }, { KVM_SET_REGS, CPU }, { KVM_GET_SREGS, CPU }, { KVM_SET_SREGS, CPU },
     { KVM_GET_XSAVE, CPU }, { KVM_SET_XSAVE, CPU }, { KVM_GET_VCPU_EVENTS, CPU },
@@ -85,7 +87,7 @@ static const struct { unsigned long request; unsigned who; } requests[] = {
 
 /* Refused with an errno: libraries look for files in passing. */
 static const int refused[] = {
-    SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(access), SCMP_SYS(readlink),
+    SCMP_SYS(openat), SCMP_SYS(newfstatat), SCMP_SYS(access), SCMP_SYS(readlink), SCMP_SYS(lseek),
 };
 
 static const int prctls[] = { PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_GET_SECCOMP };
