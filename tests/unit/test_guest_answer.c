@@ -110,7 +110,7 @@ static uint16_t sum_ip6(const uint8_t *frame, size_t frame_bytes, uint16_t proto
                           message_bytes);
 }
 
-/* ---- addresses --------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static void test_answer_arp_request_tells_the_address(void **state)
 {
@@ -187,7 +187,7 @@ static void test_answer_solicitation_from_afar_is_silent(void **state)
     assert_int_equal(talk.reply_bytes, 0);
 }
 
-/* ---- echoes ------------------------------------------------------------------------------------ */
+/* ---- echoes ---------------------------------------------------------------------------------- */
 
 static void test_answer_echo_comes_back_whole(void **state)
 {
@@ -312,7 +312,7 @@ static void test_answer_udp_over_ip6_without_checksum_is_silent(void **state)
     assert_int_equal(talk.reply_bytes, 0);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------ */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static void test_ping_changed_echo_is_not_received(void **state)
 {
