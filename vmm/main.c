@@ -207,10 +207,11 @@ int main(int argc, char **argv)
     if (start(&program, &error) == 0) {
         answer(&program, "running");
         good = run(&program);
-    } else {
+    }
+    finish(&program);
+    if (error.text[0] != '\0') {           /* once nothing of it is left */
         answer(&program, error.text);
         say(error.text);
     }
-    finish(&program);
     return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }
