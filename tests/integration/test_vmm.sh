@@ -124,10 +124,17 @@ check "... and frames pass" pings two b 10.0.0.2 10.0.0.1
 
 check "a vNIC is plugged into a running VM" vswitchctl vm set one --add-vnic c
 check "... once" refused "has the vNIC c already" vm set one --add-vnic c
-check "... and is connected" eventually 5 answers '"vnic":"c","connected":true' vm show one
+check "... and its driver finds it" \
+    eventually 5 answers '"vnic":"c","connected":true,"link":"up","driver":true' vm show one
 check "one that it has not cannot be taken out" refused "has no vNIC d" vm set one --remove-vnic d
-check "... loses it by force" vswitchctl vm set one --remove-vnic c --force
-check "... which is gone then" fails answers '"vnic":"c"' vm show one
+unplugged() {
+    vswitchctl vm set one --remove-vnic c &&
+        eventually 5 fails answers '"vnic":"c"' vm show one
+}
+check "a vNIC is taken out when the guest has let it go" unplugged
+check "... and can come again" vswitchctl vm set one --add-vnic c
+check "... and is taken out by force" vswitchctl vm set one --remove-vnic c --force
+check "... which does not wait" fails answers '"vnic":"c"' vm show one
 check "... and the other one still carries frames" pings two b 10.0.0.2 10.0.0.1
 
 kill -KILL "$second"
