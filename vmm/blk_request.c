@@ -91,7 +91,7 @@ static uint8_t tell_name(struct blk_request *request)
     return VIRTIO_BLK_S_OK;
 }
 
-/* ---- ranges of sectors ------------------------------------------------------------------------ */
+/* ---- ranges of sectors ----------------------------------------------------------------------- */
 
 struct range_limits {
     uint64_t feature;
@@ -168,7 +168,7 @@ static uint8_t write_zeroes(struct blk_request *request)
     return status_of(result == 0 ? make_last(request) : result);
 }
 
-/* ---- all of them ------------------------------------------------------------------------------ */
+/* ---- all of them ----------------------------------------------------------------------------- */
 
 static uint8_t serve(struct blk_request *request, uint32_t type)
 {

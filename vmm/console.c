@@ -52,7 +52,7 @@ struct console {
     size_t typed_len_bytes;
 };
 
-/* ---- the ring --------------------------------------------------------------------------------- */
+/* ---- the ring -------------------------------------------------------------------------------- */
 
 /* Wakes the main thread.  The caller has the lock. */
 static void wake(struct console *console)
@@ -126,7 +126,7 @@ static uint64_t ring_end(struct console *console)
     return end_bytes;
 }
 
-/* ---- sinks ------------------------------------------------------------------------------------ */
+/* ---- sinks ----------------------------------------------------------------------------------- */
 
 /*
  * Writes what is in the ring now, and not what a busy guest adds meanwhile, for which the main
@@ -196,7 +196,7 @@ static void on_file_writable(evutil_socket_t fd, short what, void *context)
     drain_file(context);
 }
 
-/* ---- the client ------------------------------------------------------------------------------- */
+/* ---- the client ------------------------------------------------------------------------------ */
 
 static void client_close(struct console *console)
 {
@@ -316,7 +316,7 @@ void console_remove_port(struct console *console, const struct console_port *por
     pthread_mutex_unlock(&console->lock);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void on_woken(evutil_socket_t fd, short what, void *context)
 {

@@ -6,8 +6,8 @@
  * time (`vm console`) gets what is kept and then what comes, and types.  A client or a file that
  * does not keep up loses bytes, never the guest its time.
  *
- * Several devices may show one console to the guest.  What is typed goes to the one that wrote last,
- * since that is where the guest asked for it.
+ * Several devices may show one console to the guest.  What is typed goes to the one that wrote
+ * last, since that is where the guest asked for it.
  */
 #ifndef VMM_CONSOLE_H
 #define VMM_CONSOLE_H

@@ -35,7 +35,7 @@ struct devices;
 struct devices *devices_create(const struct devices_place *place,
                                const struct machine_config *config, struct error *error);
 void devices_destroy(struct devices *devices);
-/** Starts what has a thread of its own, each with its sandbox.  @return 0; -errno with a sentence */
+/** Starts what has a thread of its own, each with its sandbox.  @return 0; -errno, a sentence */
 int devices_run(struct devices *devices, struct error *error);
 /** As at power-on; no vCPU runs. */
 void devices_reset(struct devices *devices);

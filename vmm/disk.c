@@ -32,8 +32,8 @@ static int lock_image(const struct disk *disk, const char *path, struct error *e
         return 0;
     }
     if (errno == EAGAIN || errno == EACCES) {
-        return error_set(error, EBUSY, "the disk %s is in use by another VM; stop that, or let both "
-                         "of them only read it (\",ro\")", path);
+        return error_set(error, EBUSY, "the disk %s is in use by another VM; stop that, or let "
+                         "both of them only read it (\",ro\")", path);
     }
     return error_set(error, errno, "the disk %s cannot be locked against other VMs: %s; move it to "
                      "a file system with locks", path, strerror(errno));
@@ -95,7 +95,7 @@ bool disk_has(const struct disk *disk, uint64_t sector, uint64_t count)
     return sector <= disk->sectors && count <= disk->sectors - sector;
 }
 
-/* ---- data ------------------------------------------------------------------------------------- */
+/* ---- data ------------------------------------------------------------------------------------ */
 
 static uint64_t bytes_in(const struct iovec *piece, unsigned count)
 {
@@ -166,7 +166,7 @@ int disk_flush(const struct disk *disk)
     return fdatasync(disk->fd) == 0 ? 0 : -errno;
 }
 
-/* ---- holes and zeroes ------------------------------------------------------------------------- */
+/* ---- holes and zeroes ------------------------------------------------------------------------ */
 
 static int allocate(const struct disk *disk, int mode, uint64_t sector, uint64_t count)
 {

@@ -12,7 +12,7 @@
 #include <linux/kvm.h>
 
 #define DEVICE           "/dev/kvm"
-/* Four pages that KVM needs on processors which cannot run real mode: below the firmware's place. */
+/* Four pages that KVM needs on processors that cannot run real mode: below the firmware's place. */
 #define IDENTITY_MAP_GPA UINT64_C(0xfffbc000)
 #define TSS_GPA          UINT64_C(0xfffbd000)
 
@@ -53,8 +53,8 @@ static int check(const struct kvm *kvm, unsigned cpus, struct error *error)
         return refuse_open(ENODEV, error);
     }
     if (version != KVM_API_VERSION) {
-        return error_set(error, EOPNOTSUPP, DEVICE " speaks version %d of KVM's interface, and this "
-                         "program %d", version, KVM_API_VERSION);
+        return error_set(error, EOPNOTSUPP, DEVICE " speaks version %d of KVM's interface, and "
+                         "this program %d", version, KVM_API_VERSION);
     }
     for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
         if (ioctl(kvm->kvm_fd, KVM_CHECK_EXTENSION, (long)needed[i].capability) <= 0) {

@@ -2,8 +2,8 @@
 /*
  * A VM as KVM has it: /dev/kvm, and a new machine with its interrupt controllers and timer.
  *
- * What KVM must be able to do is asked here, once, so that a host which cannot run VMs is told so in
- * one sentence before anything else is made.
+ * What KVM must be able to do is asked here, once, so that a host which cannot run VMs is told so
+ * in one sentence before anything else is made.
  *
  * Standard: Linux Documentation/virt/kvm/api.rst.
  */

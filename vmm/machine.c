@@ -436,8 +436,8 @@ int machine_press_power(struct machine *machine, struct error *error)
                          "resume it first, or end it with --force");
     }
     if (!power_button(machine->power)) {
-        return error_set(error, EOPNOTSUPP, "the guest does not listen to its power button: turn it "
-                         "off from within, or end it with --force");
+        return error_set(error, EOPNOTSUPP, "the guest does not listen to its power button: turn "
+                         "it off from within, or end it with --force");
     }
     return 0;
 }

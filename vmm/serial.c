@@ -36,7 +36,7 @@ struct serial {
     struct serial_state is;        /* under the bus's lock */
 };
 
-/* ---- interrupts ------------------------------------------------------------------------------- */
+/* ---- interrupts ------------------------------------------------------------------------------ */
 
 /* The cause that comes first, as IIR has it. */
 static uint8_t cause_of(const struct serial_state *is)
@@ -66,7 +66,7 @@ static void set_line(struct serial *serial)
     serial->line_is_up = up;
 }
 
-/* ---- receiving -------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 static unsigned depth_of(const struct serial_state *is)
 {
@@ -109,7 +109,7 @@ static size_t type(void *context, const uint8_t *bytes, size_t len_bytes)
     return taken;
 }
 
-/* ---- registers -------------------------------------------------------------------------------- */
+/* ---- registers ------------------------------------------------------------------------------- */
 
 static void send(struct serial *serial, uint8_t byte)
 {
@@ -265,7 +265,7 @@ static void bus_ops_write(void *context, uint64_t offset, const uint8_t *data, u
 
 static const struct bus_ops bus_ops = { .read = bus_ops_read, .write = bus_ops_write };
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct serial *serial_create(struct bus *bus, struct irq *irq, struct console *console,
                              struct error *error)
@@ -310,7 +310,7 @@ void serial_destroy(struct serial *serial)
     free(serial);
 }
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 void serial_save(const struct serial *serial, struct serial_state *state)
 {

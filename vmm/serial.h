@@ -35,7 +35,7 @@ struct serial *serial_create(struct bus *bus, struct irq *irq, struct console *c
 /** NULL is fine. */
 void serial_destroy(struct serial *serial);
 
-/* ---- snapshots -------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------- */
 
 /* All that the guest can see, by the data sheet's names. */
 struct serial_state {

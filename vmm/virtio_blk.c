@@ -55,7 +55,7 @@ static struct virtio_blk *blk_of(struct virtio_device *device)
     return (struct virtio_blk *)device;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 /* Until the driver kicks or the thread is wanted elsewhere: a broken queue has no more kicks. */
 static void await_kick(struct virtio_blk *blk)
@@ -175,7 +175,7 @@ int virtio_blk_run(struct virtio_blk *blk, int (*enter)(void *context), void *co
     return 0;
 }
 
-/* ---- the device ------------------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 static uint64_t features(struct virtio_device *device)
 {
@@ -262,7 +262,7 @@ static void describe(struct virtio_blk *blk)
     }
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 struct virtio_blk *virtio_blk_create(struct ram *ram, const char *path, bool read_only,
                                      struct error *error)

@@ -51,7 +51,7 @@ static bool take(struct virtio_console *own, struct vmm_queue *queue)
     return result > 0;
 }
 
-/* ---- what the guest writes -------------------------------------------------------------------- */
+/* ---- what the guest writes ------------------------------------------------------------------- */
 
 static void show(struct virtio_console *own)
 {
@@ -79,7 +79,7 @@ static void serve(struct virtio_device *device)
     virtio_device_kick(device, VIRTIO_CONSOLE_TX);     /* there may be more: in the next turn */
 }
 
-/* ---- what is typed ---------------------------------------------------------------------------- */
+/* ---- what is typed --------------------------------------------------------------------------- */
 
 /* Copies into the chain what fits.  Returns how much. */
 static uint32_t scatter(const struct vmm_chain *chain, const uint8_t *bytes, size_t len_bytes)
@@ -97,7 +97,7 @@ static uint32_t scatter(const struct vmm_chain *chain, const uint8_t *bytes, siz
     return done_bytes;
 }
 
-/* console_port.type: at most a ring of chains, should the driver offer empty ones without an end. */
+/* console_port.type: at most a ring of chains, should the driver offer empty ones for ever. */
 static size_t type(void *context, const uint8_t *bytes, size_t len_bytes)
 {
     struct virtio_console *own = context;
@@ -119,7 +119,7 @@ static size_t type(void *context, const uint8_t *bytes, size_t len_bytes)
     return taken;
 }
 
-/* ---- the device ------------------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 static uint64_t features(struct virtio_device *device)
 {

@@ -74,7 +74,7 @@ static void serve(struct virtio_device *device)
     virtio_device_kick(device, 0);         /* there may be more: in the next turn */
 }
 
-/* ---- the device ------------------------------------------------------------------------------- */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 static uint64_t features(struct virtio_device *device)
 {

@@ -234,8 +234,8 @@ static int take_name(struct vm_control *control, struct event_base *base, const 
     int result;
 
     if (length < 0 || (size_t)length + strlen(name) + sizeof("/.sock") > sizeof(path)) {
-        return error_set(error, ENAMETOOLONG, "the path %s/vm/%s.sock is too long for a socket: use "
-                         "a shorter --run-dir or name", run_dir, name);
+        return error_set(error, ENAMETOOLONG, "the path %s/vm/%s.sock is too long for a socket: "
+                         "use a shorter --run-dir or name", run_dir, name);
     }
     result = make_dir(run_dir, error);
     if (result == 0) {

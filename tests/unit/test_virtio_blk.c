@@ -163,7 +163,7 @@ static void assert_image_has(struct blk_lab *lab, uint64_t sector, uint64_t coun
 
 #define AS_MADE (-1)
 
-/* ---- requests --------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static void test_blk_config_says_what_the_image_is(void **state)
 {
@@ -302,7 +302,7 @@ static void test_blk_writes_zeroes_with_and_without_unmap(void **state)
     assert_image_has(lab, 221, SECTORS - 221, AS_MADE);
 }
 
-/* ---- liars ------------------------------------------------------------------------------------ */
+/* ---- liars ----------------------------------------------------------------------------------- */
 
 static void test_blk_sectors_beyond_the_end_are_refused(void **state)
 {
@@ -440,7 +440,7 @@ static void test_blk_memory_of_nobody_needs_a_reset(void **state)
     assert_int_equal(ask(lab, VIRTIO_BLK_T_IN, 0, DATA_GPA, 512), VIRTIO_BLK_S_OK);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void test_blk_touches_nothing_after_a_reset(void **state)
 {

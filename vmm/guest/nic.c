@@ -31,7 +31,7 @@ static bool has(const struct nic *nic, unsigned feature)
     return (nic->device.features & VIRTIO_FEATURE(feature)) != 0;
 }
 
-/* ---- starting --------------------------------------------------------------------------------- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static bool link_is_up(const struct nic *nic)
 {
@@ -115,7 +115,7 @@ void nic_look_at_link(struct nic *nic)
     }
 }
 
-/* ---- receiving -------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 static const uint8_t *broke_rules(struct nic *nic, const char *how)
 {
@@ -140,7 +140,7 @@ static uint8_t *take_buffer(struct nic *nic, uint32_t *len_bytes)
     return nic->memory->receive_buffer[head];
 }
 
-/* A frame of @p count buffers, of which @p first is the first.  5.1.6.4.1: they come all at once. */
+/* A frame of @p count buffers, @p first the first of them.  5.1.6.4.1: they come all at once. */
 static const uint8_t *gather(struct nic *nic, const uint8_t *first, uint32_t first_bytes,
                              unsigned count, size_t *len_bytes)
 {
@@ -196,7 +196,7 @@ void nic_release(struct nic *nic)
     }
 }
 
-/* ---- sending ---------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static void reclaim(struct nic *nic)
 {

@@ -22,7 +22,7 @@ static uint64_t features;              /* to take, of all */
 static bool waits = true;
 static uint64_t idle_since_ns;         /* 0: busy */
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 struct nic *nics_add(const struct virtio *device)
 {
@@ -115,7 +115,7 @@ void nics_find(const char *command_line)
     find_pci(ecam_gpa);
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 void nics_set_waiting(bool to_wait)
 {

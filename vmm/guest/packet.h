@@ -94,7 +94,7 @@ static inline void packet_put(uint8_t *at, unsigned value)
     at[1] = (uint8_t)value;
 }
 
-/** The checksum of RFC 1071 over @p len_bytes; @p sum is what goes before it.  0 when it is right. */
+/** The checksum of RFC 1071 over @p len_bytes; @p sum is what goes before it.  0: it is right. */
 uint16_t packet_checksum(const uint8_t *bytes, size_t len_bytes, uint32_t sum);
 /** What goes before the checksum of ICMPv6 and UDP over IPv6.  RFC 8200, 8.1 */
 uint32_t packet_pseudo_sum(const uint8_t *frame, unsigned protocol, size_t len_bytes);

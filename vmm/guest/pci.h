@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The PCI bus, as firmware, or a monitor in its place, has set it up: buses and BARs have addresses.
+ * The PCI bus, as firmware, or a monitor in its place, has set it up: with buses and BARs placed.
  *
  * Standard: PCI 3.0, 6 (configuration space); virtio 1.2, 4.1.4 (capabilities).
  */

@@ -15,7 +15,7 @@ static uint8_t data_byte(uint64_t sequence, size_t n)
     return (uint8_t)(sequence + n);
 }
 
-/* ---- asking ----------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 static size_t ask_arp(const struct ping *ping, const struct station *self, uint8_t *frame)
 {
@@ -105,7 +105,7 @@ bool ping_is_over(const struct ping *ping)
     return ping->is_resolved ? ping->sent >= ping->count : ping->asked >= PING_ASKS_MAX;
 }
 
-/* ---- taking ----------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static bool take_arp(struct ping *ping, const uint8_t *frame, size_t len_bytes)
 {

@@ -55,7 +55,7 @@ extern volatile bool ring0_changed;
 
 #define MSI_GPA 0xfee00000u            /* a message there interrupts the first processor */
 
-/* ---- between entry.S and the two rings -------------------------------------------------------- */
+/* ---- between entry.S and the two rings ------------------------------------------------------- */
 
 struct trap {
     uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;

@@ -41,7 +41,7 @@ static void put_number(struct line *line, uint64_t number, unsigned base)
     }
 }
 
-/* Puts what one directive stands for; @p at is behind the %.  Returns what is behind the directive. */
+/* Puts what one directive stands for; @p at is behind the %.  Returns what is behind that. */
 static const char *put_directive(struct line *line, const char *at, va_list *arguments)
 {
     const bool is_long = *at == 'l';
@@ -117,7 +117,7 @@ const char *text_mac(const uint8_t mac[6], char text[TEXT_MAC_SIZE])
     return text;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 bool text_is_end(const char *at)
 {

@@ -60,7 +60,7 @@ static void write64(volatile uint8_t *at, uint64_t value)
     write32(at + 4, (uint32_t)(value >> 32));
 }
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 uint8_t virtio_status(const struct virtio *device)
 {
@@ -170,7 +170,7 @@ bool virtio_take_interrupt(const struct virtio *device)
     return (why & VIRTIO_MMIO_INT_CONFIG) != 0;
 }
 
-/* ---- queues ----------------------------------------------------------------------------------- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 /* Chooses queue @p number.  Returns how many entries it may have, 0 when there is no such queue. */
 static uint16_t choose_queue(const struct virtio *device, uint16_t number)

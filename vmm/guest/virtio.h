@@ -17,7 +17,7 @@
 
 #define VIRTIO_WINDOW_BYTES 0x38u      /* PCI: the common configuration, 4.1.4.3 */
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 struct virtio {
     bool is_pci;
@@ -39,7 +39,7 @@ uint8_t virtio_status(const struct virtio *device);
 /** MMIO: whether it interrupted because its configuration may have changed; that is then done. */
 bool virtio_take_interrupt(const struct virtio *device);
 
-/* ---- queues ----------------------------------------------------------------------------------- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 struct ring_memory {
     struct vring_desc desc[VIRTIO_RING_ENTRIES];

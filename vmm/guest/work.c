@@ -14,7 +14,7 @@
 #define LOAD_SEQUENCE ETHER_BYTES
 #define LOAD_END      (ETHER_BYTES + sizeof(uint64_t))
 
-/* ---- answering -------------------------------------------------------------------------------- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static void answer(struct nic *nic, const uint8_t *frame, size_t len_bytes)
 {
@@ -92,7 +92,7 @@ void work_ping(struct nic *nic, struct ping *ping)
         ping->round_trip_max_ns / NS_PER_US);
 }
 
-/* ---- loads ------------------------------------------------------------------------------------ */
+/* ---- loads ----------------------------------------------------------------------------------- */
 
 static void fill(const struct nic *nic, const struct work_load *load, uint64_t sequence,
                  uint8_t *frame)
@@ -213,7 +213,7 @@ void work_count(struct nic *nic, uint64_t count, uint64_t quiet_ns)
         rate(tally.received, tally.last_ns - tally.first_ns));
 }
 
-/* ---- forwarding ------------------------------------------------------------------------------- */
+/* ---- forwarding ------------------------------------------------------------------------------ */
 
 /* Returns frames forwarded; one that the other device has no room for is lost. */
 static unsigned forward_burst(struct nic *from, struct nic *to)
