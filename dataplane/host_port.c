@@ -16,6 +16,7 @@
 #include "dataplane/io_ring.h"
 #include "dataplane/kernel_frame.h"
 #include "switch/gather.h"
+#include "switch/segment.h"
 #include "vnic/vnic.h"
 
 #define QUEUES_MAX     16u
@@ -172,7 +173,7 @@ uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct fram
     uint32_t segments = 0;
 
     kernel_frame_start(batch, port->port, refused);
-    for (unsigned reads = 0; reads < FRAME_BURST && segments < KERNEL_FRAME_SEGMENTS; reads++) {
+    for (unsigned reads = 0; reads < FRAME_BURST && segments < SEGMENT_MAX_BATCH; reads++) {
         const ssize_t got = read(from->fd, at - NET_HEADER_BASE_BYTES, READ_BYTES);
         const struct frame *frame;
 
@@ -181,7 +182,7 @@ uint16_t host_port_from_host(struct host_port *port, uint16_t queue, struct fram
         }
         frame = kernel_frame_add(batch, refused, at, (uint32_t)got - NET_HEADER_BASE_BYTES, 0);
         if (frame != NULL) {
-            segments += kernel_frame_segments(frame);
+            segments += segment_count(frame);
             at += SLOT_BYTES;
         }
     }

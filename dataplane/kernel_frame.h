@@ -21,19 +21,6 @@
 #include "switch/offload.h"
 #include "vnic/net_header.h"
 
-/*
- * A batch ends with the frame by which it comes to as many segments.  Each may have to be cut for
- * every port it goes to: 32 frames of 512 segments, flooded to 100 ports, held all others up for
- * 250 ms.
- */
-#define KERNEL_FRAME_SEGMENTS 256u
-
-/* How many segments a frame is to be cut into, about; 0: none. */
-static inline uint32_t kernel_frame_segments(const struct frame *frame)
-{
-    return frame->gso_type == FRAME_GSO_NONE ? 0 : frame->len_bytes / frame->gso_size_bytes;
-}
-
 static inline struct frame *kernel_frame_refuse(struct drop_tally *refused, enum drop_reason reason)
 {
     refused->drops[reason]++;

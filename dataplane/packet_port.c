@@ -29,6 +29,7 @@
 #include "dataplane/kernel_frame.h"
 #include "dataplane/packet_send.h"
 #include "switch/frame_tag.h"
+#include "switch/segment.h"
 
 #define QUEUES_MAX       16u
 #define BLOCK_BYTES      (4u << 20)
@@ -321,7 +322,7 @@ static inline uint32_t take_slot(struct frame_batch *batch, struct drop_tally *r
                                                                       : FRAME_TPID,
                      header->tp_vlan_tci);
     }
-    return kernel_frame_segments(frame);
+    return segment_count(frame);
 }
 
 uint16_t packet_port_from_wire(struct packet_port *port, uint16_t queue, struct frame_batch *batch,
@@ -331,7 +332,7 @@ uint16_t packet_port_from_wire(struct packet_port *port, uint16_t queue, struct 
     uint32_t segments = 0;
 
     kernel_frame_start(batch, port->port, refused);
-    for (unsigned taken = 0; taken < FRAME_BURST && segments < KERNEL_FRAME_SEGMENTS; taken++) {
+    for (unsigned taken = 0; taken < FRAME_BURST && segments < SEGMENT_MAX_BATCH; taken++) {
         uint8_t *slot = slot_at(from, from->next);
         const uint8_t *ahead = slot_at(from, slot_after(from, from->next, AHEAD_SLOTS));
         /* Pairs with the kernel's barrier before it hands the slot over: it is complete. */

@@ -31,6 +31,19 @@
  */
 #define SEGMENT_MAX_FRAMES 512u
 
+/*
+ * A batch ends with the frame by which it comes to as many segments.  Each may have to be cut for
+ * every port it goes to: 32 frames of 512 segments, flooded to 100 ports, held all others up for
+ * 250 ms.
+ */
+#define SEGMENT_MAX_BATCH 256u
+
+/** How many segments a frame is to be cut into, about; 0: none.  Thread: any worker. */
+static inline uint32_t segment_count(const struct frame *frame)
+{
+    return frame->gso_type == FRAME_GSO_NONE ? 0 : frame->len_bytes / frame->gso_size_bytes;
+}
+
 /* Where a segmentation stands. */
 struct segmenter {
     const struct frame_batch *from;

@@ -84,8 +84,8 @@ static inline uint8_t vnic_takes(const struct vnic *vnic, const struct vnic_live
  *
  * What the virtio-net header says is verified (net_header.h) and becomes facts of the frame.  What
  * the frame belies is a lie, and so is what needs a feature that was not negotiated.  A batch ends
- * with the frame by which it comes to VNIC_BATCH_BYTES: each may be cut, or copied, for every port
- * of a flood.
+ * with the frame by which it comes to VNIC_BATCH_BYTES or to SEGMENT_MAX_BATCH segments: each may
+ * be cut, or copied, for every port of a flood.
  *
  * Errors: a malformed chain breaks the queue, is counted as DROP_BAD_DESCRIPTOR and ends the batch;
  * the frames before it are returned.  A lie costs its frame, and is counted as DROP_BAD_OFFLOAD.

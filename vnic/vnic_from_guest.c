@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "switch/offload.h"
+#include "switch/segment.h"
 #include "vnic/copy.h"
 #include "vnic/net_header.h"
 #include "vnic/vnic.h"
@@ -32,6 +33,7 @@ struct taking {
     struct drop_tally *refused;
     uint32_t refused_runs;         /* walked for chains that were too long: work, as frames are */
     uint32_t unmetered_bytes;      /* frames up to this need not be added up */
+    uint16_t used[FRAME_BURST];    /* the used entry of each frame's chain */
     const uint8_t *header[FRAME_BURST];        /* virtio's: the guest's, or gathered here: */
     uint8_t gathered[FRAME_BURST][NET_HEADER_BASE_BYTES];
 };
@@ -83,6 +85,7 @@ static inline void add_frame(struct taking *t, uint32_t runs, uint32_t len_bytes
         .seg_count = (uint16_t)runs,
         .port_in = batch->port_in,
     };
+    t->used[batch->count] = t->queue->next_used;
     batch->run_count = (uint16_t)(batch->run_count + runs);
     batch->count++;
 }
@@ -264,20 +267,40 @@ static void refuse_lies(struct taking *t, uint32_t lies)
 
 /* ---- a batch --------------------------------------------------------------------------------- */
 
+/* Leaves the chains from that of frame @p first on for the next batch: none was shown as used. */
+static void leave_rest(struct taking *t, uint16_t first)
+{
+    struct virtqueue *queue = t->queue;
+    const uint16_t chains = (uint16_t)(queue->next_used - t->used[first]);
+    const uint16_t too_long = (uint16_t)(chains - (t->batch->count - first));
+
+    t->refused->drops[DROP_FRAME_TOO_LONG] -= too_long;
+    t->refused->count -= too_long;
+    queue->next_used = t->used[first];
+    queue->last_avail = (uint16_t)(queue->last_avail - chains);
+    t->batch->count = first;
+}
+
 /* The third pass: the first bytes of each frame. */
 static inline void read_headers(struct taking *t)
 {
     struct frame_batch *batch = t->batch;
-    const uint32_t count = batch->count;
+    uint32_t segments = 0;
     uint32_t lies = 0;
 
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint16_t i = 0; i < batch->count; i++) {
         struct frame *frame = &batch->frame[i];
 
         copy_header(batch, frame);
-        if (__builtin_expect(asks(t->header[i]), 0) &&
-            !believe(t->live, t->header[i], batch, frame)) {
+        if (__builtin_expect(!asks(t->header[i]), 1)) {
+            continue;
+        }
+        if (!believe(t->live, t->header[i], batch, frame)) {
             lies |= 1u << i;
+        }
+        segments += segment_count(frame);
+        if (segments >= SEGMENT_MAX_BATCH && i + 1u < batch->count) {
+            leave_rest(t, (uint16_t)(i + 1));
         }
     }
     if (__builtin_expect(lies != 0, 0)) {

@@ -22,6 +22,7 @@
 #include "dataplane/kernel_frame.h"
 #include "switch/checksum.h"
 #include "switch/ether.h"
+#include "switch/segment.h"
 #include "tests/support/kernel_side.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/shell.h"
@@ -363,8 +364,8 @@ static void test_host_port_batch_ends_when_its_segments_are_many(void **state)
     for (unsigned i = 0; i < SENT; i++) {
         send_long(f, 0);
     }
-    assert_int_equal(take(f, 0), KERNEL_FRAME_SEGMENTS / EACH + 1);
-    assert_int_equal(take(f, 0), SENT - KERNEL_FRAME_SEGMENTS / EACH - 1);
+    assert_int_equal(take(f, 0), SEGMENT_MAX_BATCH / EACH + 1);
+    assert_int_equal(take(f, 0), SENT - SEGMENT_MAX_BATCH / EACH - 1);
 }
 
 static void test_host_port_more_than_a_burst_comes_in_order(void **state)

@@ -18,6 +18,7 @@
 #include "switch/ether.h"
 #include "switch/gather.h"
 #include "switch/offload.h"
+#include "switch/segment.h"
 #include "tests/support/fake_guest.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
@@ -456,6 +457,50 @@ static void test_vnic_from_guest_offload_batch_ends_with_enough_bytes(void **sta
     assert_false(fake_ring_used(ring, &head, &len_bytes));
 }
 
+/*
+ * What a batch may be cut into is bounded, however small the segments are that a guest asks for;
+ * what came behind is not lost, and what of it was refused is counted once.
+ */
+static void test_vnic_from_guest_offload_batch_ends_with_enough_segments(void **state)
+{
+    const uint32_t too_long = FRAME_BURST - 1;
+    uint16_t taken = 0;
+    uint32_t head;
+    uint32_t len_bytes;
+    header says = make_frame(FRAME_GSO_TCP4, 4, 9000);
+    (void)state;
+
+    says.gso_size = 90;
+    for (uint16_t i = 0; i < FRAME_BURST; i++) {
+        send(i, &says);
+        if (i == too_long) {
+            fake_ring_desc(ring, i, FAKE_GPA, HDR + FRAME_MAX_BYTES + 1, 0, 0);
+        }
+    }
+    while (taken < FRAME_BURST - 1) {
+        uint32_t segments = 0;
+
+        assert_in_range(take(), 1, 3);
+        for (uint16_t i = 0; i < batch.count; i++) {
+            assert_true(segments < SEGMENT_MAX_BATCH);
+            assert_int_equal(batch.frame[i].gso_size_bytes, says.gso_size);
+            assert_bytes(&batch.frame[i]);
+            segments += segment_count(&batch.frame[i]);
+        }
+        assert_int_equal(batch.offload_count, batch.count);
+        taken = (uint16_t)(taken + batch.count);
+        assert_int_equal(refused.count, taken == FRAME_BURST - 1);
+        assert_int_equal(refused.drops[DROP_FRAME_TOO_LONG], refused.count);
+        vnic_return(guest->live, 0);
+    }
+    assert_int_equal(take(), 0);
+    for (uint16_t i = 0; i < FRAME_BURST; i++) {
+        assert_true(fake_ring_used(ring, &head, &len_bytes));
+        assert_int_equal(head, i);
+    }
+    assert_false(fake_ring_used(ring, &head, &len_bytes));
+}
+
 /* A whole batch of long chains, which its bytes allow when pieces are small, has enough runs. */
 static void test_vnic_from_guest_offload_batch_holds_32_frames_of_32_pieces(void **state)
 {
@@ -566,6 +611,7 @@ int main(void)
         TEST(test_vnic_from_guest_offload_lies_leave_the_others_as_they_were),
         TEST(test_vnic_from_guest_offload_longest_frame_in_pieces),
         TEST(test_vnic_from_guest_offload_batch_ends_with_enough_bytes),
+        TEST(test_vnic_from_guest_offload_batch_ends_with_enough_segments),
         TEST_WITH(test_vnic_from_guest_offload_batch_holds_32_frames_of_32_pieces,
                   setup_large_ring),
         TEST(test_vnic_from_guest_offload_header_changes_while_it_is_read),
