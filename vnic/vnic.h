@@ -104,8 +104,9 @@ void vnic_return(struct vnic_live *live, uint16_t pair);
  * Copies frames into a guest's receive buffers and notifies it once.
  *
  * A frame's facts go into its virtio-net header, as far as the guest takes them (vnic_told()).  A
- * partial checksum that it does not take is completed within the copy; frames of a gso_type that it
- * does not take are not given to this function.
+ * partial checksum that it does not take is completed within the copy.  A frame of a gso_type that
+ * its guest has not negotiated was meant for another that took it, or for none: the guest has come
+ * since the caller asked vnic_takes(), and the frame is DROP_NOT_ATTACHED.
  *
  * @param vnic     the receiver
  * @param live     as loaded this turn

@@ -37,7 +37,7 @@ struct delivery {
     uint8_t *verdict;
     uint16_t count;
     uint16_t available;            /* chains not taken yet */
-    uint8_t told;                  /* what goes into headers: enum offload_take */
+    uint8_t told;                  /* what goes into headers, see told_of(): enum offload_take */
     uint32_t walked_runs;          /* for this batch, frames that found no room among them */
 };
 
@@ -46,12 +46,26 @@ static inline void put_num_buffers(uint8_t hdr[NET_HDR_MAX_BYTES], uint16_t num_
     memcpy(hdr + NUM_BUFFERS_OFFSET, &num_buffers, sizeof(num_buffers));   /* little-endian host */
 }
 
+/* ---- what the guest takes -------------------------------------------------------------------- */
+
+/* A long frame is here because the guest took it a moment ago: told of it, it takes it still. */
+static inline uint8_t told_of(const struct delivery *d, const struct frame *frame)
+{
+    return frame->gso_type != FRAME_GSO_NONE ? d->live->takes : d->told;
+}
+
+/* Whether @p frame was left long for a guest that this one is not: it has come only now. */
+static inline bool is_strange(const struct delivery *d, const struct frame *frame)
+{
+    return frame->gso_type != FRAME_GSO_NONE && (offload_needs(frame) & ~d->live->takes) != 0;
+}
+
 /* ---- a checksum that the guest does not take ------------------------------------------------- */
 
 /* Whether that of @p frame is to be completed. */
 static inline bool is_partial(const struct delivery *d, const struct frame *frame)
 {
-    return frame->csum_state == FRAME_CSUM_PARTIAL && (d->told & OFFLOAD_TAKES_CSUM) == 0;
+    return frame->csum_state == FRAME_CSUM_PARTIAL && (told_of(d, frame) & OFFLOAD_TAKES_CSUM) == 0;
 }
 
 /* Where in the frame it is stored: two bytes, both of the trusted header. */
@@ -135,7 +149,7 @@ static inline uint8_t *plain_buffer(const struct delivery *d, uint16_t head, uin
 }
 
 /* How many frames from the first on have a plain buffer that holds them; fills where it is. */
-static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST],
+static inline uint16_t find_plain(struct delivery *d, bool facts, uint16_t head[FRAME_BURST],
                                   uint8_t *to[FRAME_BURST])
 {
     struct virtqueue *queue = d->queue;
@@ -148,11 +162,11 @@ static inline uint16_t find_plain(struct delivery *d, uint16_t head[FRAME_BURST]
         __builtin_prefetch((const void *)(uintptr_t)&queue->desc[head[n] & queue->mask]);
     }
     for (n = 0; n < most; n++) {
-        const uint32_t need_bytes = hdr_bytes + d->batch->frame[d->index[n]].len_bytes;
+        const struct frame *frame = &d->batch->frame[d->index[n]];
         uint32_t size_bytes;
 
-        to[n] = plain_buffer(d, head[n], need_bytes, &size_bytes);
-        if (to[n] == NULL) {
+        to[n] = plain_buffer(d, head[n], hdr_bytes + frame->len_bytes, &size_bytes);
+        if (to[n] == NULL || (facts && is_strange(d, frame))) {
             break;
         }
         __builtin_prefetch(to[n], 1);
@@ -168,14 +182,14 @@ static inline __attribute__((always_inline)) uint16_t plain_loop(struct delivery
     uint8_t hdr[NET_HDR_MAX_BYTES] = { 0 };
     uint16_t head[FRAME_BURST];
     uint8_t *to[FRAME_BURST];
-    const uint16_t count = find_plain(d, head, to);
+    const uint16_t count = find_plain(d, facts, head, to);
 
     put_num_buffers(hdr, 1);
     for (uint16_t i = 0; i < count; i++) {
         const struct frame *frame = &d->batch->frame[d->index[i]];
 
         if (facts) {
-            net_header_write(hdr, frame, d->told);
+            net_header_write(hdr, frame, told_of(d, frame));
         }
         if (__builtin_expect(hdr_bytes == NET_HDR_MAX_BYTES, 1)) {
             memcpy(to[i], hdr, NET_HDR_MAX_BYTES);
@@ -336,7 +350,7 @@ static void fill_room(const struct delivery *d, const struct frame *frame, const
     struct gather from = gather_start(d->batch, frame);
     struct spout spout = { .next = room->run };
 
-    net_header_write(hdr, frame, d->told);
+    net_header_write(hdr, frame, told_of(d, frame));
     put_num_buffers(hdr, (uint16_t)room->chain_count);
     pour(&spout, &header, hdr_bytes, NULL);
     if (is_partial(d, frame)) {
@@ -362,6 +376,9 @@ static uint8_t deliver_chains(struct delivery *d, const struct frame *frame)
 
     if (d->queue->fault != VIRTQUEUE_NONE) {
         return DROP_QUEUE_BROKEN;
+    }
+    if (is_strange(d, frame)) {
+        return DROP_NOT_ATTACHED;
     }
     if (d->walked_runs > WALK_MAX_RUNS) {
         return DROP_GUEST_BUFFER_SMALL;                        /* its crumbs cost the others */

@@ -207,6 +207,9 @@ static void test_vnic_to_guest_offload_takers_get_the_facts(void **state)
         long_frame_write(&longs);
         batch_start(&batch, 0);
         frame = add_frame(FRAME_CSUM_PARTIAL, gso);
+        if (offload_needs(frame) == OFFLOAD_NEEDS_CUT) {
+            continue;
+        }
         field = &frame->hdr[frame->csum_start_bytes + frame->csum_offset_bytes];
         offer_at_random(HDR + frame->len_bytes, &random);
 
@@ -455,6 +458,29 @@ static void test_vnic_to_guest_offload_operator_narrows_what_is_left(void **stat
     assert_header_is_zeros();
 }
 
+/* A guest's frontend may come, or its operator narrow what it is left, while a worker is at it. */
+static void test_vnic_to_guest_offload_changes_between_the_choice_and_the_copy(void **state)
+{
+    (void)state;
+
+    make_frame(FRAME_GSO_TCP4, 4, 3000);
+    (void)add_frame(FRAME_CSUM_PARTIAL, true);
+    offer(0, FAKE_GPA, 4000);
+    guest->live->takes = OFFLOAD_TAKES_CSUM;
+    assert_int_equal(deliver(), 0);
+    assert_int_equal(verdict[0], DROP_NOT_ATTACHED);
+    guest->live->takes = 0;
+    assert_int_equal(deliver(), 0);
+    assert_int_equal(receive(), 0);
+
+    guest->live->takes = OFFLOAD_TAKES_ALL;
+    atomic_store(&guest->vnic.leaves, 0);
+    assert_int_equal(deliver(), 1);
+    assert_sent(&batch.frame[0], receive());
+    assert_int_equal(header.gso_type, VIRTIO_NET_HDR_GSO_TCPV4);
+    assert_int_equal(header.gso_size, longs.gso_size_bytes);
+}
+
 /* As a flood comes: the same batch to one after the other. */
 static void test_vnic_to_guest_offload_flood_to_takers_and_others(void **state)
 {
@@ -596,6 +622,7 @@ int main(void)
         TEST(test_vnic_to_guest_offload_sum_of_zero_is_stored_as_ones),
         TEST_WITH(test_vnic_to_guest_offload_legacy_driver_gets_facts_and_sums, setup_legacy),
         TEST(test_vnic_to_guest_offload_operator_narrows_what_is_left),
+        TEST(test_vnic_to_guest_offload_changes_between_the_choice_and_the_copy),
         TEST(test_vnic_to_guest_offload_flood_to_takers_and_others),
         TEST(test_vnic_to_guest_offload_longest_frame_over_buffers_of_drivers),
         TEST_WITH(test_vnic_to_guest_offload_longest_frame_into_a_chain, setup_not_mergeable),
