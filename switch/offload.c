@@ -224,8 +224,8 @@ uint8_t offload_takes(uint64_t features)
     }
     OFFLOAD_TAKES(X)
 #undef X
-    if ((sound & OFFLOAD_GUEST_TSO6) != 0) {
-        takes |= OFFLOAD_TAKES_EXT6;
+    if ((sound & (OFFLOAD_GUEST_TSO4 | OFFLOAD_GUEST_TSO6)) != 0) {
+        takes |= OFFLOAD_TAKES_RARE;
     }
     return takes;
 }

@@ -14,6 +14,7 @@
 #ifndef SWITCH_OFFLOAD_H
 #define SWITCH_OFFLOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -69,8 +70,8 @@ enum offload_take {
 #define X(name, value, word) OFFLOAD_TAKES_##name = value,
     OFFLOAD_TAKES(X)
 #undef X
-    /* TSO6 of frames with extension headers: whoever takes TSO6 but devices, so it has no word. */
-    OFFLOAD_TAKES_EXT6 = 0x40,
+    /* What whoever takes TSO takes, but devices, so it has no word: see offload_is_rare(). */
+    OFFLOAD_TAKES_RARE = 0x40,
     OFFLOAD_TAKES_ALL = 0x7f
 };
 
@@ -119,6 +120,17 @@ static inline uint32_t offload_wire_bytes(const struct frame *frame)
     return most_bytes < frame->len_bytes ? most_bytes : frame->len_bytes;
 }
 
+/* Shorter segments of TCP than devices are given: drivers refuse them, and some devices hang. */
+#define OFFLOAD_SHORT_BYTES 256u
+
+/** Whether a TCP frame is to be cut as no device does: too short, or behind extension headers. */
+static inline bool offload_is_rare(const struct frame *frame)
+{
+    return frame->gso_size_bytes < OFFLOAD_SHORT_BYTES ||
+           (frame->gso_type == FRAME_GSO_TCP6 &&
+            frame->l4_off_bytes - frame->l3_off_bytes != 40);              /* RFC 8200, 3 */
+}
+
 /* Datagrams that a kernel takes in one frame, at most: 64 before Linux 6.9. */
 #define OFFLOAD_UDP_SEGMENTS 64u
 #define OFFLOAD_NEEDS_CUT    0x80u /* what nobody takes: the frame is cut for whoever it goes to */
@@ -137,9 +149,6 @@ static inline uint8_t offload_needs(const struct frame *frame)
         break;
     case FRAME_GSO_TCP6:
         gso = OFFLOAD_TAKES_TSO6;
-        if (frame->l4_off_bytes - frame->l3_off_bytes != 40) {     /* RFC 8200, 3 */
-            gso |= OFFLOAD_TAKES_EXT6;
-        }
         break;
     case FRAME_GSO_UDP:
         if (frame->len_bytes - offload_header_bytes(frame) >
@@ -150,7 +159,7 @@ static inline uint8_t offload_needs(const struct frame *frame)
                                                                   : OFFLOAD_TAKES_USO6);
     }
     /* CWR: RFC 3168, 6.1.2; flags are the 14th byte of a TCP header. */
-    return csum | gso |
+    return csum | gso | (offload_is_rare(frame) ? OFFLOAD_TAKES_RARE : 0) |
            ((frame->hdr[frame->l4_off_bytes + 13] & 0x80) != 0 ? OFFLOAD_TAKES_ECN : 0);
 }
 

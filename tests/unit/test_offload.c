@@ -216,8 +216,10 @@ static void test_offload_takes_is_what_a_guest_receives_undone(void **state)
     assert_int_equal(offload_takes(SENT | MRG_RXBUF), 0);
     assert_int_equal(offload_takes(OFFLOAD_ALL), OFFLOAD_TAKES_ALL);
     assert_int_equal(offload_takes(OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_TSO6 | OFFLOAD_GUEST_ECN),
-                     OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO6 | OFFLOAD_TAKES_EXT6 |
+                     OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO6 | OFFLOAD_TAKES_RARE |
                      OFFLOAD_TAKES_ECN);
+    assert_int_equal(offload_takes(OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_TSO4),
+                     OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4 | OFFLOAD_TAKES_RARE);
     assert_int_equal(offload_takes(OFFLOAD_GUEST_CSUM | OFFLOAD_GUEST_USO4),
                      OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_USO4);
     assert_int_equal(offload_takes(OFFLOAD_GUEST_TSO4 | OFFLOAD_GUEST_ECN), 0);
@@ -294,8 +296,22 @@ static void test_offload_needs_more_for_extension_headers(void **state)
     frame = *long_frame_add(&room->long_frame, &room->batch);
 
     assert_int_equal(offload_needs(&frame), OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO6 |
-                     OFFLOAD_TAKES_EXT6);
+                     OFFLOAD_TAKES_RARE);
     assert_int_equal(offload_needs(&frame) & ~offload_takes(OFFLOAD_ALL), 0);
+}
+
+/* Drivers refuse them, where a guest or a kernel does not care. */
+static void test_offload_needs_more_for_short_segments(void **state)
+{
+    struct room *room = *state;
+    struct frame frame = *room_frame(room, FRAME_GSO_TCP4, 4, 0x10);
+
+    frame.gso_size_bytes = OFFLOAD_SHORT_BYTES - 1;
+    assert_int_equal(offload_needs(&frame), OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4 |
+                     OFFLOAD_TAKES_RARE);
+    assert_int_equal(offload_needs(&frame) & ~offload_takes(OFFLOAD_ALL), 0);
+    frame.gso_size_bytes++;
+    assert_int_equal(offload_needs(&frame), OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_TSO4);
 }
 
 /* Linux refuses them. */
@@ -338,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_offload_takes_is_what_a_guest_receives_undone),
         cmocka_unit_test(test_offload_needs_of_a_frame_follow_from_its_facts),
         cmocka_unit_test(test_offload_needs_more_for_extension_headers),
+        cmocka_unit_test(test_offload_needs_more_for_short_segments),
         cmocka_unit_test(test_offload_needs_of_too_many_datagrams_are_met_by_nobody),
         cmocka_unit_test(test_offload_wire_bytes_are_those_of_the_longest_segment),
     };
