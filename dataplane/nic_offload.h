@@ -8,8 +8,8 @@
  *   - merging what it receives (LRO), which a switch must be able to undo: see switch/coalesce.h;
  *   - UDP segmentation: DPDK's UDP_TSO is UFO, IP fragments of one datagram;
  *   - segments of a frame with CWR: no device says whether only its first segment will have it;
- *   - segments of TCP that are very short (drivers of i40e and iavf lose what is below 256 bytes), or
- *     behind IPv6 extension headers;
+ *   - segments of TCP that are very short (i40e and iavf lose what is below 256 bytes), or behind
+ *     IPv6 extension headers;
  *   - checksums of what is received from drivers of virtio: they would pass frames on without one.
  */
 #ifndef DATAPLANE_NIC_OFFLOAD_H
