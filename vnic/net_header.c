@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "switch/checksum.h"
 #include "switch/ether.h"
 #include "switch/offload.h"
 
@@ -20,6 +21,10 @@
 #define TCP_HEADER_BYTES    20u
 #define UDP_CSUM_OFFSET     6u     /* RFC 768 */
 #define UDP_HEADER_BYTES    8u
+#define IPV4_ADDRESSES_OFF  12u    /* RFC 791, 3.1 */
+#define IPV4_ADDRESSES_BYTES 8u
+#define IPV6_ADDRESSES_OFF  8u     /* RFC 8200, 3 */
+#define IPV6_ADDRESSES_BYTES 32u
 #define TUNNEL_HEADER_BYTES 20u    /* the least there is between a transport and the one inside */
 
 /* The header's fields that are used; hdr_len is a hint that is not needed to read one. */
@@ -158,8 +163,48 @@ bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *
     return true;
 }
 
+/* Writes the pseudo-header's sum where the checksum of @p frame is: of its own TCP or UDP. */
+static void write_pseudo_sum(struct frame *frame)
+{
+    const uint8_t *ip = frame->hdr + frame->l3_off_bytes;
+    const bool ipv4 = ip[0] >> 4 == 4;
+    const uint8_t protocol = frame->csum_offset_bytes == TCP_CSUM_OFFSET ? IP_PROTOCOL_TCP
+                                                                         : IP_PROTOCOL_UDP;
+    const uint64_t sum = checksum_add((uint64_t)protocol + frame->len_bytes - frame->l4_off_bytes,
+                                      ip + (ipv4 ? IPV4_ADDRESSES_OFF : IPV6_ADDRESSES_OFF),
+                                      ipv4 ? IPV4_ADDRESSES_BYTES : IPV6_ADDRESSES_BYTES, false);
+    const uint16_t partial = (uint16_t)~checksum_finish(sum);      /* not inverted: a sum so far */
+    uint8_t *field = frame->hdr + frame->csum_start_bytes + frame->csum_offset_bytes;
+
+    field[0] = (uint8_t)(partial >> 8);
+    field[1] = (uint8_t)partial;
+}
+
+/* Reads what says of segments that their checksums were right, as if they were asked for. */
+static bool read_merged(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame)
+{
+    uint8_t asks[NET_HEADER_BASE_BYTES] = { FLAG_NEEDS_CSUM, header[1] };
+    struct ether_info info;
+
+    if (!ether_parse(frame->hdr, frame->hdr_len_bytes, &info)) {
+        return false;
+    }
+    memcpy(&asks[4], &header[4], 2);
+    write_le16(&asks[6], info.l4_off_bytes);
+    write_le16(&asks[8], info.l4_protocol == IP_PROTOCOL_TCP ? TCP_CSUM_OFFSET : UDP_CSUM_OFFSET);
+    if (!net_header_read(asks, frame)) {
+        return false;
+    }
+    write_pseudo_sum(frame);
+    return true;
+}
+
 bool net_header_read_trusted(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame)
 {
+    if ((header[0] & (FLAG_NEEDS_CSUM | FLAG_DATA_VALID)) == FLAG_DATA_VALID &&
+        header[1] != GSO_NONE) {
+        return read_merged(header, frame);
+    }
     if (!net_header_read(header, frame)) {
         return false;
     }

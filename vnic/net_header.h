@@ -46,6 +46,10 @@ bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *
 /**
  * As net_header_read(), for a sender whose word is taken that it found a checksum right, which is
  * the kernel: its DATA_VALID, where no checksum is asked for, becomes FRAME_CSUM_CHECKED.
+ *
+ * When it says so of segments, a device has merged what it received (LRO), or the kernel has listed
+ * datagrams: the checksum that is there is that of none of them.  It becomes a partial one, the
+ * pseudo-header's sum being written into the frame.
  */
 bool net_header_read_trusted(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *frame);
 

@@ -5,7 +5,7 @@
  * their size, so that a read past them is seen.  What is believed must be safe to act on; a header
  * that is written to say it must be believed as well.
  *
- * fuzz-sources: vnic/net_header.c switch/ether.c switch/mac.c
+ * fuzz-sources: vnic/net_header.c switch/checksum.c switch/ether.c switch/mac.c
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -68,6 +68,20 @@ static void check_passing_on(const uint8_t *header, const struct frame *before,
           (again.csum_state == FRAME_CSUM_CHECKED && (header[0] & 2) != 0));
 }
 
+/* A trusted sender's segments, whose checksums it found right, and nothing else. */
+static void check_merged(const uint8_t *header, const struct frame *before)
+{
+    uint8_t asks[NET_HEADER_BASE_BYTES];
+    struct frame frame = *before;
+
+    if (net_header_read_trusted(header, &frame)) {
+        check((header[0] & 3) == 2 && frame.csum_state == FRAME_CSUM_PARTIAL);
+        memcpy(asks, header, sizeof(asks));
+        asks[0] = 1;
+        check_facts(asks, &frame);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct frame frame = { 0 };
@@ -96,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         check(memcmp(&frame, &before, offsetof(struct frame, gso_size_bytes)) == 0);
         check(frame.csum_state == FRAME_CSUM_AS_IT_IS);
+        check_merged(data, &before);
     }
     free(bytes);
     return 0;

@@ -11,8 +11,10 @@
 
 #include <cmocka.h>
 
+#include "switch/checksum.h"
 #include "switch/ether.h"
 #include "switch/offload.h"
+#include "tests/support/checksum_naive.h"
 #include "tests/support/frame_builder.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
@@ -150,6 +152,43 @@ static void test_net_header_of_a_trusted_sender_says_that_it_checked(void **stat
     frame = batch_add_wire(&batch, &wire, 0);
     assert_false(net_header_read_trusted(header, frame));
     check_untouched(frame);
+}
+
+/* LRO: whatever checksum is in the frame, what is made of it will be right. */
+static void check_merged(uint8_t gso, uint8_t protocol)
+{
+    const uint8_t header[NET_HEADER_BASE_BYTES] = { DATA_VALID, gso, 0, 0, 100 };
+    struct frame *frame;
+    uint16_t sum;
+
+    batch_start(&batch, 0);
+    frame = batch_add_wire(&batch, &wire, 0);
+    assert_false(net_header_read(header, frame));  /* of a guest */
+    assert_true(net_header_read_trusted(header, frame));
+    assert_int_equal(frame->csum_state, FRAME_CSUM_PARTIAL);
+    assert_int_not_equal(frame->gso_type, FRAME_GSO_NONE);
+    assert_int_equal(frame->gso_size_bytes, 100);
+
+    checksum_complete(&batch, frame);
+    sum = (uint16_t)(protocol + frame->len_bytes - frame->l4_off_bytes);
+    sum = frame->l4_off_bytes == 34 ? checksum_naive(sum, frame->hdr + 26, 8)
+                                    : checksum_naive(sum, frame->hdr + 22, 32);
+    assert_int_equal(checksum_finish(checksum_add_frame(sum, &batch, frame, frame->l4_off_bytes)),
+                     0);
+}
+
+static void test_net_header_merged_by_a_trusted_sender_has_no_checksum_yet(void **state)
+{
+    (void)state;
+
+    make_v4(IP_PROTOCOL_TCP, 3001);
+    check_merged(GSO_TCPV4, IP_PROTOCOL_TCP);
+    make_v6(IP_PROTOCOL_TCP, 3000);
+    check_merged(GSO_TCPV6, IP_PROTOCOL_TCP);
+    make_v4(IP_PROTOCOL_UDP, 3000);
+    check_merged(GSO_UDP_L4, IP_PROTOCOL_UDP);
+    make_v6(IP_PROTOCOL_UDP, 3001);
+    check_merged(GSO_UDP_L4, IP_PROTOCOL_UDP);
 }
 
 static void test_net_header_checksum_of_each_transport_is_taken_over(void **state)
@@ -487,6 +526,7 @@ int main(void)
         cmocka_unit_test(test_net_header_of_zeros_says_nothing),
         cmocka_unit_test(test_net_header_flags_for_receivers_are_ignored),
         cmocka_unit_test(test_net_header_of_a_trusted_sender_says_that_it_checked),
+        cmocka_unit_test(test_net_header_merged_by_a_trusted_sender_has_no_checksum_yet),
         cmocka_unit_test(test_net_header_checksum_of_each_transport_is_taken_over),
         cmocka_unit_test(test_net_header_tags_move_the_checksum),
         cmocka_unit_test(test_net_header_checksum_elsewhere_is_a_lie),
