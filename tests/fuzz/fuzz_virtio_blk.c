@@ -13,6 +13,7 @@
  * The properties: nothing of the window changes but what the driver gave to write, a status is one
  * of three, the image keeps its size, and its bytes too when it is read-only.
  */
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,6 +32,7 @@
 #define DESC_GPA     UINT64_C(0x1000)
 #define AVAIL_GPA    UINT64_C(0x2000)
 #define USED_GPA     UINT64_C(0x3000)
+#define RINGS_END    UINT64_C(0x4000)
 #define BIT(n)       (UINT64_C(1) << (n))
 #define FILL         0x5a
 
@@ -121,14 +123,32 @@ static void put_descriptors(struct input *in)
     avail->idx = 1;
 }
 
-/* Marks what the device may write. */
+/* Whether a piece, which an indirect table can put anywhere, leaves the rings alone. */
+static bool spares_rings(const struct vmm_chain *chain)
+{
+    const uintptr_t rings = (uintptr_t)ram_at(&ram, DESC_GPA, RINGS_END - DESC_GPA);
+
+    for (unsigned i = chain->readable; i < chain->readable + chain->writable; i++) {
+        const uintptr_t base = (uintptr_t)chain->piece[i].iov_base;
+
+        if (base < rings + (RINGS_END - DESC_GPA) && base + chain->piece[i].iov_len > rings) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Marks what the device may write of the window; all of it is the guest's memory. */
 static void mark_writable(const struct vmm_chain *chain, const uint8_t *window, uint8_t *may)
 {
     for (unsigned i = chain->readable; i < chain->readable + chain->writable; i++) {
-        const uint8_t *base = chain->piece[i].iov_base;
+        const uint8_t *base = chain->piece[i].iov_base, *end = base + chain->piece[i].iov_len;
 
-        check(base >= window && chain->piece[i].iov_len <= (size_t)(window + WINDOW_BYTES - base));
-        memset(may + (base - window), 1, chain->piece[i].iov_len);
+        check(base >= ram.host && base < end && end <= ram.host + RAM_MIN_BYTES);
+        if (end > window) {
+            base = base > window ? base : window;
+            memset(may + (base - window), 1, (size_t)(end - base));
+        }
     }
 }
 
@@ -139,7 +159,7 @@ static void serve(struct vmm_queue *queue, uint64_t features, uint8_t *window)
     const uint8_t *status;
     uint32_t written;
 
-    if (vmm_queue_take(queue, &chain) != 1) {
+    if (vmm_queue_take(queue, &chain) != 1 || !spares_rings(&chain)) {
         return;
     }
     memcpy(before, window, WINDOW_BYTES);
