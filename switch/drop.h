@@ -33,6 +33,9 @@
     X(RESERVED_GROUP,     "destination is reserved for the link, never forwarded")              \
     X(BAD_OFFLOAD,        "checksum or segmentation request that the frame belies")             \
     X(RECEIVE_OVERRUN,    "interface's receive ring was full")                                  \
+    X(TEAM_REFLECTED,     "sent by this team and come back by another member")                  \
+    X(TEAM_DUPLICATE,     "group frame, taken from the team's primary member")                  \
+    X(TEAM_MEMBER_RESTS,  "came by a member that takes no part in the team")                    \
     /* owned by the port the frame was to leave by */                                           \
     X(OVER_MTU,           "longer than the MTU of the receiving port")                          \
     X(NOT_ATTACHED,       "receiver is not attached")                                           \

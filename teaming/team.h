@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A team: which of its members carry, and what each of them carries.
+ *
+ * All that has time in it is decided here, seldom, from link states and loads, and comes out as a
+ * plan: a few hundred bytes by which workers choose a member for a frame without asking anybody
+ * (team_choose.h).  Traffic is divided by two kinds of buckets.  Every port of the switch is in one
+ * (its number modulo TEAM_BUCKETS), whose member is that port's own: what comes from outside for
+ * the port comes by it, because the network has seen the port's address there.  Every flow is in
+ * one by its hash, when the balance is HASH or DYNAMIC.
+ *
+ * Members that can carry: those with carrier (for up_delay_ms, when they had lost it), in LACP
+ * those that distribute.  Standby ones do so only while fewer of the others can than there are.
+ * When a member is lost, its buckets go to the others at once and all else stays; when one comes,
+ * it takes its share, from those that have most.  In HASH mode every port's own member is the
+ * primary one: the lowest that carries.
+ *
+ * Pure: time is an argument and never goes back.  Semantics: Hyper-V's, as the README's section on
+ * teams tells.
+ */
+#ifndef TEAMING_TEAM_H
+#define TEAMING_TEAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "teaming/lacp.h"
+
+#define TEAM_MEMBERS_MAX       8u
+#define TEAM_BUCKETS           256u
+#define TEAM_NO_MEMBER         0xffu
+#define TEAM_GAP_DYNAMIC_MS    100u        /* defaults of the knobs */
+#define TEAM_GAP_ELSE_MS       5u
+#define TEAM_REBALANCE_MS      1000u
+#define TEAM_IMBALANCE_PERCENT 10u
+#define TEAM_UP_DELAY_MS       1000u
+
+#define TEAM_MODES(X)                                                                             \
+    X(INDEPENDENT, "switch-independent")                                                          \
+    X(STATIC,      "static")                                                                      \
+    X(LACP,        "lacp")
+#define TEAM_BALANCES(X)                                                                          \
+    X(PORT,    "port")                                                                            \
+    X(HASH,    "hash")                                                                            \
+    X(DYNAMIC, "dynamic")
+#define TEAM_HASHES(X)                                                                            \
+    X(L2, "l2")                                                                                   \
+    X(L3, "l3")                                                                                   \
+    X(L4, "l4")
+
+#define X(name, text) TEAM_##name,
+enum team_mode { TEAM_MODES(X) TEAM_MODE_COUNT };
+enum team_balance { TEAM_BALANCES(X) TEAM_BALANCE_COUNT };
+#undef X
+#define X(name, text) TEAM_HASH_##name,
+enum team_hash_by { TEAM_HASHES(X) TEAM_HASH_BY_COUNT };
+#undef X
+
+struct team_config {
+    enum team_mode mode;
+    enum team_balance balance;
+    enum team_hash_by hash;        /* what the hash is of; lower layers where a frame has no more */
+    uint32_t gap_ms;               /* a flow that pauses so long may move; 0: it moves at once */
+    uint32_t rebalance_ms;         /* DYNAMIC: how often loads are compared */
+    uint32_t imbalance_percent;    /* DYNAMIC: over the mean, from which on flows move */
+    uint32_t up_delay_ms;          /* carrier has to stay so long before a member that lost it
+                                      carries again; when nobody else can, it does so at once */
+    struct lacp_config lacp;
+};
+
+/* What is known of a member. */
+struct team_link {
+    bool present;
+    bool standby;
+    bool up;                       /* carrier */
+    bool half_duplex;
+    uint32_t speed_mbps;           /* 0: unknown */
+    uint64_t mac;
+};
+
+/* What workers go by. */
+struct team_plan {
+    uint8_t carries;               /* members that frames are sent by, a bit each */
+    uint8_t takes;                 /* members whose frames are taken */
+    uint8_t primary;               /* whose group frames are taken, where each comes by all members;
+                                      TEAM_NO_MEMBER: nobody carries */
+    uint8_t flow[TEAM_BUCKETS];    /* the member of a flow's bucket */
+    uint8_t own[TEAM_BUCKETS];     /* the member of a port's bucket */
+};
+
+struct team_member_status {
+    const char *why;               /* it does not carry, a sentence's middle; "": it does */
+    bool carries;
+    uint32_t up_in_ms;             /* of its up-delay, what is left */
+    struct lacp_status lacp;       /* in LACP mode */
+};
+
+struct team;
+
+/** @return owned, with no member; NULL when memory is short */
+struct team *team_create(const struct team_config *config, uint64_t now_ms);
+void team_destroy(struct team *team);                          /* NULL is fine */
+/** Changes knobs, balance or mode; members keep their numbers. */
+void team_configure(struct team *team, const struct team_config *config, uint64_t now_ms);
+/** What is known of member @p number has changed; one that is not present has no meaning else. */
+void team_set_link(struct team *team, unsigned number, const struct team_link *link,
+                   uint64_t now_ms);
+/** A frame of the slow protocols came by member @p number. */
+void team_receive(struct team *team, unsigned number, const uint8_t *frame, uint32_t len_bytes,
+                  uint64_t now_ms);
+/** As lacp_fetch(). */
+bool team_fetch(struct team *team, uint64_t now_ms, unsigned *number,
+                uint8_t frame[LACP_PDU_FRAME_BYTES]);
+/**
+ * Does what time has come for.
+ * @return when to call again at the latest, LACP_NEVER: not before something happens
+ */
+uint64_t team_tick(struct team *team, uint64_t now_ms);
+/**
+ * Compares loads: what each bucket of flows has sent since the last call.  Moves buckets from
+ * members above the mean to those below when that makes the difference smaller, the smallest that
+ * suffice first, so that few flows move.  Nothing in modes other than DYNAMIC.
+ */
+void team_rebalance(struct team *team, const uint64_t sent_bytes[TEAM_BUCKETS]);
+
+/** As it stands after the last call of any of the above; borrowed, changed by the next. */
+const struct team_plan *team_plan(const struct team *team);
+void team_member_status(const struct team *team, unsigned number, uint64_t now_ms,
+                        struct team_member_status *status);
+
+/** Port buckets whose own member differs: the addresses of those ports are to be announced.
+ *  @param moved  a bit each, TEAM_BUCKETS of them  @return whether there is any */
+bool team_plan_moved(const struct team_plan *before, const struct team_plan *after,
+                     uint64_t moved[TEAM_BUCKETS / 64]);
+
+#endif
