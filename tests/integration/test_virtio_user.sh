@@ -47,7 +47,7 @@ all_arrived() {
 # two_queues NAME MODE PEER_MAC: a testpmd behind a vNIC of two pairs
 two_queues() {
     testpmd_start "$1" queue_size=256,queues=2 -- --rxq=2 --txq=2 --forward-mode="$2" \
-        --eth-peer=0,"$3" --port-topology=loop
+        --no-flush-rx --eth-peer=0,"$3" --port-topology=loop
 }
 
 command -v dpdk-testpmd >/dev/null || {

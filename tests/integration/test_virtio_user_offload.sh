@@ -23,13 +23,15 @@ trap 'exit 130' INT TERM
 tap_prepare "$work"
 testpmd_prepare "$work"
 
+# A testpmd that starts flushes what it receives, after it has said that it starts: a receiver would
+# throw away frames that it is to write, a sender the file that it is to send.
+
 # receiver NAME: writes what it receives to NAME.pcap; its ring holds all that is sent
 receiver() {
     testpmd_start "$1" queue_size=1024 --vdev "net_pcap1,tx_pcap=$work/$1.pcap" -- \
-        --forward-mode=io --port-topology=paired
+        --forward-mode=io --no-flush-rx --port-topology=paired
 }
 
-# Flushing is what testpmd does first, and that of a file is its end.
 sender() {
     testpmd_start gen queue_size=1024 --vdev "net_pcap1,rx_pcap=$work/sent.pcap" -- \
         --forward-mode=csum --no-flush-rx --eth-peer=0,ff:ff:ff:ff:ff:ff --port-topology=paired
