@@ -24,9 +24,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "switch/team_mode.h"
 #include "teaming/lacp.h"
 
-#define TEAM_MEMBERS_MAX       8u
 #define TEAM_BUCKETS           256u
 #define TEAM_NO_MEMBER         0xffu
 #define TEAM_GAP_DYNAMIC_MS    100u        /* defaults of the knobs */
@@ -34,27 +34,6 @@
 #define TEAM_REBALANCE_MS      1000u
 #define TEAM_IMBALANCE_PERCENT 10u
 #define TEAM_UP_DELAY_MS       1000u
-
-#define TEAM_MODES(X)                                                                             \
-    X(INDEPENDENT, "switch-independent")                                                          \
-    X(STATIC,      "static")                                                                      \
-    X(LACP,        "lacp")
-#define TEAM_BALANCES(X)                                                                          \
-    X(PORT,    "port")                                                                            \
-    X(HASH,    "hash")                                                                            \
-    X(DYNAMIC, "dynamic")
-#define TEAM_HASHES(X)                                                                            \
-    X(L2, "l2")                                                                                   \
-    X(L3, "l3")                                                                                   \
-    X(L4, "l4")
-
-#define X(name, text) TEAM_##name,
-enum team_mode { TEAM_MODES(X) TEAM_MODE_COUNT };
-enum team_balance { TEAM_BALANCES(X) TEAM_BALANCE_COUNT };
-#undef X
-#define X(name, text) TEAM_HASH_##name,
-enum team_hash_by { TEAM_HASHES(X) TEAM_HASH_BY_COUNT };
-#undef X
 
 struct team_config {
     enum team_mode mode;
