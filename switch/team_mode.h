@@ -8,6 +8,9 @@
 #ifndef SWITCH_TEAM_MODE_H
 #define SWITCH_TEAM_MODE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #define TEAM_MEMBERS_MAX 8u
 
 #define TEAM_MODES(X)                                                                             \
@@ -30,5 +33,29 @@ enum team_balance { TEAM_BALANCES(X) TEAM_BALANCE_COUNT };
 #define X(name, text) TEAM_HASH_##name,
 enum team_hash_by { TEAM_HASHES(X) TEAM_HASH_BY_COUNT };
 #undef X
+
+struct team_setting {
+    enum team_mode mode;
+    enum team_balance balance;
+    enum team_hash_by hash;        /* what the hash is of; lower layers where a frame has no more */
+    bool lacp_slow;                /* a PDU each 30 s instead of each second */
+    bool lacp_passive;             /* speaks only when spoken to */
+    uint32_t gap_ms;               /* a flow that pauses so long may move; 0: it moves at once */
+    uint32_t rebalance_ms;         /* DYNAMIC: how often loads are compared */
+    uint32_t imbalance_percent;    /* DYNAMIC: over the mean, from which on flows move */
+    uint32_t up_delay_ms;          /* carrier has to stay so long before a member that lost it
+                                      carries again; when nobody else can, it does so at once */
+};
+
+/** Defaults of the knobs, for what the first three fields of @p setting say. */
+static inline void team_setting_default(struct team_setting *setting)
+{
+    setting->gap_ms = setting->balance == TEAM_DYNAMIC ? 100 : 5;
+    setting->rebalance_ms = 1000;
+    setting->imbalance_percent = 10;
+    setting->up_delay_ms = 1000;
+    setting->lacp_slow = false;
+    setting->lacp_passive = false;
+}
 
 #endif

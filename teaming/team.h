@@ -29,22 +29,10 @@
 
 #define TEAM_BUCKETS           256u
 #define TEAM_NO_MEMBER         0xffu
-#define TEAM_GAP_DYNAMIC_MS    100u        /* defaults of the knobs */
-#define TEAM_GAP_ELSE_MS       5u
-#define TEAM_REBALANCE_MS      1000u
-#define TEAM_IMBALANCE_PERCENT 10u
-#define TEAM_UP_DELAY_MS       1000u
 
 struct team_config {
-    enum team_mode mode;
-    enum team_balance balance;
-    enum team_hash_by hash;        /* what the hash is of; lower layers where a frame has no more */
-    uint32_t gap_ms;               /* a flow that pauses so long may move; 0: it moves at once */
-    uint32_t rebalance_ms;         /* DYNAMIC: how often loads are compared */
-    uint32_t imbalance_percent;    /* DYNAMIC: over the mean, from which on flows move */
-    uint32_t up_delay_ms;          /* carrier has to stay so long before a member that lost it
-                                      carries again; when nobody else can, it does so at once */
-    struct lacp_config lacp;
+    struct team_setting setting;
+    struct lacp_config lacp;       /* its slow and passive are the setting's */
 };
 
 /* What is known of a member. */
