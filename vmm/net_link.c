@@ -78,6 +78,15 @@ static int start_ring(struct net_link *link, uint16_t number, struct error *erro
     return backend_start_ring(link->backend, number, &set, error);
 }
 
+/* A ring that was only stopped would stay enabled: then the next driver's is served as soon as it
+ * has a kick, and what comes while the rest is handed over is lost. */
+static int stop_ring(struct net_link *link, uint16_t number, struct error *error)
+{
+    const int result = backend_enable_ring(link->backend, number, false, error);
+
+    return result < 0 ? result : backend_stop_ring(link->backend, number, error);
+}
+
 static int enable_pairs(struct net_link *link, uint16_t pairs, struct error *error)
 {
     int result = 0;
@@ -170,7 +179,7 @@ int net_link_take_back(struct net_link *link, struct error *error)
 
     for (uint16_t i = 0; link->served && i < 2 * link->pairs && result == 0; i++) {
         if (is_ring(link, i)) {
-            result = backend_stop_ring(link->backend, i, error);
+            result = stop_ring(link, i, error);
         }
     }
     link->served = false;

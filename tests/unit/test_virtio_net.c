@@ -260,6 +260,7 @@ static void test_net_reset_takes_the_rings_back_and_another_start_works(void **s
 
         net_driver_reset(&lab->driver);
         assert_int_equal(rings_started(lab), 0);
+        assert_int_equal(rings_enabled(lab), 0);
 
         assert_int_equal(net_driver_start(&lab->driver), 0);
         assert_true(net_driver_await_link(&lab->driver, true));
