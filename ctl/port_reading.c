@@ -24,6 +24,7 @@ void port_reading_take(const struct control *control, const struct vswitch_port 
     case VSWITCH_PORT_VNIC:
         vhost_control_status(behind->endpoint[port->number].at, &reading->status.vnic);
         break;
+    case VSWITCH_PORT_MEMBER:
     case VSWITCH_PORT_UPLINK:
         if (behind->uplink[port->switch_id] != NULL) {
             uplink_status(behind->uplink[port->switch_id], &reading->status.uplink);
@@ -80,6 +81,7 @@ const char *port_reading_state(const struct port_reading *reading)
     switch (reading->port.kind) {
     case VSWITCH_PORT_VNIC:
         return vnic_state(&reading->status.vnic);
+    case VSWITCH_PORT_MEMBER:
     case VSWITCH_PORT_UPLINK:
         return !uplink->present ? "gone" : uplink->carrier ? "up" : "no carrier";
     case VSWITCH_PORT_HOST:

@@ -186,6 +186,7 @@ static void deliver(struct worker *worker, uint16_t port, const struct frame_bat
         delivered = nic_to_wire(out->endpoint, worker->id, batch, group->index, group->count,
                                 verdict);
         break;
+    case FABRIC_PORT_TEAM:
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
         egress_drop(worker, port, batch, group, DROP_LINK_DOWN);
@@ -210,6 +211,7 @@ uint8_t egress_takes(const struct worker *worker, uint16_t port)
         return packet_port_takes(out->endpoint);
     case FABRIC_PORT_NIC:
         return nic_takes(out->endpoint);
+    case FABRIC_PORT_TEAM:
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
         break;

@@ -76,6 +76,7 @@ static int interface_fd(const struct worker *worker, const struct fabric_queue *
     case FABRIC_PORT_NIC:
         return nic_fd(port->endpoint, queue->pair);
     case FABRIC_PORT_VNIC:
+    case FABRIC_PORT_TEAM:         /* whose queues are its members' */
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
         break;

@@ -10,12 +10,16 @@
  * right by itself, stored one by one by the team's keeper.  So a carrier that is lost costs the
  * frames that were on their way, and no more, whatever the control thread is busy with.
  *
+ * A member counts what passes it and what is lost there; so does the team's port, where the members
+ * add up.
+ *
  * Frames of the slow protocols (LACP) are copied into a bounded box for the keeper, whose
  * descriptor is written when it was empty.  A peer that floods them loses its own.
  */
 #ifndef DATAPLANE_TEAM_PORT_H
 #define DATAPLANE_TEAM_PORT_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,21 +32,20 @@
 struct egress_group;
 struct team_port;
 
-#define TEAM_PORT_SLOW_BYTES 128u  /* of a slow frame, kept; longer ones are cut off */
-
-/* A frame of a slow protocol, and how long it was. */
+/* A frame of a slow protocol; what it has beyond a PDU of LACP is not kept. */
 struct team_port_slow {
     uint8_t member;
-    uint16_t len_bytes;            /* more than TEAM_PORT_SLOW_BYTES: no good frame */
-    uint8_t bytes[TEAM_PORT_SLOW_BYTES];
+    uint8_t len_bytes;             /* of those that are here */
+    uint8_t bytes[FRAME_HDR_BYTES];
 };
+static_assert(FRAME_HDR_BYTES >= LACP_PDU_FRAME_BYTES, "a PDU is all header");
 
 /** @return owned, with a plan by which nobody carries; NULL with a sentence.  Thread: control. */
 struct team_port *team_port_create(uint16_t workers, struct error *error);
 /** No worker uses it, and no keeper.  NULL is fine.  Thread: control. */
 void team_port_destroy(struct team_port *team);
 
-/* ---- for the keeper: one thread at a time, which may not be control --------------------------- */
+/* ---- for the keeper: one thread at a time, which need not be control ------------------------- */
 
 /** In force for frames from now on; gap_ms of @p setting in cycles of this machine. */
 void team_port_set(struct team_port *team, const struct team_setting *setting);
@@ -61,19 +64,21 @@ uint64_t team_port_slow_lost(const struct team_port *team);
 /**
  * Sends one frame by an interface, beside what workers send there.
  * @param kind  FABRIC_PORT_PACKET or FABRIC_PORT_NIC, else nothing is sent
- * @param at    its endpoint, which lives while this runs
+ * @param at    its endpoint, which lives while this runs; a NIC was made for one worker more than
+ *              there are
+ * @param frame  untagged
  * @return whether the interface took it
  */
-bool team_port_send(enum fabric_port_kind kind, void *at, const uint8_t *frame,
-                    uint32_t len_bytes);
+bool team_port_send(struct team_port *team, enum fabric_port_kind kind, void *at,
+                    const uint8_t *frame, uint32_t len_bytes);
 
 /* ---- for workers ----------------------------------------------------------------------------- */
 
 /**
- * Judges worker->batch, which came by @p member_port, counts there, and makes what is taken the
- * team's.  What is refused is counted for the member and, when the team is a switch's, for the
- * team's port.
- * @return the number of the team's port, or PORT_NONE when there is nothing left for a switch
+ * Judges worker->batch, which came by @p member_port, counts and shows it there, and makes what is
+ * taken the team's.  What is not is counted in worker->refused, as what was no frame is already.
+ * @return the number of the team's port; PORT_NONE when the team has no switch: then nothing is
+ *         left of the batch or the tally
  */
 uint16_t team_port_from_member(struct worker *worker, uint16_t member_port);
 

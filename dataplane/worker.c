@@ -167,6 +167,7 @@ static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, 
         moved = carry(worker, queue->port, now_s);
         nic_return(port->endpoint, queue->pair);
         break;
+    case FABRIC_PORT_TEAM:         /* whose queues are its members' */
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
         break;

@@ -55,6 +55,7 @@ static struct fabric_endpoint endpoint_of(const struct fabric_binding *binding,
         [VSWITCH_PORT_VNIC] = FABRIC_PORT_VNIC,
         [VSWITCH_PORT_HOST] = FABRIC_PORT_HOST,
         [VSWITCH_PORT_UPLINK] = FABRIC_PORT_PACKET,
+        [VSWITCH_PORT_MEMBER] = FABRIC_PORT_PACKET,
     };
     struct fabric_endpoint endpoint = { NULL, kinds[port->kind], port->queues };
 

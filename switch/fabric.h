@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "switch/mac_table.h"
+#include "switch/team_mode.h"
 #include "switch/vlan.h"
 
 #define FABRIC_MAX_PORTS     1280u     /* vNICs, 32 uplinks, host vNICs, and room to spare */
@@ -34,7 +35,8 @@ enum fabric_port_kind {
     FABRIC_PORT_VNIC,              /* struct vnic: a guest */
     FABRIC_PORT_HOST,              /* struct host_port: the host's adapter, a tap device */
     FABRIC_PORT_PACKET,            /* struct packet_port: a kernel interface */
-    FABRIC_PORT_NIC                /* struct nic: an ethdev of DPDK's */
+    FABRIC_PORT_NIC,               /* struct nic: an ethdev of DPDK's */
+    FABRIC_PORT_TEAM               /* struct team_port: several of the two above */
 };
 
 /* Flags of a port. */
@@ -45,10 +47,19 @@ enum fabric_port_kind {
 #define FABRIC_PORT_DHCP_GUARD   0x10u   /* sends nothing that a DHCP server sends: see guard.h */
 #define FABRIC_PORT_ROUTER_GUARD 0x20u   /* nor router advertisements and redirects */
 #define FABRIC_PORT_COALESCE 0x40u /* what comes from it is coalesced: see coalesce.h */
+#define FABRIC_PORT_MEMBER   0x80u /* of a team: no port of a switch; its frames are the team's */
+
+struct fabric_team {
+    void *at;                      /* struct team_port: borrowed, as an endpoint is */
+    uint16_t port;                 /* the team's; PORT_NONE: it is no switch's uplink */
+    uint16_t member[TEAM_MEMBERS_MAX];   /* their ports; PORT_NONE: none */
+    bool reflects;                 /* what the switch sends by one member may come by another */
+};
 
 struct fabric_port {
     void *endpoint;                /* what delivers: borrowed, lives until after the grace period */
     const struct vlan_set *others; /* VLANs it receives besides vlan_out; NULL: none */
+    const struct fabric_team *team;   /* of a team's port and of a member; else NULL */
     const uint64_t *allowed_mac;   /* addresses besides mac that a locked port may send from */
     uint64_t mac;                  /* its own; 0 for an uplink */
     uint32_t max_frame_bytes;      /* the longest untagged frame that leaves by it */
@@ -59,7 +70,7 @@ struct fabric_port {
     uint8_t kind;                  /* enum fabric_port_kind */
     uint8_t flags;
     uint8_t allowed_mac_count;
-    uint8_t reserved;
+    uint8_t member;                /* of a member, its number in the team */
 };
 
 /** Whether @p port receives frames of @p vid. */
@@ -145,6 +156,7 @@ struct fabric_endpoint {
 /* What exists at run time for what the model names; NULL pointers are for tests. */
 struct fabric_binding {
     struct mac_table *const *table;              /* by switch id, FABRIC_MAX_SWITCHES */
+    void *const *team;                           /* struct team_port by team id; NULL: none */
     const struct fabric_endpoint *endpoint;      /* by port number, FABRIC_MAX_PORTS; one of no kind
                                                     is absent; when NULL: as many queues as the
                                                     model says, and kinds VNIC, HOST and PACKET

@@ -19,6 +19,7 @@
 
 #include "switch/error.h"
 #include "switch/fabric.h"
+#include "switch/team_mode.h"
 #include "switch/vlan.h"
 
 #define VSWITCH_NAME_SIZE         64u      /* 63 characters and the terminator */
@@ -33,6 +34,7 @@
 #define VSWITCH_HOST_ADDRESSES_MAX 16u
 #define VSWITCH_ADDRESS_SIZE      50u      /* an IPv6 address, "/128" and the terminator */
 #define VSWITCH_NO_PORT           0xffffu
+#define VSWITCH_MAX_TEAMS         32u
 #define VSWITCH_MAX_VNICS         511u     /* librte_vhost polls 1,024 descriptors, two a vNIC */
 
 enum vswitch_type { VSWITCH_PRIVATE, VSWITCH_INTERNAL, VSWITCH_EXTERNAL };
@@ -88,6 +90,22 @@ struct vswitch_static_mac {
     uint64_t mac;
 };
 
+/* A member keeps its place, which is its number in the team, and its port while it is one. */
+struct vswitch_member {
+    char where[VSWITCH_UPLINK_SIZE];    /* as that of an uplink, but for "team:"; "": none */
+    uint16_t port;
+    bool standby;
+};
+
+/* Several interfaces as one; the uplink "team:NAME" of at most one switch. */
+struct vswitch_team {
+    char name[VSWITCH_NAME_SIZE];
+    uint16_t id;                   /* below VSWITCH_MAX_TEAMS */
+    bool force;                    /* even when a member carries the host's default route */
+    struct team_setting setting;
+    struct vswitch_member member[TEAM_MEMBERS_MAX];
+};
+
 struct vswitch_model {
     struct vswitch_switch *switches;
     size_t switch_count;
@@ -95,6 +113,8 @@ struct vswitch_model {
     size_t vnic_count;
     struct vswitch_static_mac *macs;
     size_t mac_count;
+    struct vswitch_team *teams;
+    size_t team_count;
     uint16_t next_switch_id;       /* where the search for a free number starts */
     uint16_t next_port;
     uint64_t pool_first, pool_last;   /* addresses to choose from, for vNICs and host's adapters */
@@ -103,7 +123,12 @@ struct vswitch_model {
 
 /* ---- ports of all kinds, seen alike ---------------------------------------------------------- */
 
-enum vswitch_port_kind { VSWITCH_PORT_VNIC, VSWITCH_PORT_HOST, VSWITCH_PORT_UPLINK };
+enum vswitch_port_kind {
+    VSWITCH_PORT_VNIC,
+    VSWITCH_PORT_HOST,
+    VSWITCH_PORT_UPLINK,
+    VSWITCH_PORT_MEMBER            /* of a team: no port of a switch, but with one's counters */
+};
 
 /* A view of a port; its pointers are into the model, valid until that changes. */
 struct vswitch_port {
@@ -122,16 +147,17 @@ struct vswitch_port {
     uint16_t allowed_mac_count;
     uint16_t queues;               /* of a vNIC; else 1 */
     const struct vswitch_vnic *vnic;   /* NULL when it is none */
+    const struct vswitch_team *team;   /* of a member, and of an uplink that is one; or NULL */
 };
 
-/** "vnic", "host", "uplink". */
+/** "vnic", "host", "uplink", "member". */
 const char *vswitch_port_kind_word(enum vswitch_port_kind kind);
-/** Port @p number.  @return whether there is one */
+/** Port @p number, of a switch or a member's.  @return whether there is one */
 bool vswitch_port_at(const struct vswitch_model *model, uint16_t number,
                      struct vswitch_port *port);
 /**
  * The ports of switch @p id, or of all with @p id FABRIC_MAX_SWITCHES: its uplink, the host's
- * adapter, then vNICs as they were added.
+ * adapter, then vNICs as they were added.  No members.
  * @param cursor  starts as 0
  * @return whether there was another
  */
@@ -171,6 +197,16 @@ const struct vswitch_switch *vswitch_find(const struct vswitch_model *model, con
 const struct vswitch_switch *vswitch_by_id(const struct vswitch_model *model, uint16_t id);
 const struct vswitch_vnic *vswitch_find_vnic(const struct vswitch_model *model, const char *name);
 const struct vswitch_vnic *vswitch_vnic_by_port(const struct vswitch_model *model, uint16_t port);
+const struct vswitch_team *vswitch_find_team(const struct vswitch_model *model, const char *name);
+const struct vswitch_team *vswitch_team_by_id(const struct vswitch_model *model, uint16_t id);
+/** The team that is the uplink of @p of, or NULL. */
+const struct vswitch_team *vswitch_team_of(const struct vswitch_model *model,
+                                           const struct vswitch_switch *of);
+/** The switch whose uplink @p team is, or NULL. */
+const struct vswitch_switch *vswitch_of_team(const struct vswitch_model *model,
+                                             const struct vswitch_team *team);
+/** Of its members: that of its switch, or 1500 while it has none. */
+uint32_t vswitch_team_mtu(const struct vswitch_model *model, const struct vswitch_team *team);
 /** The MTU in force: the vNIC's own or its switch's. */
 uint32_t vswitch_vnic_mtu(const struct vswitch_model *model, const struct vswitch_vnic *vnic);
 
@@ -184,15 +220,17 @@ int vswitch_check_name(const char *what, const char *name, struct error *error);
 enum vswitch_where {
     VSWITCH_WHERE_INTERFACE,       /* a kernel's network interface */
     VSWITCH_WHERE_PCI,             /* a PCI address */
-    VSWITCH_WHERE_VDEV             /* a device of DPDK's, with its arguments */
+    VSWITCH_WHERE_VDEV,            /* a device of DPDK's, with its arguments */
+    VSWITCH_WHERE_TEAM             /* a team, by its name */
 };
 
 /**
- * Reads a WHERE: "eth1", "0000:01:00.0" or "01:00.0", "vdev:net_tap0,iface=x".
+ * Reads a WHERE: "eth1", "0000:01:00.0" or "01:00.0", "vdev:net_tap0,iface=x",
+ * "team:t0".
  *
  * @param kind    what it names
  * @param device  its one spelling: the interface; the PCI address with its domain, in lower case;
- *                what follows "vdev:"
+ *                what follows "vdev:" or "team:"
  * @return 0, or a negative errno with a sentence, begun in lower case and not ended
  * Thread: any.
  */
@@ -232,6 +270,18 @@ int vswitch_add_vnic(struct vswitch_model *model, const char *switch_name,
 int vswitch_set_vnic(struct vswitch_model *model, const struct vswitch_vnic *wanted,
                      struct error *error);
 int vswitch_remove_vnic(struct vswitch_model *model, const char *name, struct error *error);
+
+/** Adds a team; members are where they are in @p wanted, each with a WHERE of its own. */
+int vswitch_add_team(struct vswitch_model *model, const struct vswitch_team *wanted,
+                     struct error *error);
+/**
+ * Changes everything but the name.  A member that stays (the same device) keeps place and port,
+ * wherever it is in @p wanted; one that comes gets a place that is free.
+ */
+int vswitch_set_team(struct vswitch_model *model, const struct vswitch_team *wanted,
+                     struct error *error);
+/** Removes a team; -EBUSY when it is the uplink of a switch. */
+int vswitch_remove_team(struct vswitch_model *model, const char *name, struct error *error);
 
 /** Pins @p mac of @p vlan to port @p port_name of that switch: a vNIC, its uplink, its host's. */
 int vswitch_add_mac(struct vswitch_model *model, const char *switch_name, uint64_t mac,

@@ -20,6 +20,7 @@ const char *vswitch_port_kind_word(enum vswitch_port_kind kind)
         [VSWITCH_PORT_VNIC] = "vnic",
         [VSWITCH_PORT_HOST] = "host",
         [VSWITCH_PORT_UPLINK] = "uplink",
+        [VSWITCH_PORT_MEMBER] = "member",
     };
 
     return words[kind];
