@@ -57,9 +57,9 @@ LIBS    := $(foreach f,$(FOLDERS),$(if $(call src,$(f)),$(O)/lib$(f).a))
 lib      = $(filter $(foreach f,$(1),$(O)/lib$(f).a),$(LIBS))
 
 STACK_switch    := $(call lib,switch)
-STACK_teaming   := $(call lib,teaming)
+STACK_teaming   := $(call lib,teaming) $(STACK_switch)
 STACK_vnic      := $(call lib,vnic) $(STACK_switch)
-STACK_dataplane := $(call lib,dataplane) $(call lib,vnic) $(STACK_teaming) $(STACK_switch)
+STACK_dataplane := $(call lib,dataplane) $(call lib,vnic) $(STACK_teaming)
 STACK_ctl       := $(call lib,ctl) $(STACK_dataplane)
 # Of ctl/ the RPC half only: what would need DPDK does not link.
 STACK_vmm       := $(call lib,vmm) $(call lib,ctl) $(STACK_switch)
@@ -163,8 +163,8 @@ $(WHOLE_VMM): %: %.o $(SUPPORT) $(STACK_vmm)
 # Fuzz targets are built by clang, from sources, with the fuzzer's own coverage in all of them.
 FUZZ_CF := -O1 -g -std=gnu11 -I. -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
            -fno-sanitize-recover=undefined -DVSWITCH_VERSION='"$(VERSION)"'
-build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] vnic/*.[ch] ctl/*.[ch] ctl/*/*.[ch] \
-                                        vmm/*.[ch] tests/support/*.[ch])
+build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] teaming/*.[ch] vnic/*.[ch] ctl/*.[ch] \
+                                        ctl/*/*.[ch] vmm/*.[ch] tests/support/*.[ch])
 	@mkdir -p $(@D)
 	clang $(FUZZ_CF) $(DPDK_CF) $(ARCH) $(CTL_CF) -o $@ $< \
 	    $$(sed -n 's|^ \* fuzz-sources: *||p' $<) $(DPDK_LD) $(CTL_LD)
