@@ -10,10 +10,17 @@
  * one by its hash, when the balance is HASH or DYNAMIC.
  *
  * Members that can carry: those with carrier (for up_delay_ms, when they had lost it), in LACP
- * those that distribute.  Standby ones do so only while fewer of the others can than there are.
- * When a member is lost, its buckets go to the others at once and all else stays; when one comes,
- * it takes its share, from those that have most.  In HASH mode every port's own member is the
- * primary one: the lowest that carries.
+ * those that distribute.  Standby ones do so only while fewer of the others can than there are, or
+ * when there are no others.  Members carry in proportion to their speeds, when all of those are
+ * known.  When a member is lost, its buckets go to the others at once and all else stays; when one
+ * comes, it takes its share, from those that have most, and when it was there before, what it had
+ * (team_spread.h).  With the balance HASH every port's own member is the primary one: the lowest
+ * that carries.
+ *
+ * Frames are taken: in LACP from members that collect; in static mode from all with carrier, as the
+ * other end decides by itself which it sends by; in switch-independent mode from those that carry,
+ * and for TEAM_HANDOVER_MS from those that have carried and still could, until the network has
+ * followed.
  *
  * Pure: time is an argument and never goes back.  Semantics: Hyper-V's, as the README's section on
  * teams tells.
@@ -29,6 +36,7 @@
 
 #define TEAM_BUCKETS           256u
 #define TEAM_NO_MEMBER         0xffu
+#define TEAM_HANDOVER_MS       1000u
 
 struct team_config {
     struct team_setting setting;
@@ -84,9 +92,9 @@ bool team_fetch(struct team *team, uint64_t now_ms, unsigned *number,
  */
 uint64_t team_tick(struct team *team, uint64_t now_ms);
 /**
- * Compares loads: what each bucket of flows has sent since the last call.  Moves buckets from
- * members above the mean to those below when that makes the difference smaller, the smallest that
- * suffice first, so that few flows move.  Nothing in modes other than DYNAMIC.
+ * Compares loads: what each bucket of flows has sent since the last call.  When a member has more
+ * than imbalance_percent over its share, moves buckets to those below theirs, as few as will do
+ * (team_spread.h).  Nothing with a balance other than DYNAMIC.  Call each rebalance_ms.
  */
 void team_rebalance(struct team *team, const uint64_t sent_bytes[TEAM_BUCKETS]);
 

@@ -9,8 +9,10 @@
  * worker: nothing here is shared.
  *
  * In switch-independent mode the network must see an address on one of its ports only.  A frame
- * that leaves by another member than its port's own carries that member's address; ARP and ND,
- * which would tell others about it, leave by the own member always.
+ * that leaves by another member than its port's own carries that member's address.  ARP, RARP and
+ * ND, which would tell others about it, leave by the own member always, and so does what is not IP,
+ * whose receivers reply to the address they see.  IGMP and MLD leave by the primary member, whose
+ * group frames are taken (team_admit.h): the network is to send what was joined there.
  *
  * Thread: the worker whose flowlets they are.  Does not block, allocate or log.
  */
@@ -43,9 +45,15 @@ struct team_choice_config {
 };
 
 /**
+ * Makes @p shared, by which workers choose, the same as @p plan, byte by byte: never one that names
+ * a member that does not carry, unless nobody did.  Thread: one at a time, beside workers.
+ */
+void team_choose_publish(struct team_plan *shared, const struct team_plan *plan);
+
+/**
  * Chooses for frames of @p batch.
  *
- * @param plan    as one thread publishes it byte by byte: each byte is right by itself
+ * @param plan    each byte of which is right by itself
  * @param member  filled, one each; TEAM_NO_MEMBER: nobody carries
  * @return frames, a bit each by their place in @p index, that are to carry their member's address
  */

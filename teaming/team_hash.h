@@ -2,9 +2,9 @@
 /*
  * The hash of a flow, for the choice of a member.
  *
- * Symmetric: both directions of a conversation have the same.  L4 is of addresses and TCP, UDP or
- * SCTP ports; fragments, all of them, and what has no ports go by L3, addresses; what is not IP by
- * L2, the MAC addresses.  VLANs count in none.  The bits are mixed, so that any few of them divide
+ * Symmetric: both directions of a conversation have the same.  L4 is of addresses and ports, of the
+ * protocols whose ports ether.h knows; fragments, all of them, and what has no ports go by L3,
+ * addresses; what is not IP by L2, the MAC addresses.  VLANs count in none.  The bits are mixed, so that any few of them divide
  * well: flows whose addresses differ by one in one byte spread as random ones do.
  *
  * It reads trusted header bytes only (frame->hdr), after whatever was parsed.
