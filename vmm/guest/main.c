@@ -12,7 +12,7 @@
  *     send=MAC,COUNT,SIZE,GAP_US         a load, as fast as it goes with a gap of 0
  *     count=COUNT[,MS]                   take a load, until none came for MS (1000)
  *     forward=A,B[,MS]                   between two NICs
- *     misbehave=KIND                     see misbehave.h
+ *     misbehave=KIND[,MS]                see misbehave.h
  *     poweroff  reboot  panic  fault     ends, all of them; panic=S reboots S seconds after one
  *
  * What is no such word is passed over, so that one command line serves Linux too.  When all is done

@@ -12,7 +12,7 @@
 
 #include "vmm/guest/nic.h"
 
-/** "loop", or "all".  @return false for a word that is no kind */
+/** "loop", or "all"; "loop,MS" rests before it resets.  @return false for a word that is no kind */
 bool misbehave(struct nic *nic, const char **at);
 
 #endif

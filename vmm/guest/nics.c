@@ -85,7 +85,7 @@ static void find_pci(uint64_t ecam_gpa)
                                                                             : 1;
         if (function != NULL && pci_is_bridge(function)) {
             slots_add(ecam_gpa, function);
-        } else if (function != NULL && pci_take_nic(function, &device)) {
+        } else if (function != NULL && pci_take_virtio(function, VIRTIO_ID_NET, &device)) {
             nics_add(&device);
         }
     }

@@ -8,7 +8,7 @@
 
 #define CAPABILITIES_MAX 48u           /* what has room; a list may be a loop */
 #define NO_DEVICE        0xffffffffu
-#define VIRTIO_NET       0x10411af4u   /* device and vendor: 4.1.2 */
+#define VIRTIO(id)       (0x10401af4u + ((uint32_t)(id) << 16))    /* device and vendor: 4.1.2 */
 #define HAS_SIBLINGS     0x80u         /* in the header's type */
 
 volatile uint8_t *pci_at(uint64_t ecam_gpa, unsigned bus, unsigned number)
@@ -69,9 +69,9 @@ static volatile uint8_t *bar_at(const volatile uint8_t *function, unsigned bar)
     return gpa == 0 || gpa > UINT32_MAX ? NULL : (volatile uint8_t *)gpa;
 }
 
-/* ---- virtio-net ------------------------------------------------------------------------------ */
+/* ---- virtio ---------------------------------------------------------------------------------- */
 
-static void take_virtio(const volatile uint8_t *function, uint32_t at, struct virtio *nic)
+static void take_virtio(const volatile uint8_t *function, uint32_t at, struct virtio *device)
 {
     const uint8_t type = function[at + offsetof(struct virtio_pci_cap, cfg_type)];
     volatile uint8_t *where = bar_at(function, function[at + offsetof(struct virtio_pci_cap, bar)]);
@@ -82,49 +82,49 @@ static void take_virtio(const volatile uint8_t *function, uint32_t at, struct vi
     where += pci_read32(function, at + offsetof(struct virtio_pci_cap, offset));
     switch (type) {
     case VIRTIO_PCI_CAP_COMMON_CFG:
-        nic->registers = where;
+        device->registers = where;
         break;
     case VIRTIO_PCI_CAP_NOTIFY_CFG:
-        nic->notify = where;
-        nic->notify_step_bytes = pci_read32(function, at + sizeof(struct virtio_pci_cap));
+        device->notify = where;
+        device->notify_step_bytes = pci_read32(function, at + sizeof(struct virtio_pci_cap));
         break;
     case VIRTIO_PCI_CAP_DEVICE_CFG:
-        nic->config = where;
+        device->config = where;
         break;
     }
 }
 
-static void take_msix(volatile uint8_t *function, uint32_t at, struct virtio *nic)
+static void take_msix(volatile uint8_t *function, uint32_t at, struct virtio *device)
 {
     const uint32_t table = pci_read32(function, at + PCI_MSIX_TABLE);
     volatile uint8_t *where = bar_at(function, table & PCI_MSIX_TABLE_BIR);
 
     if (where != NULL) {
-        nic->msix = (volatile uint32_t *)(where + (table & PCI_MSIX_TABLE_OFFSET));
+        device->msix = (volatile uint32_t *)(where + (table & PCI_MSIX_TABLE_OFFSET));
         pci_write16(function, at + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE);
     }
 }
 
-bool pci_take_nic(volatile uint8_t *function, struct virtio *nic)
+bool pci_take_virtio(volatile uint8_t *function, uint16_t id, struct virtio *device)
 {
     uint32_t at;
 
-    if (pci_read32(function, PCI_VENDOR_ID) != VIRTIO_NET) {
+    if (pci_read32(function, PCI_VENDOR_ID) != VIRTIO(id)) {
         return false;
     }
-    *nic = (struct virtio){ .is_pci = true };
+    *device = (struct virtio){ .is_pci = true, .function = function };
     pci_write16(function, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     at = next_capability(function, 0);
     for (unsigned i = 0; at != 0 && i < CAPABILITIES_MAX; i++) {
-        const uint8_t id = function[at];
+        const uint8_t capability = function[at];
 
-        if (id == PCI_CAP_ID_VNDR) {
-            take_virtio(function, at, nic);
-        } else if (id == PCI_CAP_ID_MSIX) {
-            take_msix(function, at, nic);
+        if (capability == PCI_CAP_ID_VNDR) {
+            take_virtio(function, at, device);
+        } else if (capability == PCI_CAP_ID_MSIX) {
+            take_msix(function, at, device);
         }
         at = next_capability(function, at);
     }
-    return nic->registers != NULL && nic->notify != NULL && nic->config != NULL &&
-           nic->msix != NULL;
+    return device->registers != NULL && device->notify != NULL && device->config != NULL &&
+           device->msix != NULL;
 }

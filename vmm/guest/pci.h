@@ -26,8 +26,8 @@ bool pci_has_siblings(const volatile uint8_t *function);
 /** The first capability @p id.  @return its offset, 0 when there is none */
 uint32_t pci_capability(const volatile uint8_t *function, uint8_t id);
 
-/** @return whether @p function is a virtio-net device, then with @p nic filled in */
-bool pci_take_nic(volatile uint8_t *function, struct virtio *nic);
+/** @return whether @p function is a virtio device of kind @p id, then with @p device filled in */
+bool pci_take_virtio(volatile uint8_t *function, uint16_t id, struct virtio *device);
 
 static inline uint16_t pci_read16(const volatile uint8_t *function, uint32_t offset)
 {

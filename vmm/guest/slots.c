@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include <linux/pci_regs.h>
+#include <linux/virtio_ids.h>
 
 #include "vmm/guest/nics.h"
 #include "vmm/guest/pci.h"
@@ -47,7 +48,8 @@ static void take(struct slot *slot)
     volatile uint8_t *const function = pci_at(slot->ecam_gpa, slot->bridge[PCI_SECONDARY_BUS], 0);
     struct virtio device;
 
-    if (slot->nic == NULL && function != NULL && pci_take_nic(function, &device)) {
+    if (slot->nic == NULL && function != NULL &&
+        pci_take_virtio(function, VIRTIO_ID_NET, &device)) {
         slot->nic = nics_add(&device);
     }
 }

@@ -68,7 +68,7 @@ uint8_t virtio_status(const struct virtio *device)
                           : (uint8_t)read32(device->registers + VIRTIO_MMIO_STATUS);
 }
 
-static void set_status(const struct virtio *device, uint8_t status)
+void virtio_set_status(const struct virtio *device, uint8_t status)
 {
     if (device->is_pci) {
         write8(device->registers + VIRTIO_PCI_COMMON_STATUS, status);
@@ -91,7 +91,7 @@ static uint64_t offered(const struct virtio *device)
     return features;
 }
 
-static void take(const struct virtio *device, uint64_t features)
+void virtio_take_features(const struct virtio *device, uint64_t features)
 {
     const uint32_t select = device->is_pci ? VIRTIO_PCI_COMMON_GFSELECT
                                            : VIRTIO_MMIO_DRIVER_FEATURES_SEL;
@@ -135,7 +135,7 @@ void virtio_reset(struct virtio *device)
 {
     uint8_t status;
 
-    set_status(device, 0);
+    virtio_set_status(device, 0);
     do {
         status = virtio_status(device);
     } while (status != 0 && status != NOBODY);         /* 4.1.4.3.2: it may take its time */
@@ -144,11 +144,11 @@ void virtio_reset(struct virtio *device)
 bool virtio_start(struct virtio *device, uint64_t wanted)
 {
     virtio_reset(device);
-    set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE);
-    set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
+    virtio_set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE);
+    virtio_set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER);
     device->features = offered(device) & (wanted | VIRTIO_FEATURE(VIRTIO_F_VERSION_1));
-    take(device, device->features);
-    set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+    virtio_take_features(device, device->features);
+    virtio_set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
                        VIRTIO_CONFIG_S_FEATURES_OK);
     route_interrupts(device);
     return (virtio_status(device) & VIRTIO_CONFIG_S_FEATURES_OK) != 0;
@@ -156,7 +156,7 @@ bool virtio_start(struct virtio *device, uint64_t wanted)
 
 void virtio_start_end(struct virtio *device)
 {
-    set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
+    virtio_set_status(device, VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
                        VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 }
 

@@ -21,6 +21,7 @@
 
 struct virtio {
     bool is_pci;
+    volatile uint8_t *function;        /* PCI: the configuration space */
     volatile uint8_t *registers;       /* MMIO: the page; PCI: the common configuration */
     volatile uint8_t *config;          /* of the device's kind */
     volatile uint8_t *notify;          /* PCI: the doorbells */
@@ -36,6 +37,9 @@ bool virtio_start(struct virtio *device, uint64_t wanted);
 void virtio_start_end(struct virtio *device);
 void virtio_reset(struct virtio *device);
 uint8_t virtio_status(const struct virtio *device);
+/** What virtio_start() and virtio_start_end() do in order, out of order: for misbehaviour. */
+void virtio_set_status(const struct virtio *device, uint8_t status);
+void virtio_take_features(const struct virtio *device, uint64_t features);
 /** MMIO: whether it interrupted because its configuration may have changed; that is then done. */
 bool virtio_take_interrupt(const struct virtio *device);
 
