@@ -5,7 +5,6 @@
  */
 #include "switch/ether.h"
 
-#include "switch/hash.h"
 #include "switch/mac.h"
 
 #define ETHER_HEADER_BYTES   14u
@@ -52,6 +51,15 @@ static uint64_t read_8(struct view view, uint32_t off)
 
 /* ---- the flow hash --------------------------------------------------------------------------- */
 
+/* Every bit of both words has a say in every bit of the product's middle. */
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    const unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0x9e3779b97f4a7c15)) *
+                                      (b ^ UINT64_C(0xc2b2ae3d27d4eb4f));
+
+    return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
 static uint32_t hash_flow(const struct ether_info *info, uint64_t addresses)
 {
     uint64_t ends = 0;
@@ -61,7 +69,7 @@ static uint32_t hash_flow(const struct ether_info *info, uint64_t addresses)
         ends = (uint64_t)info->l4_protocol << 32 | (uint32_t)info->source_port << 16 |
                info->destination_port;
     }
-    addresses = hash_mix(addresses, ends);
+    addresses = mix(addresses, ends);
     hash = (uint32_t)(addresses ^ addresses >> 32);
     return hash != 0 ? hash : 1;   /* 0 says that there is no flow */
 }
@@ -161,8 +169,8 @@ static void parse_ipv6(struct view view, struct ether_info *info)
     }
     info->ip_version = 6;
     walk_extensions(view, off + IPV6_HEADER_BYTES, view.data[off + 6], info);
-    addresses = hash_mix(read_8(view, off + 8), read_8(view, off + 16)) ^
-                hash_mix(~read_8(view, off + 24), read_8(view, off + 32));
+    addresses = mix(read_8(view, off + 8), read_8(view, off + 16)) ^
+                mix(~read_8(view, off + 24), read_8(view, off + 32));
     info->flow_hash = hash_flow(info, addresses);
 }
 
