@@ -156,7 +156,7 @@ choose(const struct team_plan *plan, const struct team_choice_config *config,
         }
         to = own;
         if (by_flow && route == ROUTE_ANY) {
-            const uint16_t bucket = hash[i] % TEAM_BUCKETS;
+            const uint8_t bucket = team_hash_bucket(hash[i]);
 
             to = follow(&flowlets->flow[bucket], byte_of(&plan->flow[bucket]), carries, now_tsc,
                         gap_tsc);

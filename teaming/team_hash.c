@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A conversation has two ends, each a number of its address and port.  The lower one is taken
- * first, whoever sends, and that makes the hash symmetric.
+ * A conversation has two ends, each a number of its address and port.  Sum and distance of the two
+ * are the same whoever sends, and that makes the hash symmetric.
+ *
+ * Flows are seldom chance: their ports and addresses count up.  So the hash is linear in them, as
+ * Weyl's sequences are: the next of a row falls into the largest gap that those before it have
+ * left, and a thousand of a row are divided more evenly than a thousand dice; what is random stays
+ * so.  Sum and distance each have a factor of its own, because a mesh of addresses has few sums.
+ * The factors were tried with rows of every power of two; another pair may have rows that it
+ * divides badly.  A hash that mixes well, as switch/ether.c's does, is no better than dice: of
+ * 1,000 flows on 4 members one in four draws is over 10 % uneven.
  *
  * Most frames are TCP or UDP without options, whose fields are where they always are: those are
  * read at a glance, here, without a call.  The parser has the rest, and the same answer.
@@ -13,7 +21,6 @@
 
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
-#include "switch/hash.h"
 #include "switch/mac.h"
 
 #define IPV4_HEADER_BYTES   20u
@@ -22,38 +29,35 @@
 #define IPV6_ADDRESS_OFF    8u     /* RFC 8200, 3 */
 #define PORTS_BYTES         4u
 
-/* Fields are taken as they lie: what matters is that an end is the same number both ways. */
-static inline uint16_t load_2(const uint8_t *bytes)
-{
-    uint16_t value;
+#define SUM_FACTOR          UINT64_C(0x9e3779b97f4a7c15)   /* 2^64 by the golden ratio */
+#define DISTANCE_FACTOR     UINT64_C(0xd1342543de82ef95)
 
-    memcpy(&value, bytes, sizeof(value));
-    return value;
+static inline uint16_t read_2(const uint8_t *bytes)
+{
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
-static inline uint32_t load_4(const uint8_t *bytes)
+static inline uint64_t read_4(const uint8_t *bytes)
 {
     uint32_t value;
 
     memcpy(&value, bytes, sizeof(value));
-    return value;
+    return __builtin_bswap32(value);
 }
 
-static inline uint64_t load_8(const uint8_t *bytes)
+static inline uint64_t read_8(const uint8_t *bytes)
 {
     uint64_t value;
 
     memcpy(&value, bytes, sizeof(value));
-    return value;
+    return __builtin_bswap64(value);
 }
 
 static inline uint32_t hash_ends(uint64_t a, uint64_t b)
 {
-    const uint64_t low = a < b ? a : b;
-    const uint64_t high = a < b ? b : a;
-    const uint64_t mixed = hash_mix(low, high);
+    const uint64_t distance = a < b ? b - a : a - b;
 
-    return (uint32_t)(mixed ^ mixed >> 32);
+    return (uint32_t)(((a + b) * SUM_FACTOR + distance * DISTANCE_FACTOR) >> 32);
 }
 
 static inline uint32_t hash_ipv4(const uint8_t *ip, uint16_t source_port,
@@ -61,18 +65,24 @@ static inline uint32_t hash_ipv4(const uint8_t *ip, uint16_t source_port,
 {
     const uint8_t *address = ip + IPV4_ADDRESS_OFF;
 
-    return hash_ends((uint64_t)load_4(address) << 16 | source_port,
-                     (uint64_t)load_4(address + 4) << 16 | destination_port);
+    return hash_ends(read_4(address) << 16 | source_port,
+                     read_4(address + 4) << 16 | destination_port);
 }
 
-/* The port goes over the first bytes of an address, which hosts that talk have in common. */
+/* What hosts count up is at the end of an address; the port goes where it has least to say. */
+static inline uint64_t ipv6_end(const uint8_t *address, uint16_t port)
+{
+    const uint64_t low = read_8(address + 8);
+
+    return read_8(address) * SUM_FACTOR + (low << 16 | low >> 48) + port;
+}
+
 static inline uint32_t hash_ipv6(const uint8_t *ip, uint16_t source_port,
                                  uint16_t destination_port)
 {
     const uint8_t *address = ip + IPV6_ADDRESS_OFF;
 
-    return hash_ends(hash_mix(load_8(address) ^ source_port, load_8(address + 8)),
-                     hash_mix(load_8(address + 16) ^ destination_port, load_8(address + 24)));
+    return hash_ends(ipv6_end(address, source_port), ipv6_end(address + 16, destination_port));
 }
 
 /* What is no glance's: options, extension headers, fragments, other protocols, cut, not IP. */
@@ -90,8 +100,8 @@ static __attribute__((noinline)) uint32_t hash_parsed(const struct frame *frame,
         return hash_ends(info.destination, info.source);
     }
     if (by == TEAM_HASH_L4 && !info.is_fragment) {
-        source_port = __builtin_bswap16(info.source_port);
-        destination_port = __builtin_bswap16(info.destination_port);
+        source_port = info.source_port;
+        destination_port = info.destination_port;
     }
     ip = frame->hdr + info.l3_off_bytes;
     return info.ip_version == 4 ? hash_ipv4(ip, source_port, destination_port)
@@ -114,15 +124,15 @@ static inline __attribute__((always_inline)) uint32_t hash_frame(const struct fr
         return hash_ends(mac_read(frame->hdr), mac_read(frame->hdr + 6));
     }
     if (by != TEAM_HASH_L2 && frame->hdr_len_bytes >= off + IPV4_HEADER_BYTES + PORTS_BYTES) {
-        const uint16_t type = __builtin_bswap16(load_2(ip - 2));
+        const uint16_t type = read_2(ip - 2);
 
         if (type == ETHERTYPE_IPV4 && ip[0] == 0x45) {
             if (by == TEAM_HASH_L3) {
                 return hash_ipv4(ip, 0, 0);
             }
             if (((ip[6] & 0x3fu) | ip[7]) == 0 && has_ports(ip[9])) {
-                return hash_ipv4(ip, load_2(ip + IPV4_HEADER_BYTES),
-                                 load_2(ip + IPV4_HEADER_BYTES + 2));
+                return hash_ipv4(ip, read_2(ip + IPV4_HEADER_BYTES),
+                                 read_2(ip + IPV4_HEADER_BYTES + 2));
             }
         } else if (type == ETHERTYPE_IPV6 && ip[0] >> 4 == 6 &&
                    frame->hdr_len_bytes >= off + IPV6_HEADER_BYTES + PORTS_BYTES) {
@@ -130,8 +140,8 @@ static inline __attribute__((always_inline)) uint32_t hash_frame(const struct fr
                 return hash_ipv6(ip, 0, 0);
             }
             if (has_ports(ip[6])) {
-                return hash_ipv6(ip, load_2(ip + IPV6_HEADER_BYTES),
-                                 load_2(ip + IPV6_HEADER_BYTES + 2));
+                return hash_ipv6(ip, read_2(ip + IPV6_HEADER_BYTES),
+                                 read_2(ip + IPV6_HEADER_BYTES + 2));
             }
         }
     }
