@@ -115,6 +115,8 @@ $(O)/guest/%.o: vmm/guest/%
 # test_forward_vlan.c, since there is no file forward_vlan.
 UNIT_SRC    := $(wildcard tests/unit/test_*.c)
 HOSTILE_SRC := $(wildcard tests/hostile/test_*.c)
+# With sanitizers, and once more without them: then monitors have their sandbox.
+HOSTILE_SH  := $(wildcard tests/hostile/test_*.sh)
 RACE_SRC    := $(wildcard tests/race/test_*.c)
 INTEG_SRC   := $(wildcard tests/integration/test_*.c)
 BENCH_SRC   := $(wildcard tests/bench/*.c)
@@ -184,7 +186,7 @@ unit:
 	@tests/run.sh $(patsubst %.c,build/asan/%,$(UNIT_SRC))
 hostile:
 	$(MAKE) SAN=asan hostile-bin
-	@VSWITCH_BIN=build/asan tests/run.sh $(patsubst %.c,build/asan/%,$(HOSTILE_SRC))
+	@VSWITCH_BIN=build/asan tests/run.sh $(patsubst %.c,build/asan/%,$(HOSTILE_SRC)) $(HOSTILE_SH)
 race:
 	$(MAKE) SAN=tsan race-bin
 	@tests/run.sh $(patsubst %.c,build/tsan/%,$(RACE_SRC))
@@ -202,8 +204,8 @@ test: deps-test
 	@tests/run.sh tests/lint.sh \
 	    $(patsubst %.c,build/asan/%,$(UNIT_SRC)) \
 	    $(patsubst %.c,build/tsan/%,$(RACE_SRC)) \
-	    SAN=asan $(patsubst %.c,build/asan/%,$(HOSTILE_SRC)) \
-	    SAN= tests/fuzz/replay.sh \
+	    SAN=asan $(patsubst %.c,build/asan/%,$(HOSTILE_SRC)) $(HOSTILE_SH) \
+	    SAN= $(HOSTILE_SH) tests/fuzz/replay.sh \
 	    $(patsubst %.c,build/%,$(INTEG_SRC)) $(wildcard tests/integration/test_*.sh)
 
 SECONDS ?= 600

@@ -429,6 +429,9 @@ void virtio_net_status(struct virtio_net *net, struct virtio_net_status *status)
 
     pthread_mutex_lock(&net->lock);
     why = net->attachment.state == ATTACHMENT_JOINED ? net->why : net->attachment.why;
+    if ((net->device.status & VIRTIO_NEEDS_RESET) != 0) {
+        why = "the guest's driver has broken the rules of its NIC, and has to reset it";
+    }
     *status = (struct virtio_net_status){
         .connected = net->attachment.state == ATTACHMENT_JOINED,
         .link_up = (net->status & VIRTIO_NET_S_LINK_UP) != 0,

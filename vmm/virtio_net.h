@@ -42,7 +42,7 @@ struct virtio_net_status {
     uint64_t features;             /* negotiated by the driver; 0: no driver */
     uint16_t pairs_enabled;        /* by the driver; 0: no driver */
     uint32_t connects;             /* since the VM started */
-    char why[ERROR_TEXT_SIZE];     /* there is no link; "" when there is */
+    char why[ERROR_TEXT_SIZE];     /* there is no link, or a driver that broke it; "" otherwise */
 };
 
 /**
