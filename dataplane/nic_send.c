@@ -15,6 +15,7 @@
 #include <rte_mempool.h>
 
 #include "dataplane/nic_device.h"
+#include "switch/bytes.h"
 #include "switch/checksum.h"
 #include "switch/ether.h"
 #include "switch/gather.h"
@@ -33,12 +34,6 @@
 #define UDP_HEADER_BYTES     8u
 
 /* ---- what the device is asked for ------------------------------------------------------------ */
-
-static inline void put_2(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
 
 /*
  * How the device is asked for the checksum of @p frame; 0: it cannot be.  It can be for the
@@ -72,13 +67,13 @@ static void ask_to_cut(const struct nic *nic, struct rte_mbuf *mbuf, const struc
                                       ip + (ipv4 ? IPV4_ADDRESSES_OFF : IPV6_ADDRESSES_OFF),
                                       ipv4 ? IPV4_ADDRESSES_BYTES : IPV6_ADDRESSES_BYTES, false);
 
-    put_2(tcp + TCP_CHECKSUM_OFF, (uint16_t)~checksum_finish(sum));
+    bytes_put_2(tcp + TCP_CHECKSUM_OFF, (uint16_t)~checksum_finish(sum));
     mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
     mbuf->tso_segsz = frame->gso_size_bytes;
     mbuf->l4_len = offload_header_bytes(frame) - frame->l4_off_bytes;
     if (ipv4 && nic->ip_sums) {
         mbuf->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-        put_2(ip + IPV4_CHECKSUM_OFF, 0);
+        bytes_put_2(ip + IPV4_CHECKSUM_OFF, 0);
     }
 }
 
@@ -193,9 +188,9 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
         return verdict;
     }
     result = checksum_finish(summing.sum.sum);
-    put_2(rte_pktmbuf_mtod_offset(mbuf, uint8_t *,
-                                  frame->csum_start_bytes + frame->csum_offset_bytes),
-          result == 0 ? 0xffff : result);
+    bytes_put_2(rte_pktmbuf_mtod_offset(mbuf, uint8_t *,
+                                        frame->csum_start_bytes + frame->csum_offset_bytes),
+                result == 0 ? 0xffff : result);
     return verdict;
 }
 

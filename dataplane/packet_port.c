@@ -28,6 +28,7 @@
 
 #include "dataplane/kernel_frame.h"
 #include "dataplane/packet_send.h"
+#include "switch/bytes.h"
 #include "switch/frame_tag.h"
 #include "switch/segment.h"
 
@@ -293,8 +294,7 @@ static inline uint32_t slot_after(const struct packet_queue *queue, uint32_t num
 static inline void put_tag_back(struct frame *frame, uint16_t tpid, uint16_t tci)
 {
     frame_tag_push(frame, tci);
-    frame->hdr[12] = (uint8_t)(tpid >> 8);
-    frame->hdr[13] = (uint8_t)tpid;
+    bytes_put_2(&frame->hdr[12], tpid);
     frame->tagged = 0;
 }
 

@@ -16,6 +16,7 @@
 #include <assert.h>
 #include <stdbool.h>
 
+#include "switch/bytes.h"
 #include "switch/checksum.h"
 #include "switch/offload.h"
 #include "switch/tcp_segment.h"
@@ -40,12 +41,6 @@ struct coalescer {
     uint32_t count;
     struct stream stream[FRAME_BURST];   /* being gathered; a frame adds one at most */
 };
-
-static void put_2(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
 
 static inline bool has_one(const struct stream *stream)
 {
@@ -124,16 +119,16 @@ static void write_headers(const struct stream *stream, const struct frame *last)
     uint8_t *tcp = hdr + layout->tcp_off;
 
     if (layout == &tcp_over_ipv4) {
-        put_2(hdr + TCP_SEGMENT_IPV4_LENGTH, stream->len_bytes - TCP_SEGMENT_IP_OFF);
-        put_2(hdr + TCP_SEGMENT_IPV4_CHECKSUM, 0);
-        put_2(hdr + TCP_SEGMENT_IPV4_CHECKSUM, ipv4_checksum(hdr));
+        bytes_put_2(hdr + TCP_SEGMENT_IPV4_LENGTH, stream->len_bytes - TCP_SEGMENT_IP_OFF);
+        bytes_put_2(hdr + TCP_SEGMENT_IPV4_CHECKSUM, 0);
+        bytes_put_2(hdr + TCP_SEGMENT_IPV4_CHECKSUM, ipv4_checksum(hdr));
     } else {
-        put_2(hdr + TCP_SEGMENT_IPV6_LENGTH, stream->len_bytes - layout->tcp_off);
+        bytes_put_2(hdr + TCP_SEGMENT_IPV6_LENGTH, stream->len_bytes - layout->tcp_off);
     }
-    put_2(tcp + TCP_FLAGS_OFF, tcp_get_2(last->hdr + layout->tcp_off + TCP_FLAGS_OFF));
+    bytes_put_2(tcp + TCP_FLAGS_OFF, bytes_get_2(last->hdr + layout->tcp_off + TCP_FLAGS_OFF));
     /* Not inverted: a partial checksum is the sum so far. */
-    put_2(tcp + TCP_CHECKSUM_OFF,
-          (uint16_t)~checksum_finish(pseudo_header(layout, hdr, stream->len_bytes)));
+    bytes_put_2(tcp + TCP_CHECKSUM_OFF,
+                (uint16_t)~checksum_finish(pseudo_header(layout, hdr, stream->len_bytes)));
 }
 
 /* Makes the first of several members the long frame, and the others part of it. */
@@ -221,7 +216,7 @@ static inline bool is_mergeable(const struct tcp_segment *segment, uint8_t takes
 
     return frame->gso_type == FRAME_GSO_NONE && (takes & layout->takes) != 0 &&
            frame->port_out != PORT_FLOOD && frame->port_out != PORT_NONE &&
-           (tcp_get_2(tcp + TCP_FLAGS_OFF) & TCP_FLAGS & ~TCP_PSH) == TCP_ACK &&
+           (bytes_get_2(tcp + TCP_FLAGS_OFF) & TCP_FLAGS & ~TCP_PSH) == TCP_ACK &&
            segment->header_bytes >= layout->tcp_off + TCP_HEADER_BYTES &&
            segment->header_bytes <= frame->hdr_len_bytes &&
            segment->header_bytes < frame->len_bytes &&
@@ -241,7 +236,7 @@ static inline bool id_follows(const struct stream *stream, const struct tcp_segm
         return step == stream->id_step;
     }
     return step == 1 || (step == 0 && (segment->layout != &tcp_over_ipv4 ||
-                         (tcp_get_2(hdr + TCP_SEGMENT_IPV4_FRAGMENT) & IPV4_DF) != 0));
+                         (bytes_get_2(hdr + TCP_SEGMENT_IPV4_FRAGMENT) & IPV4_DF) != 0));
 }
 
 /* The runs that must be left for @p stream to take @p segment: the first time, its own too. */

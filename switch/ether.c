@@ -5,6 +5,7 @@
  */
 #include "switch/ether.h"
 
+#include "switch/bytes.h"
 #include "switch/mac.h"
 
 #define ETHER_HEADER_BYTES   14u
@@ -38,15 +39,12 @@ static bool has(struct view view, uint32_t off, uint32_t len_bytes)
 
 static uint16_t read_2(struct view view, uint32_t off)
 {
-    return (uint16_t)(view.data[off] << 8 | view.data[off + 1]);
+    return bytes_get_2(&view.data[off]);
 }
 
 static uint64_t read_8(struct view view, uint32_t off)
 {
-    uint64_t raw;
-
-    memcpy(&raw, &view.data[off], sizeof(raw));
-    return raw;
+    return bytes_load_8(&view.data[off]);
 }
 
 /* ---- the flow hash --------------------------------------------------------------------------- */

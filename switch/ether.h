@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "switch/bytes.h"
 #include "switch/frame.h"
 
 #define ETHER_MAX_TAGS   2u
@@ -82,7 +83,7 @@ void ether_flow_hashes(const struct frame_batch *batch, const uint8_t *index, ui
 /** Whether a header of at least FRAME_MIN_BYTES starts with a tag of any kind. */
 static inline bool ether_is_tagged(const uint8_t *hdr)
 {
-    const uint16_t type = (uint16_t)(hdr[12] << 8 | hdr[13]);
+    const uint16_t type = bytes_get_2(&hdr[12]);
 
     return type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG || type == ETHERTYPE_OLD_STAG;
 }

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "switch/bytes.h"
 #include "switch/drop.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
@@ -66,11 +67,6 @@ struct verdict {
     uint8_t drop_reason;
 };
 
-static inline uint16_t read_16(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
 static inline uint16_t train_vid(const struct train *train)
 {
     return train->tci & VLAN_VID_MASK;
@@ -88,13 +84,13 @@ static __attribute__((noinline)) uint8_t classify_tagged(const struct context *c
     const uint8_t *hdr = frame->hdr;
     uint16_t tci, vid;
 
-    if (read_16(hdr + 12) != ETHERTYPE_CTAG) {
+    if (bytes_get_2(hdr + 12) != ETHERTYPE_CTAG) {
         return outside ? NO_DROP : DROP_DOUBLE_TAGGED;         /* from outside, it is payload */
     }
     if (frame->hdr_len_bytes < TRAIN_BYTES) {
         return DROP_FRAME_TOO_SHORT;
     }
-    tci = read_16(hdr + 14);
+    tci = bytes_get_2(hdr + 14);
     vid = tci & VLAN_VID_MASK;
     train->tagged = true;
     if (!outside && ether_is_tagged(hdr + FRAME_TAG_BYTES)) {
@@ -327,7 +323,7 @@ static __attribute__((noinline)) void untag_train(const struct context *context,
 
         frame->came_tagged = 1;
         frame->tagged = 1;
-        frame->tci_in = read_16(frame->hdr + 14);
+        frame->tci_in = bytes_get_2(frame->hdr + 14);
         if (goes) {
             (void)frame_tag_pop(frame);
         }

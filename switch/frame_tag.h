@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "switch/bytes.h"
 #include "switch/frame.h"
 
 #define FRAME_TAG_BYTES 4u
@@ -35,17 +36,15 @@ static inline void frame_tag_push(struct frame *frame, uint16_t tci)
     memcpy(addresses, frame->hdr, sizeof(addresses));
     frame_tag_shift(frame, (int)FRAME_TAG_BYTES);
     memcpy(frame->hdr, addresses, sizeof(addresses));
-    frame->hdr[12] = FRAME_TPID >> 8;
-    frame->hdr[13] = FRAME_TPID & 0xff;
-    frame->hdr[14] = (uint8_t)(tci >> 8);
-    frame->hdr[15] = (uint8_t)tci;
+    bytes_put_2(&frame->hdr[12], FRAME_TPID);
+    bytes_put_2(&frame->hdr[14], tci);
     frame->tagged = 1;
 }
 
 /** Takes the tag out; hdr_len_bytes is at least 18. @return the TCI it had */
 static inline uint16_t frame_tag_pop(struct frame *frame)
 {
-    const uint16_t tci = (uint16_t)(frame->hdr[14] << 8 | frame->hdr[15]);
+    const uint16_t tci = bytes_get_2(&frame->hdr[14]);
     uint8_t addresses[12];
 
     memcpy(addresses, frame->hdr, sizeof(addresses));

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "switch/bytes.h"
+
 #define ANY_GUARD            (FABRIC_PORT_DHCP_GUARD | FABRIC_PORT_ROUTER_GUARD)
 
 #define ICMP_REDIRECT        5u    /* RFC 792 */
@@ -16,11 +18,6 @@
 
 #define ETHERTYPE_MIN        0x600u   /* less is a length: IEEE 802.3, 3.2.6 */
 
-static uint16_t read_2(const uint8_t *bytes)
-{
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
-}
-
 /*
  * How many of the bytes are no padding, by the packet's own length.  A length of 0 says nothing: it
  * is that of a super-frame, or of what no receiver takes.
@@ -29,8 +26,8 @@ static uint16_t unpadded_bytes(const uint8_t *hdr, uint16_t hdr_len_bytes,
                                const struct ether_info *info)
 {
     const uint8_t *ip = hdr + info->l3_off_bytes;
-    const uint32_t len_bytes = read_2(ip + (info->ip_version == 4 ? IPV4_LENGTH_OFF
-                                                                  : IPV6_LENGTH_OFF));
+    const uint32_t len_bytes = bytes_get_2(ip + (info->ip_version == 4 ? IPV4_LENGTH_OFF
+                                                                       : IPV6_LENGTH_OFF));
     const uint32_t end = info->l3_off_bytes + len_bytes +
                          (info->ip_version == 4 ? 0 : IPV6_HEADER_BYTES);
 
@@ -85,7 +82,7 @@ static bool is_snap_ip(const uint8_t *hdr, uint16_t hdr_len_bytes, const struct 
         memcmp(llc, snap, sizeof(snap)) != 0) {
         return false;
     }
-    type = read_2(llc + sizeof(snap));
+    type = bytes_get_2(llc + sizeof(snap));
     return type == ETHERTYPE_IPV4 || type == ETHERTYPE_IPV6 || type == ETHERTYPE_CTAG ||
            type == ETHERTYPE_STAG;
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "switch/bytes.h"
 #include "switch/ether.h"
 #include "switch/fabric.h"
 
@@ -48,21 +49,21 @@ static inline bool guard_passes_ipv4(const uint8_t *hdr, uint16_t hdr_len_bytes)
     return hdr_len_bytes >= 14 + 20 + 4 &&
            (hdr[23] == IP_PROTOCOL_TCP ||
             (hdr[23] == IP_PROTOCOL_UDP && hdr[14] == 0x45 && ((hdr[20] & 0x3f) | hdr[21]) == 0 &&
-             (hdr[36] << 8 | hdr[37]) != GUARD_DHCP_CLIENT));
+             bytes_get_2(&hdr[36]) != GUARD_DHCP_CLIENT));
 }
 
 static inline bool guard_passes_ipv6(const uint8_t *hdr, uint16_t hdr_len_bytes)
 {
     return hdr_len_bytes >= 14 + 40 + 4 &&
            (hdr[20] == IP_PROTOCOL_TCP ||
-            (hdr[20] == IP_PROTOCOL_UDP && (hdr[56] << 8 | hdr[57]) != GUARD_DHCPV6_CLIENT));
+            (hdr[20] == IP_PROTOCOL_UDP && bytes_get_2(&hdr[56]) != GUARD_DHCPV6_CLIENT));
 }
 
 /** Whether no guard can object to an untagged frame of at least FRAME_MIN_BYTES; false says nothing
  *  yet.  Thread: any. */
 static inline bool guard_passes(const uint8_t *hdr, uint16_t hdr_len_bytes)
 {
-    const uint16_t type = (uint16_t)(hdr[12] << 8 | hdr[13]);
+    const uint16_t type = bytes_get_2(&hdr[12]);
 
     return (type == ETHERTYPE_IPV4 && guard_passes_ipv4(hdr, hdr_len_bytes)) ||
            (type == ETHERTYPE_IPV6 && guard_passes_ipv6(hdr, hdr_len_bytes));

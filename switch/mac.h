@@ -11,7 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "switch/bytes.h"
 
 #define MAC_TEXT_SIZE  18u                      /* "00:15:5d:01:02:03" and its terminator */
 #define MAC_BROADCAST  UINT64_C(0xffffffffffff)
@@ -20,12 +21,7 @@
 /** Reads the six bytes at @p bytes; never past them. */
 static inline uint64_t mac_read(const uint8_t *bytes)
 {
-    uint32_t high;
-    uint16_t low;
-
-    memcpy(&high, bytes, sizeof(high));
-    memcpy(&low, bytes + sizeof(high), sizeof(low));
-    return ((uint64_t)__builtin_bswap32(high) << 16) | __builtin_bswap16(low);
+    return (uint64_t)bytes_get_4(bytes) << 16 | bytes_get_2(bytes + 4);
 }
 
 static inline bool mac_is_group(uint64_t mac)

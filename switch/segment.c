@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "switch/bytes.h"
 #include "switch/checksum.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
@@ -51,28 +52,6 @@
 #define UDP_HEADER_BYTES    8u     /* RFC 768 */
 #define UDP_LENGTH_OFF      4u
 #define UDP_CHECKSUM_OFF    6u
-
-static uint16_t get_2(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put_2(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static uint32_t get_4(const uint8_t *at)
-{
-    return (uint32_t)get_2(at) << 16 | get_2(at + 2);
-}
-
-static void put_4(uint8_t *at, uint32_t value)
-{
-    put_2(at, value >> 16);
-    put_2(at + 2, value);
-}
 
 static uint32_t least(uint32_t a, uint32_t b)
 {
@@ -162,8 +141,9 @@ static void sum_headers(struct segmenter *s, const uint8_t *ip)
     }
     s->pseudo_sum = checksum_add(s->protocol, ip + IPV4_SOURCE_OFF, IPV4_ADDRESSES_BYTES, false);
     s->ip_sum = checksum_add(0, ip, (size_t)s->l4_off_bytes - s->l3_off_bytes, false) +
-                (uint16_t)~get_2(ip + IPV4_LENGTH_OFF) + (uint16_t)~get_2(ip + IPV4_ID_OFF) +
-                (uint16_t)~get_2(ip + IPV4_CHECKSUM_OFF);
+                (uint16_t)~bytes_get_2(ip + IPV4_LENGTH_OFF) +
+                (uint16_t)~bytes_get_2(ip + IPV4_ID_OFF) +
+                (uint16_t)~bytes_get_2(ip + IPV4_CHECKSUM_OFF);
 }
 
 /* Whether segments of so many bytes can be made, be said, and be so many. */
@@ -260,25 +240,25 @@ static bool slice_runs(struct segmenter *s, struct frame_batch *into, struct fra
 static void finish_ip(const struct segmenter *s, uint8_t *ip, uint32_t ip_bytes)
 {
     if (s->ip_version == 6) {
-        put_2(ip + IPV6_LENGTH_OFF, ip_bytes - IPV6_HEADER_BYTES);
+        bytes_put_2(ip + IPV6_LENGTH_OFF, ip_bytes - IPV6_HEADER_BYTES);
     } else {
-        const uint16_t id = (uint16_t)(get_2(ip + IPV4_ID_OFF) + s->index);
+        const uint16_t id = (uint16_t)(bytes_get_2(ip + IPV4_ID_OFF) + s->index);
 
-        put_2(ip + IPV4_LENGTH_OFF, ip_bytes);
-        put_2(ip + IPV4_ID_OFF, id);
-        put_2(ip + IPV4_CHECKSUM_OFF, checksum_finish(s->ip_sum + ip_bytes + id));
+        bytes_put_2(ip + IPV4_LENGTH_OFF, ip_bytes);
+        bytes_put_2(ip + IPV4_ID_OFF, id);
+        bytes_put_2(ip + IPV4_CHECKSUM_OFF, checksum_finish(s->ip_sum + ip_bytes + id));
     }
 }
 
 static void finish_tcp(const struct segmenter *s, uint8_t *tcp, bool last)
 {
-    const uint16_t urgent = get_2(tcp + TCP_URGENT_OFF);
+    const uint16_t urgent = bytes_get_2(tcp + TCP_URGENT_OFF);
     uint32_t flags = tcp[TCP_FLAGS_OFF];
 
     if (s->index > 0) {
         flags &= ~TCP_CWR;
         if ((flags & TCP_URG) != 0 && urgent > s->done_bytes) {
-            put_2(tcp + TCP_URGENT_OFF, urgent - s->done_bytes);
+            bytes_put_2(tcp + TCP_URGENT_OFF, urgent - s->done_bytes);
         } else {
             flags &= ~TCP_URG;
         }
@@ -287,7 +267,7 @@ static void finish_tcp(const struct segmenter *s, uint8_t *tcp, bool last)
         flags &= ~(TCP_FIN | TCP_PSH);
     }
     tcp[TCP_FLAGS_OFF] = (uint8_t)flags;
-    put_4(tcp + TCP_SEQUENCE_OFF, get_4(tcp + TCP_SEQUENCE_OFF) + s->done_bytes);
+    bytes_put_4(tcp + TCP_SEQUENCE_OFF, bytes_get_4(tcp + TCP_SEQUENCE_OFF) + s->done_bytes);
 }
 
 /* Writes into the headers of @p segment what is its own; its payload is @p part_bytes long. */
@@ -300,9 +280,10 @@ static void finish_headers(const struct segmenter *s, struct frame *segment, uin
     if (s->protocol == IP_PROTOCOL_TCP) {
         finish_tcp(s, l4, s->done_bytes + part_bytes == s->payload_bytes);
     } else {
-        put_2(l4 + UDP_LENGTH_OFF, l4_bytes);
+        bytes_put_2(l4 + UDP_LENGTH_OFF, l4_bytes);
     }
-    put_2(l4 + segment->csum_offset_bytes, (uint16_t)~checksum_finish(s->pseudo_sum + l4_bytes));
+    bytes_put_2(l4 + segment->csum_offset_bytes,
+                (uint16_t)~checksum_finish(s->pseudo_sum + l4_bytes));
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

@@ -14,8 +14,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
+#include "switch/bytes.h"
 #include "switch/ether.h"
 #include "switch/frame.h"
 #include "switch/offload.h"
@@ -90,33 +90,6 @@ static const struct tcp_layout tcp_over_ipv6 = {
 #undef ALIKE_ETHERNET
 #undef ALIKE_TCP
 
-static inline uint16_t tcp_get_2(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static inline uint32_t tcp_get_4(const uint8_t *at)
-{
-    return (uint32_t)tcp_get_2(at) << 16 | tcp_get_2(at + 2);
-}
-
-/** Bytes as one number, to be compared. */
-static inline uint64_t tcp_load_8(const uint8_t *at)
-{
-    uint64_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
-static inline uint32_t tcp_load_4(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
-
 /**
  * The layout of @p frame if it is a segment, which over IPv6 any next header may lead to.
  * @return NULL: it is none, or has no whole IP header
@@ -129,7 +102,7 @@ static inline const struct tcp_layout *tcp_layout_of(const struct frame *frame)
     if (frame->hdr_len_bytes < tcp_over_ipv4.tcp_off) {
         return NULL;
     }
-    type = tcp_get_2(hdr + TCP_SEGMENT_TYPE_OFF);
+    type = bytes_get_2(hdr + TCP_SEGMENT_TYPE_OFF);
     if (type == ETHERTYPE_IPV4) {
         return hdr[TCP_SEGMENT_IPV4_PROTOCOL] == IP_PROTOCOL_TCP ? &tcp_over_ipv4 : NULL;
     }
@@ -147,7 +120,7 @@ static inline bool tcp_layout_holds(const struct tcp_layout *layout, const struc
     }
     if (layout == &tcp_over_ipv4) {
         return hdr[TCP_SEGMENT_IP_OFF] == IPV4_PLAIN &&
-               (tcp_get_2(hdr + TCP_SEGMENT_IPV4_FRAGMENT) & IPV4_FRAGMENT) == 0;
+               (bytes_get_2(hdr + TCP_SEGMENT_IPV4_FRAGMENT) & IPV4_FRAGMENT) == 0;
     }
     return hdr[TCP_SEGMENT_IP_OFF] >> 4 == 6 && hdr[TCP_SEGMENT_IPV6_NEXT] == IP_PROTOCOL_TCP;
 }
@@ -159,7 +132,7 @@ static inline bool tcp_layout_same_addresses(const struct tcp_layout *layout,
     uint64_t differ = (a->vlan_tci ^ b->vlan_tci) & VLAN_VID_MASK;
 
     for (uint32_t off = layout->addresses_off; off < layout->tcp_off; off += 8) {
-        differ |= tcp_load_8(a->hdr + off) ^ tcp_load_8(b->hdr + off);
+        differ |= bytes_load_8(a->hdr + off) ^ bytes_load_8(b->hdr + off);
     }
     return differ == 0;
 }
@@ -170,14 +143,15 @@ static inline bool tcp_layout_alike(const struct tcp_layout *layout, const uint8
 {
     const uint32_t fixed_bytes = layout->tcp_off + TCP_HEADER_BYTES;
     uint32_t off = fixed_bytes - 8;                /* the last word, which overlaps */
-    uint64_t differ = (tcp_load_8(a + off) ^ tcp_load_8(b + off)) &
-                      tcp_load_8(layout->alike + off);
+    uint64_t differ = (bytes_load_8(a + off) ^ bytes_load_8(b + off)) &
+                      bytes_load_8(layout->alike + off);
 
     for (off = 0; off < fixed_bytes - 8; off += 8) {
-        differ |= (tcp_load_8(a + off) ^ tcp_load_8(b + off)) & tcp_load_8(layout->alike + off);
+        differ |= (bytes_load_8(a + off) ^ bytes_load_8(b + off)) &
+                  bytes_load_8(layout->alike + off);
     }
     for (off = fixed_bytes; off < header_bytes; off += 4) {    /* TCP options */
-        differ |= tcp_load_4(a + off) ^ tcp_load_4(b + off);
+        differ |= bytes_load_4(a + off) ^ bytes_load_4(b + off);
     }
     return differ == 0;
 }
@@ -203,10 +177,10 @@ static inline struct tcp_segment tcp_segment_read(const struct tcp_layout *layou
     return (struct tcp_segment){
         .frame = frame,
         .layout = layout,
-        .end = tcp_load_8(tcp - 4),
-        .sequence = tcp_get_4(tcp + TCP_SEQUENCE_OFF),
+        .end = bytes_load_8(tcp - 4),
+        .sequence = bytes_get_4(tcp + TCP_SEQUENCE_OFF),
         .header_bytes = layout->tcp_off + (tcp[TCP_FLAGS_OFF] >> 4) * 4u,
-        .pushed = (tcp_get_2(tcp + TCP_FLAGS_OFF) & TCP_PSH) != 0,
+        .pushed = (bytes_get_2(tcp + TCP_FLAGS_OFF) & TCP_PSH) != 0,
     };
 }
 
@@ -216,15 +190,15 @@ static inline uint32_t tcp_segment_ip_bytes(const struct tcp_segment *segment)
     const uint8_t *hdr = segment->frame->hdr;
 
     return segment->layout == &tcp_over_ipv4
-           ? tcp_get_2(hdr + TCP_SEGMENT_IPV4_LENGTH)
-           : IPV6_HEADER_BYTES + tcp_get_2(hdr + TCP_SEGMENT_IPV6_LENGTH);
+           ? bytes_get_2(hdr + TCP_SEGMENT_IPV4_LENGTH)
+           : IPV6_HEADER_BYTES + bytes_get_2(hdr + TCP_SEGMENT_IPV6_LENGTH);
 }
 
 /** Its identification; 0 for IPv6, which has none. */
 static inline uint16_t tcp_segment_id(const struct tcp_segment *segment)
 {
     return segment->layout == &tcp_over_ipv4
-           ? tcp_get_2(segment->frame->hdr + TCP_SEGMENT_IPV4_ID) : 0;
+           ? bytes_get_2(segment->frame->hdr + TCP_SEGMENT_IPV4_ID) : 0;
 }
 
 static inline uint32_t tcp_segment_payload_bytes(const struct tcp_segment *segment)
