@@ -20,9 +20,9 @@
 
 #include "dataplane/capture_filter.h"
 #include "dataplane/capture_state.h"
+#include "switch/checksum.h"
 #include "switch/drop.h"
 #include "switch/frame_tag.h"
-#include "switch/checksum.h"
 #include "switch/gather.h"
 #include "vnic/vnic.h"
 
@@ -359,16 +359,11 @@ static const uint8_t *frame_whole(const struct capture_lane *lane, const struct 
  */
 static void show_checksum(const struct frame *frame, uint8_t *bytes, uint32_t captured_bytes)
 {
-    uint8_t *field = bytes + frame->csum_start_bytes + frame->csum_offset_bytes;
-    uint16_t sum;
-
-    if (frame->csum_state != FRAME_CSUM_PARTIAL || captured_bytes < frame->len_bytes) {
-        return;
+    if (frame->csum_state == FRAME_CSUM_PARTIAL && captured_bytes == frame->len_bytes) {
+        checksum_store(bytes + frame->csum_start_bytes + frame->csum_offset_bytes,
+                       checksum_add(0, bytes + frame->csum_start_bytes,
+                                    frame->len_bytes - frame->csum_start_bytes, false));
     }
-    sum = checksum_finish(checksum_add(0, bytes + frame->csum_start_bytes,
-                                       frame->len_bytes - frame->csum_start_bytes, false));
-    field[0] = sum == 0 ? 0xff : (uint8_t)(sum >> 8);
-    field[1] = sum == 0 ? 0xff : (uint8_t)sum;
 }
 
 /* @param whole  the frame's bytes, or NULL to take them from where they lie */

@@ -23,11 +23,7 @@
 #include "vnic/vnic.h"
 
 #define IPV4_CHECKSUM_OFF    10u   /* RFC 791, 3.1 */
-#define IPV4_ADDRESSES_OFF   12u
-#define IPV4_ADDRESSES_BYTES 8u
 #define IPV6_HEADER_BYTES    40u   /* RFC 8200, 3 */
-#define IPV6_ADDRESSES_OFF   8u
-#define IPV6_ADDRESSES_BYTES 32u
 #define TCP_CHECKSUM_OFF     16u   /* RFC 9293, 3.1 */
 #define TCP_HEADER_BYTES     20u
 #define UDP_CHECKSUM_OFF     6u    /* RFC 768 */
@@ -63,11 +59,8 @@ static void ask_to_cut(const struct nic *nic, struct rte_mbuf *mbuf, const struc
     const bool ipv4 = frame->gso_type == FRAME_GSO_TCP4;
     uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, frame->l3_off_bytes);
     uint8_t *tcp = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, frame->l4_off_bytes);
-    const uint64_t sum = checksum_add(IP_PROTOCOL_TCP,
-                                      ip + (ipv4 ? IPV4_ADDRESSES_OFF : IPV6_ADDRESSES_OFF),
-                                      ipv4 ? IPV4_ADDRESSES_BYTES : IPV6_ADDRESSES_BYTES, false);
 
-    bytes_put_2(tcp + TCP_CHECKSUM_OFF, (uint16_t)~checksum_finish(sum));
+    checksum_store_partial(tcp + TCP_CHECKSUM_OFF, checksum_pseudo(ip, IP_PROTOCOL_TCP, 0));
     mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG;
     mbuf->tso_segsz = frame->gso_size_bytes;
     mbuf->l4_len = offload_header_bytes(frame) - frame->l4_off_bytes;
@@ -172,7 +165,6 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
     const uint64_t flags = flags_for(nic, frame);
     struct gather from = gather_start(batch, frame);
     struct summing summing = { .before_bytes = frame->csum_start_bytes };
-    uint16_t result;
     uint8_t verdict;
 
     if (frame->gso_type != FRAME_GSO_NONE &&
@@ -187,10 +179,9 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
         ask(nic, mbuf, frame, flags);
         return verdict;
     }
-    result = checksum_finish(summing.sum.sum);
-    bytes_put_2(rte_pktmbuf_mtod_offset(mbuf, uint8_t *,
-                                        frame->csum_start_bytes + frame->csum_offset_bytes),
-                result == 0 ? 0xffff : result);
+    checksum_store(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, frame->csum_start_bytes +
+                                                            frame->csum_offset_bytes),
+                   summing.sum.sum);
     return verdict;
 }
 

@@ -8,6 +8,13 @@
 
 #include <string.h>
 
+#include "switch/bytes.h"
+
+#define IPV4_ADDRESSES_OFF   12u   /* RFC 791, 3.1 */
+#define IPV4_ADDRESSES_BYTES 8u
+#define IPV6_ADDRESSES_OFF   8u    /* RFC 8200, 3 */
+#define IPV6_ADDRESSES_BYTES 32u
+
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
 static uint16_t fold(uint64_t sum)
@@ -125,19 +132,35 @@ uint16_t checksum_finish(uint64_t sum)
     return (uint16_t)~fold(sum);
 }
 
+uint64_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, uint32_t len_bytes)
+{
+    const uint64_t sum = (uint64_t)protocol + len_bytes;
+
+    return ip[0] >> 4 == 4
+           ? checksum_add(sum, ip + IPV4_ADDRESSES_OFF, IPV4_ADDRESSES_BYTES, false)
+           : checksum_add(sum, ip + IPV6_ADDRESSES_OFF, IPV6_ADDRESSES_BYTES, false);
+}
+
+void checksum_store(uint8_t field[2], uint64_t sum)
+{
+    const uint16_t result = checksum_finish(sum);
+
+    bytes_put_2(field, result != 0 ? result : 0xffff);
+}
+
+void checksum_store_partial(uint8_t field[2], uint64_t sum)
+{
+    bytes_put_2(field, fold(sum));
+}
+
 void checksum_complete(const struct frame_batch *batch, struct frame *frame)
 {
     const uint32_t field = (uint32_t)frame->csum_start_bytes + frame->csum_offset_bytes;
-    uint16_t result;
 
-    if (frame->csum_state != FRAME_CSUM_PARTIAL || field + sizeof(result) > frame->hdr_len_bytes) {
+    if (frame->csum_state != FRAME_CSUM_PARTIAL || field + 2 > frame->hdr_len_bytes) {
         return;
     }
-    result = checksum_finish(checksum_add_frame(0, batch, frame, frame->csum_start_bytes));
-    if (result == 0) {
-        result = 0xffff;
-    }
-    frame->hdr[field] = (uint8_t)(result >> 8);
-    frame->hdr[field + 1] = (uint8_t)result;
+    checksum_store(&frame->hdr[field],
+                   checksum_add_frame(0, batch, frame, frame->csum_start_bytes));
     frame->csum_state = FRAME_CSUM_CHECKED;
 }

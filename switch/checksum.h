@@ -6,8 +6,8 @@
  * So numbers of a pseudo-header are added to it by `+`, and pieces by the functions below, in any
  * order.  It holds more than 2^40 pieces of any length before it could overflow.
  *
- * Standard: RFC 1071, RFC 768 (a UDP sum of 0 is sent as 0xffff), RFC 8200, 8.1 (pseudo-header of
- * IPv6).
+ * Standard: RFC 1071, RFC 768 (a UDP sum of 0 is sent as 0xffff), RFC 9293, 3.1 and RFC 8200, 8.1
+ * (pseudo-headers).
  */
 #ifndef SWITCH_CHECKSUM_H
 #define SWITCH_CHECKSUM_H
@@ -41,12 +41,27 @@ uint64_t checksum_add_frame(uint64_t sum, const struct frame_batch *batch,
 uint16_t checksum_finish(uint64_t sum);
 
 /**
+ * The sum of the pseudo-header of TCP or UDP.
+ * @param ip         the IP header, of the version that its first bits say
+ * @param len_bytes  of what is behind the IP header; 0 leaves it to be added
+ * Thread: any.
+ */
+uint64_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, uint32_t len_bytes);
+
+/**
+ * Stores the checksum of TCP or UDP that @p sum comes to.  A result of 0 is stored as 0xffff, which
+ * UDP asks for and which is the same number to TCP.
+ */
+void checksum_store(uint8_t field[2], uint64_t sum);
+
+/** Stores a partial checksum: @p sum as it is so far, folded and not inverted. */
+void checksum_store_partial(uint8_t field[2], uint64_t sum);
+
+/**
  * Completes the partial checksum of a frame (FRAME_CSUM_PARTIAL): what is at the field is the
  * pseudo-header's sum; the result is stored in the trusted header and the state set to
  * FRAME_CSUM_CHECKED.  A frame without one is left as it is, and so is one whose field is not in
  * its trusted header.
- *
- * A result of 0 is stored as 0xffff, which UDP asks for and which is the same number to TCP.
  *
  * Thread: any worker.  Reads the payload, which its owner may be changing: then the sum is wrong
  * for what the receiver gets, as the owner's own doing.

@@ -52,9 +52,8 @@ static inline bool has_one(const struct stream *stream)
 static uint64_t pseudo_header(const struct tcp_layout *layout, const uint8_t *hdr,
                               uint32_t len_bytes)
 {
-    return checksum_add((uint64_t)IP_PROTOCOL_TCP + len_bytes - layout->tcp_off,
-                        hdr + layout->addresses_off,
-                        (size_t)layout->tcp_off - layout->addresses_off, false);
+    return checksum_pseudo(hdr + TCP_SEGMENT_IP_OFF, IP_PROTOCOL_TCP,
+                           len_bytes - layout->tcp_off);
 }
 
 static uint16_t ipv4_checksum(const uint8_t *hdr)
@@ -126,9 +125,7 @@ static void write_headers(const struct stream *stream, const struct frame *last)
         bytes_put_2(hdr + TCP_SEGMENT_IPV6_LENGTH, stream->len_bytes - layout->tcp_off);
     }
     bytes_put_2(tcp + TCP_FLAGS_OFF, bytes_get_2(last->hdr + layout->tcp_off + TCP_FLAGS_OFF));
-    /* Not inverted: a partial checksum is the sum so far. */
-    bytes_put_2(tcp + TCP_CHECKSUM_OFF,
-                (uint16_t)~checksum_finish(pseudo_header(layout, hdr, stream->len_bytes)));
+    checksum_store_partial(tcp + TCP_CHECKSUM_OFF, pseudo_header(layout, hdr, stream->len_bytes));
 }
 
 /* Makes the first of several members the long frame, and the others part of it. */

@@ -19,8 +19,6 @@
 #define IPV4_LENGTH_OFF     2u
 #define IPV4_ID_OFF         4u
 #define IPV4_CHECKSUM_OFF   10u
-#define IPV4_SOURCE_OFF     12u
-#define IPV4_ADDRESSES_BYTES 8u
 #define IPV4_OPTION_END     0u
 #define IPV4_OPTION_NOP     1u
 #define IPV4_OPTION_LSRR    131u   /* loose and strict source route */
@@ -30,8 +28,6 @@
 #define IPV6_HEADER_BYTES   40u    /* RFC 8200, 3 */
 #define IPV6_LENGTH_OFF     4u
 #define IPV6_NEXT_OFF       6u
-#define IPV6_SOURCE_OFF     8u
-#define IPV6_ADDRESSES_BYTES 32u
 #define IPV6_ROUTING        43u    /* extension headers: RFC 8200, 4; AH: RFC 4302 */
 #define IPV6_FRAGMENT       44u
 #define IPV6_AH             51u
@@ -134,16 +130,13 @@ static uint16_t header_bytes(const struct frame *frame, const struct ether_info 
 /* Sums what the segments of @p s have in common: a number is taken out by adding its complement. */
 static void sum_headers(struct segmenter *s, const uint8_t *ip)
 {
-    if (s->ip_version == 6) {
-        s->pseudo_sum = checksum_add(s->protocol, ip + IPV6_SOURCE_OFF, IPV6_ADDRESSES_BYTES,
-                                     false);
-        return;
+    s->pseudo_sum = checksum_pseudo(ip, s->protocol, 0);
+    if (s->ip_version == 4) {
+        s->ip_sum = checksum_add(0, ip, (size_t)s->l4_off_bytes - s->l3_off_bytes, false) +
+                    (uint16_t)~bytes_get_2(ip + IPV4_LENGTH_OFF) +
+                    (uint16_t)~bytes_get_2(ip + IPV4_ID_OFF) +
+                    (uint16_t)~bytes_get_2(ip + IPV4_CHECKSUM_OFF);
     }
-    s->pseudo_sum = checksum_add(s->protocol, ip + IPV4_SOURCE_OFF, IPV4_ADDRESSES_BYTES, false);
-    s->ip_sum = checksum_add(0, ip, (size_t)s->l4_off_bytes - s->l3_off_bytes, false) +
-                (uint16_t)~bytes_get_2(ip + IPV4_LENGTH_OFF) +
-                (uint16_t)~bytes_get_2(ip + IPV4_ID_OFF) +
-                (uint16_t)~bytes_get_2(ip + IPV4_CHECKSUM_OFF);
 }
 
 /* Whether segments of so many bytes can be made, be said, and be so many. */
@@ -282,8 +275,7 @@ static void finish_headers(const struct segmenter *s, struct frame *segment, uin
     } else {
         bytes_put_2(l4 + UDP_LENGTH_OFF, l4_bytes);
     }
-    bytes_put_2(l4 + segment->csum_offset_bytes,
-                (uint16_t)~checksum_finish(s->pseudo_sum + l4_bytes));
+    checksum_store_partial(l4 + segment->csum_offset_bytes, s->pseudo_sum + l4_bytes);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */

@@ -21,10 +21,6 @@
 #define TCP_HEADER_BYTES    20u
 #define UDP_CSUM_OFFSET     6u     /* RFC 768 */
 #define UDP_HEADER_BYTES    8u
-#define IPV4_ADDRESSES_OFF  12u    /* RFC 791, 3.1 */
-#define IPV4_ADDRESSES_BYTES 8u
-#define IPV6_ADDRESSES_OFF  8u     /* RFC 8200, 3 */
-#define IPV6_ADDRESSES_BYTES 32u
 #define TUNNEL_HEADER_BYTES 20u    /* the least there is between a transport and the one inside */
 
 /* The header's fields that are used; hdr_len is a hint that is not needed to read one. */
@@ -166,18 +162,12 @@ bool net_header_read(const uint8_t header[NET_HEADER_BASE_BYTES], struct frame *
 /* Writes the pseudo-header's sum where the checksum of @p frame is: of its own TCP or UDP. */
 static void write_pseudo_sum(struct frame *frame)
 {
-    const uint8_t *ip = frame->hdr + frame->l3_off_bytes;
-    const bool ipv4 = ip[0] >> 4 == 4;
     const uint8_t protocol = frame->csum_offset_bytes == TCP_CSUM_OFFSET ? IP_PROTOCOL_TCP
                                                                          : IP_PROTOCOL_UDP;
-    const uint64_t sum = checksum_add((uint64_t)protocol + frame->len_bytes - frame->l4_off_bytes,
-                                      ip + (ipv4 ? IPV4_ADDRESSES_OFF : IPV6_ADDRESSES_OFF),
-                                      ipv4 ? IPV4_ADDRESSES_BYTES : IPV6_ADDRESSES_BYTES, false);
-    const uint16_t partial = (uint16_t)~checksum_finish(sum);      /* not inverted: a sum so far */
-    uint8_t *field = frame->hdr + frame->csum_start_bytes + frame->csum_offset_bytes;
 
-    field[0] = (uint8_t)(partial >> 8);
-    field[1] = (uint8_t)partial;
+    checksum_store_partial(frame->hdr + frame->csum_start_bytes + frame->csum_offset_bytes,
+                           checksum_pseudo(frame->hdr + frame->l3_off_bytes, protocol,
+                                           frame->len_bytes - frame->l4_off_bytes));
 }
 
 /* Reads what says of segments that their checksums were right, as if they were asked for. */

@@ -85,14 +85,6 @@ static struct gather_sum sum_header(const struct frame *frame)
     };
 }
 
-/* The number to store; 0 would say that there is none: RFC 768. */
-static uint16_t csum_result(const struct gather_sum *sum)
-{
-    const uint16_t result = checksum_finish(sum->sum);
-
-    return result != 0 ? result : 0xffff;
-}
-
 /* ---- one buffer ------------------------------------------------------------------------------ */
 
 static inline void copy_frame(const struct delivery *d, const struct frame *frame, uint8_t *to)
@@ -115,14 +107,11 @@ static void copy_and_complete(const struct delivery *d, const struct frame *fram
 {
     struct gather from = gather_start(d->batch, frame);
     struct gather_sum sum = sum_header(frame);
-    uint16_t result;
 
     gather_copy(&from, to, frame->hdr_len_bytes);
     gather_copy_sum(&from, to + frame->hdr_len_bytes, frame->len_bytes - frame->hdr_len_bytes,
                     &sum);
-    result = csum_result(&sum);
-    to[csum_field(frame)] = (uint8_t)(result >> 8);
-    to[csum_field(frame) + 1] = (uint8_t)result;
+    checksum_store(&to[csum_field(frame)], sum.sum);
 }
 
 /* ---- the short way --------------------------------------------------------------------------- */
@@ -356,13 +345,13 @@ static void fill_room(const struct delivery *d, const struct frame *frame, const
     if (is_partial(d, frame)) {
         const uint32_t field = hdr_bytes + csum_field(frame);
         struct gather_sum sum = sum_header(frame);
-        uint16_t result;
+        uint8_t result[2];
 
         pour(&spout, &from, frame->hdr_len_bytes, NULL);
         pour(&spout, &from, frame->len_bytes - frame->hdr_len_bytes, &sum);
-        result = csum_result(&sum);
-        put_byte(room, field, (uint8_t)(result >> 8));
-        put_byte(room, field + 1, (uint8_t)result);
+        checksum_store(result, sum.sum);
+        put_byte(room, field, result[0]);
+        put_byte(room, field + 1, result[1]);
     } else {
         pour(&spout, &from, frame->len_bytes, NULL);
     }

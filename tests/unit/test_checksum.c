@@ -153,6 +153,50 @@ static struct frame *room_partial(struct room *room, uint64_t *random)
     return frame;
 }
 
+static void test_checksum_pseudo_is_the_naive_one_of_either_version(void **state)
+{
+    struct room *room = *state;
+    struct long_frame *of = &room->long_frame;
+    uint64_t random = 6;
+
+    for (unsigned i = 0; i < CASES / 10; i++) {
+        const uint8_t protocol = room_partial(room, &random)->gso_type == FRAME_GSO_UDP ? 17 : 6;
+        const uint8_t *ip = &of->wire.data[of->l3_off_bytes];
+        const uint32_t l4_bytes = of->wire.len_bytes - of->l4_off_bytes;
+
+        assert_int_equal(checksum_finish(checksum_pseudo(ip, protocol, l4_bytes)),
+                         (uint16_t)~pseudo_sum(of));
+        assert_int_equal(checksum_pseudo(ip, protocol, 0) + l4_bytes,
+                         checksum_pseudo(ip, protocol, l4_bytes));
+    }
+}
+
+static void test_checksum_store_never_stores_zero(void **state)
+{
+    uint8_t field[] = { 1, 2, 3 };
+    (void)state;
+
+    checksum_store(field, 0x2ffed);
+    assert_int_equal(field[0], 0x00);
+    assert_int_equal(field[1], 0x10);
+
+    checksum_store(field, 0x2fffd);                            /* its complement would be 0 */
+    assert_int_equal(field[0], 0xff);
+    assert_int_equal(field[1], 0xff);
+    assert_int_equal(field[2], 3);
+}
+
+static void test_checksum_store_partial_stores_the_sum_so_far(void **state)
+{
+    uint8_t field[] = { 1, 2, 3 };
+    (void)state;
+
+    checksum_store_partial(field, 0x21234);
+    assert_int_equal(field[0], 0x12);
+    assert_int_equal(field[1], 0x36);
+    assert_int_equal(field[2], 3);
+}
+
 static void test_checksum_complete_makes_frames_that_verify(void **state)
 {
     struct room *room = *state;
@@ -219,6 +263,9 @@ int main(void)
         cmocka_unit_test(test_checksum_of_pieces_is_that_of_the_whole),
         cmocka_unit_test(test_checksum_copy_copies_and_sums_at_every_length_and_place),
         cmocka_unit_test(test_checksum_of_the_longest_frame_of_ones_does_not_overflow),
+        cmocka_unit_test(test_checksum_pseudo_is_the_naive_one_of_either_version),
+        cmocka_unit_test(test_checksum_store_never_stores_zero),
+        cmocka_unit_test(test_checksum_store_partial_stores_the_sum_so_far),
         cmocka_unit_test(test_checksum_complete_makes_frames_that_verify),
         cmocka_unit_test(test_checksum_complete_never_stores_zero),
         cmocka_unit_test(test_checksum_complete_leaves_other_frames_as_they_are),
