@@ -30,7 +30,7 @@ struct team {
     struct team_config config;
     struct lacp *lacp;
     struct team_member member[TEAM_MEMBERS_MAX];
-    uint32_t weight[TEAM_MEMBERS_MAX];     /* by which the plan was made */
+    uint32_t weight[TEAM_MEMBERS_MAX];     /* of those that carry */
     uint8_t home[TEAM_BUCKETS];
     struct team_plan plan;
 };
@@ -172,7 +172,7 @@ static void set_home(struct team *team)
     memset(nowhere, TEAM_NO_MEMBER, sizeof(nowhere));
     memset(team->home, TEAM_NO_MEMBER, sizeof(team->home));
     set_weights(team, regular, weight);
-    team_spread(team->home, nowhere, regular, 0, weight);
+    team_spread(team->home, nowhere, regular, 0, false, weight);
 }
 
 static void forget_buckets(struct team *team)
@@ -186,25 +186,18 @@ static void update(struct team *team, uint64_t now_ms)
     struct team_plan *plan = &team->plan;
     const uint8_t carries = members_that_carry(team, now_ms);
     const uint8_t handing_over = members_handing_over(team, carries, now_ms);
-    const uint8_t stay = plan->carries & carries;
-    uint8_t gainers = carries & (uint8_t)~stay;
-    uint32_t weight[TEAM_MEMBERS_MAX];
+    const uint8_t came = carries & (uint8_t)~plan->carries;
+    const bool by_load = team->config.setting.balance == TEAM_DYNAMIC;
 
-    set_weights(team, carries, weight);
-    for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
-        if ((stay & bit(i)) != 0 && weight[i] != team->weight[i]) {
-            gainers = carries;
-        }
-    }
-    memcpy(team->weight, weight, sizeof(weight));
+    set_weights(team, carries, team->weight);
     plan->carries = carries;
     plan->takes = members_taken(team, carries, handing_over);
     plan->primary = carries != 0 ? (uint8_t)__builtin_ctz(carries) : TEAM_NO_MEMBER;
-    team_spread(plan->flow, team->home, carries, gainers, weight);
+    team_spread(plan->flow, team->home, carries, came, !by_load, team->weight);
     if (team->config.setting.balance == TEAM_HASH) {
         memset(plan->own, plan->primary, sizeof(plan->own));
     } else {
-        team_spread(plan->own, team->home, carries, gainers, weight);
+        team_spread(plan->own, team->home, carries, came, true, team->weight);
     }
 }
 

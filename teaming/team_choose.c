@@ -4,7 +4,7 @@
  *
  *   PORT           own[], by the port the frame came from; so have its flowlets.
  *   HASH, DYNAMIC  flow[], by the hash.  own[] says which member sends the port's own address, and
- *                  what goes by that one: it moves at once, as what it carries has no order to keep.
+ *                  what goes by that one: at once, as ARP and its like have no order to keep.
  *
  * Only IP is spread in switch-independent mode.  Its peers have an address for a reply from ARP or
  * ND; those of other protocols take it from the frame, and would reply to the member.

@@ -4,8 +4,8 @@
  *
  * Symmetric: both directions of a conversation have the same.  L4 is of addresses and ports, of the
  * protocols whose ports ether.h knows; fragments, all of them, and what has no ports go by L3,
- * addresses; what is not IP by L2, the MAC addresses.  VLANs count in none.  Flows whose addresses or ports count up are divided
- * more evenly than random ones, by the upper bits.
+ * addresses; what is not IP by L2, the MAC addresses.  VLANs count in none.  Flows whose addresses
+ * or ports count up are divided more evenly than random ones, by the upper bits.
  *
  * It reads trusted header bytes only (frame->hdr), after whatever was parsed.
  *

@@ -2,14 +2,13 @@
 /*
  * A member's lack is what it is to have less what it has.  A bucket that moves from one member to
  * another makes the whole more even when their lacks differ by more than the bucket: the sum of
- * their squares falls, and so this ends.
+ * their squares falls, and so this ends.  When they differ by just the bucket, it stays as even.
  *
  * Everything is multiplied by the sum of the weights, so that shares are whole numbers and numbers
  * of buckets exact: they stay far below 2^53.  Loads need not be exact.
  */
 #include "teaming/team_spread.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define NONE TEAM_MEMBERS_MAX
@@ -47,78 +46,121 @@ static unsigned extreme(const double lack[TEAM_MEMBERS_MAX], uint8_t members, do
 
 /* ---- by number ------------------------------------------------------------------------------- */
 
-/* The bucket of @p from that @p to should have first: its own, then one that is not at home. */
-static unsigned bucket_to_give(const uint8_t member[TEAM_BUCKETS], const uint8_t home[TEAM_BUCKETS],
-                               unsigned from, unsigned to)
-{
-    unsigned stray = TEAM_BUCKETS, any = TEAM_BUCKETS;
+/* Buckets on their way between members. */
+struct spread {
+    uint8_t *member;               /* of each bucket */
+    const uint8_t *home;
+    double lack[TEAM_MEMBERS_MAX];
+    double one;                    /* what a bucket counts as */
+};
 
-    for (unsigned i = TEAM_BUCKETS; i-- > 0;) {
-        if (member[i] == from) {
-            any = i;
-            stray = home[i] != from ? i : stray;
-        }
+static void give(struct spread *spread, unsigned bucket, unsigned to)
+{
+    const unsigned from = spread->member[bucket];
+
+    if (from < TEAM_MEMBERS_MAX) {
+        spread->lack[from] += spread->one;
     }
-    for (unsigned i = 0; i < TEAM_BUCKETS; i++) {
-        if (member[i] == from && home[i] == to) {
-            return i;
-        }
-    }
-    return stray != TEAM_BUCKETS ? stray : any;
+    spread->lack[to] -= spread->one;
+    spread->member[bucket] = (uint8_t)to;
 }
 
-static void place_orphans(uint8_t member[TEAM_BUCKETS], const uint8_t home[TEAM_BUCKETS],
-                          uint8_t carries, double lack[TEAM_MEMBERS_MAX], double one)
+/* Home, as long as there is room for a whole bucket; then to those that lack most. */
+static void place_orphans(struct spread *spread, uint8_t carries)
 {
     for (unsigned i = 0; i < TEAM_BUCKETS; i++) {
-        if (!has(carries, member[i]) && has(carries, home[i])) {
-            member[i] = home[i];
-            lack[home[i]] -= one;
+        const unsigned home = spread->home[i];
+
+        if (!has(carries, spread->member[i]) && has(carries, home) &&
+            spread->lack[home] >= spread->one) {
+            give(spread, i, home);
         }
     }
     for (unsigned i = 0; i < TEAM_BUCKETS; i++) {
-        if (!has(carries, member[i])) {
-            member[i] = (uint8_t)extreme(lack, carries, 1);
-            lack[member[i]] -= one;
+        if (!has(carries, spread->member[i])) {
+            const unsigned home = spread->home[i];
+            const unsigned most = extreme(spread->lack, carries, 1);
+
+            give(spread, i, has(carries, home) && spread->lack[home] == spread->lack[most]
+                                ? home : most);
         }
+    }
+}
+
+/* Members that came get what is theirs from those that have @p margin too many, as long as they
+ * lack so much themselves. */
+static void bring_home(struct spread *spread, uint8_t came, double margin)
+{
+    for (unsigned i = 0; i < TEAM_BUCKETS; i++) {
+        const unsigned home = spread->home[i];
+        const double *lack = spread->lack;
+
+        if (has(came, home) && lack[home] >= margin && lack[spread->member[i]] <= -margin &&
+            lack[home] - lack[spread->member[i]] >= spread->one) {
+            give(spread, i, home);
+        }
+    }
+}
+
+/* A bucket of those that have @p least to lack: rather one that is at home with @p to, or else one
+ * that is not at home where it is. */
+static unsigned bucket_to_give(const struct spread *spread, double least, unsigned to)
+{
+    unsigned best = TEAM_BUCKETS;
+    int best_rank = -1;
+
+    for (unsigned i = 0; i < TEAM_BUCKETS; i++) {
+        const int rank = spread->home[i] == to ? 2 : spread->home[i] != spread->member[i];
+
+        if (spread->lack[spread->member[i]] == least && rank > best_rank) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
+}
+
+/* From those that have most to those of @p gainers that lack most. */
+static void level(struct spread *spread, uint8_t carries, uint8_t gainers)
+{
+    while (gainers != 0) {
+        const double least = spread->lack[extreme(spread->lack, carries, -1)];
+        const unsigned to = extreme(spread->lack, gainers, 1);
+
+        if (spread->lack[to] - least <= spread->one) {
+            return;
+        }
+        give(spread, bucket_to_give(spread, least, to), to);
     }
 }
 
 void team_spread(uint8_t member[TEAM_BUCKETS], const uint8_t home[TEAM_BUCKETS], uint8_t carries,
-                 uint8_t gainers, const uint32_t weight[TEAM_MEMBERS_MAX])
+                 uint8_t came, bool all_level, const uint32_t weight[TEAM_MEMBERS_MAX])
 {
-    double lack[TEAM_MEMBERS_MAX], one;
-    unsigned from, to;
+    struct spread spread = { .member = member, .home = home };
 
     if (carries == 0) {
         memset(member, TEAM_NO_MEMBER, TEAM_BUCKETS);
         return;
     }
-    one = set_shares(lack, TEAM_BUCKETS, carries, weight);
+    spread.one = set_shares(spread.lack, TEAM_BUCKETS, carries, weight);
     for (unsigned i = 0; i < TEAM_BUCKETS; i++) {
         if (has(carries, member[i])) {
-            lack[member[i]] -= one;
+            spread.lack[member[i]] -= spread.one;
         }
     }
-    place_orphans(member, home, carries, lack, one);
-    while (gainers != 0) {
-        from = extreme(lack, carries, -1);
-        to = extreme(lack, gainers, 1);
-        if (lack[to] - lack[from] <= one) {
-            return;
-        }
-        member[bucket_to_give(member, home, from, to)] = (uint8_t)to;
-        lack[from] += one;
-        lack[to] -= one;
-    }
+    place_orphans(&spread, carries);
+    bring_home(&spread, came, spread.one);
+    level(&spread, carries, all_level ? carries : came);
+    bring_home(&spread, came, 0);
 }
 
 /* ---- by load --------------------------------------------------------------------------------- */
 
-/* The bucket of @p from whose load is closest to @p wanted and below @p limit; TEAM_BUCKETS: none. */
+/* The bucket of @p from whose load is closest to @p wanted, at most half of that over, or
+ * TEAM_BUCKETS.  What is more helps little, and is as a rule one long flow. */
 static unsigned bucket_of_load(const uint8_t member[TEAM_BUCKETS],
-                               const uint64_t load[TEAM_BUCKETS], unsigned from, double wanted,
-                               double limit)
+                               const uint64_t load[TEAM_BUCKETS], unsigned from, double wanted)
 {
     unsigned best = TEAM_BUCKETS;
     double best_distance = 0;
@@ -127,7 +169,7 @@ static unsigned bucket_of_load(const uint8_t member[TEAM_BUCKETS],
         const double distance = (double)load[i] > wanted ? (double)load[i] - wanted
                                                          : wanted - (double)load[i];
 
-        if (member[i] == from && load[i] != 0 && (double)load[i] < limit &&
+        if (member[i] == from && load[i] != 0 && (double)load[i] <= wanted * 1.5 &&
             (best == TEAM_BUCKETS || distance < best_distance)) {
             best = i;
             best_distance = distance;
@@ -171,8 +213,7 @@ void team_spread_loads(uint8_t member[TEAM_BUCKETS], const uint64_t load[TEAM_BU
         const unsigned from = extreme(lack, carries, -1);
         const unsigned to = extreme(lack, carries, 1);
         const double wanted = (-lack[from] < lack[to] ? -lack[from] : lack[to]) / one;
-        const double limit = (lack[to] - lack[from]) / one;
-        const unsigned bucket = bucket_of_load(member, load, from, wanted, limit);
+        const unsigned bucket = bucket_of_load(member, load, from, wanted);
 
         if (bucket == TEAM_BUCKETS) {
             return;

@@ -13,6 +13,7 @@
 #ifndef TEAMING_TEAM_SPREAD_H
 #define TEAMING_TEAM_SPREAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "teaming/team.h"
@@ -20,19 +21,21 @@
 /**
  * Gives each bucket a member that carries.
  *
- * @param member   of each bucket as it was, or TEAM_NO_MEMBER; changed
- * @param home     of each bucket, or TEAM_NO_MEMBER
- * @param carries  members to have buckets, a bit each; none: every bucket has TEAM_NO_MEMBER
- * @param gainers  of those, the ones that take from others until they have their share
- * @param weight   of each member that carries, not 0
+ * @param member     of each bucket as it was, or TEAM_NO_MEMBER; changed
+ * @param home       of each bucket, or TEAM_NO_MEMBER
+ * @param carries    members to have buckets, a bit each; none: every bucket has TEAM_NO_MEMBER
+ * @param came       of those, the ones that were not there before
+ * @param all_level  all get their share; else only those that came, because what the others have is
+ *                   not to be judged by number
+ * @param weight     of each member that carries, not 0
  */
 void team_spread(uint8_t member[TEAM_BUCKETS], const uint8_t home[TEAM_BUCKETS], uint8_t carries,
-                 uint8_t gainers, const uint32_t weight[TEAM_MEMBERS_MAX]);
+                 uint8_t came, bool all_level, const uint32_t weight[TEAM_MEMBERS_MAX]);
 
 /**
  * Moves buckets so that members' loads are in proportion to their weights: from the one that has
  * most beyond its share to the one that lacks most, the bucket whose load comes closest to what is
- * to be moved, as long as that makes the difference smaller.  Nothing as long as no member has more
+ * to be moved, as long as there is one that is not far more.  Nothing as long as no member has more
  * than @p imbalance_percent over its share; once begun, down to half of that, so that it is not to
  * be done again soon.
  *
