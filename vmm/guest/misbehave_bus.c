@@ -7,6 +7,7 @@
 
 #include "vmm/guest/clock.h"
 #include "vmm/guest/garbage.h"
+#include "vmm/guest/mmio.h"
 #include "vmm/guest/pci.h"
 #include "vmm/guest/ring0.h"
 
@@ -21,10 +22,6 @@
 #define OTHER_ENTRIES    64u
 #define OTHER_REGISTERS  50u
 #define OTHER_WAIT_NS    UINT64_C(2000000)
-#define MMIO_FIRST_GPA   UINT64_C(0xd0000000)
-#define MMIO_BYTES       0x1000u
-#define MMIO_SLOTS       18u
-#define MMIO_FIRST_GSI   5u
 #define PCI_MEMORY_GPA   UINT32_C(0xc0000000)
 #define PCI_MEMORY_END   UINT32_C(0xd0000000)
 
@@ -185,17 +182,15 @@ static void pester_pci(void)
     }
 }
 
-/* The line of ACPI's own is left out. */
 static void pester_mmio(void)
 {
     for (unsigned slot = 0; slot < MMIO_SLOTS; slot++) {
-        volatile uint8_t *const registers = (volatile uint8_t *)(MMIO_FIRST_GPA +
-                                                                 slot * MMIO_BYTES);
+        volatile uint8_t *const registers = (volatile uint8_t *)mmio_gpa(slot);
         const uint32_t id = ((const volatile uint32_t *)registers)[VIRTIO_MMIO_DEVICE_ID / 4];
         struct virtio device = {
             .registers = registers,
             .config = registers + VIRTIO_MMIO_CONFIG,
-            .gsi = MMIO_FIRST_GSI + slot + (slot >= 4 ? 1 : 0),
+            .gsi = mmio_gsi(slot),
         };
 
         if (id != VIRTIO_ID_NET && id != UINT32_MAX) {

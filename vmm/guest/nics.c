@@ -5,6 +5,7 @@
 #include <linux/virtio_mmio.h>
 
 #include "vmm/guest/clock.h"
+#include "vmm/guest/mmio.h"
 #include "vmm/guest/pci.h"
 #include "vmm/guest/ring0.h"
 #include "vmm/guest/slots.h"
@@ -54,21 +55,51 @@ void nics_remove(struct nic *nic, bool is_there)
     say("nic %u gone", nic->number);
 }
 
-static void find_mmio(uint64_t base_gpa, uint64_t gsi)
+/* Returns whether a device is there, a NIC or another. */
+static bool find_mmio(uint64_t base_gpa, uint64_t gsi)
 {
     volatile uint8_t *const registers = (volatile uint8_t *)base_gpa;
     const volatile uint32_t *const words = (const volatile uint32_t *)registers;
 
     if (words[VIRTIO_MMIO_MAGIC_VALUE / 4] != MMIO_MAGIC ||
-        words[VIRTIO_MMIO_VERSION / 4] != MMIO_VERSION ||
-        words[VIRTIO_MMIO_DEVICE_ID / 4] != VIRTIO_ID_NET) {
-        return;
+        words[VIRTIO_MMIO_VERSION / 4] != MMIO_VERSION) {
+        return false;
     }
-    nics_add(&(struct virtio){
-        .registers = registers,
-        .config = registers + VIRTIO_MMIO_CONFIG,
-        .gsi = (uint32_t)gsi,
-    });
+    if (words[VIRTIO_MMIO_DEVICE_ID / 4] == VIRTIO_ID_NET) {
+        nics_add(&(struct virtio){
+            .registers = registers,
+            .config = registers + VIRTIO_MMIO_CONFIG,
+            .gsi = (uint32_t)gsi,
+        });
+    }
+    return true;
+}
+
+/* Those that the command line names.  Returns whether it names any. */
+static bool find_named(const char *command_line)
+{
+    bool has_named = false;
+
+    for (const char *at = command_line; *at != '\0'; text_skip_word(&at)) {
+        uint64_t size_bytes, base_gpa, gsi;
+
+        if (text_take(&at, "virtio_mmio.device=") && text_take_number(&at, &size_bytes) &&
+            text_take(&at, "@") && text_take_number(&at, &base_gpa) && text_take(&at, ":") &&
+            text_take_number(&at, &gsi)) {
+            (void)find_mmio(base_gpa, gsi);
+            has_named = true;
+        }
+    }
+    return has_named;
+}
+
+static void find_unnamed(void)
+{
+    for (unsigned slot = 0; slot < MMIO_SLOTS; slot++) {
+        if (!find_mmio(mmio_gpa(slot), mmio_gsi(slot))) {
+            break;
+        }
+    }
 }
 
 /* A device without a first function has no others. */
@@ -94,23 +125,17 @@ static void find_pci(uint64_t ecam_gpa)
 void nics_find(const char *command_line)
 {
     uint64_t ecam_gpa = PCI_ECAM_DEFAULT_GPA;
-    uint64_t size_bytes, base_gpa, gsi;
-    const char *at;
 
     /* What holds for all is looked for first, wherever it stands. */
-    for (at = command_line; *at != '\0'; text_skip_word(&at)) {
+    for (const char *at = command_line; *at != '\0'; text_skip_word(&at)) {
         if (text_take(&at, "ecam=")) {
             (void)text_take_number(&at, &ecam_gpa);
         } else if (text_take(&at, "features=")) {
             (void)text_take_number(&at, &features);
         }
     }
-    for (at = command_line; *at != '\0'; text_skip_word(&at)) {
-        if (text_take(&at, "virtio_mmio.device=") && text_take_number(&at, &size_bytes) &&
-            text_take(&at, "@") && text_take_number(&at, &base_gpa) && text_take(&at, ":") &&
-            text_take_number(&at, &gsi)) {
-            find_mmio(base_gpa, gsi);
-        }
+    if (!find_named(command_line)) {
+        find_unnamed();
     }
     find_pci(ecam_gpa);
 }

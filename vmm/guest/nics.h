@@ -18,7 +18,10 @@
 extern struct nic nics[NIC_MAX];
 extern unsigned nics_count;            /* with those that have gone; numbers stay */
 
-/** Finds and starts what the command line names, and what is on the PCI bus. */
+/**
+ * Finds and starts the NICs: of MMIO those that the command line names, or all when it names none;
+ * and those on the PCI bus.
+ */
 void nics_find(const char *command_line);
 
 /** Starts one more.  @return NULL when there is no room for it */
