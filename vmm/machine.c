@@ -195,13 +195,15 @@ static int load(struct machine *machine, struct error *error)
         .cmdline = cmdline,
     };
     struct vcpu_start start;
-    int length = snprintf(cmdline, sizeof(cmdline), "%s", config->cmdline);
-    int result = 0;
+    int length = 0, result = 0;
 
-    if (config->minimal && length < (int)sizeof(cmdline) - 1) {
-        cmdline[length++] = ' ';
-        length += virtio_mmio_cmdline(acpi.mmio_devices, cmdline + length,
-                                      (unsigned)(sizeof(cmdline) - (size_t)length));
+    /* Where the devices are is said first: what is behind a "--" is not the kernel's. */
+    if (config->minimal) {
+        length = virtio_mmio_cmdline(acpi.mmio_devices, cmdline, sizeof(cmdline));
+    }
+    if (length < (int)sizeof(cmdline)) {
+        length += snprintf(cmdline + length, sizeof(cmdline) - (size_t)length, "%s%s",
+                           length > 0 ? " " : "", config->cmdline);
     }
     if (length >= (int)sizeof(cmdline)) {
         return error_set(error, E2BIG, "the kernel's command line is too long: with what the "
