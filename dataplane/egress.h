@@ -3,7 +3,7 @@
  * From decided frames to delivered ones: group by destination, deliver each group by one call.
  *
  *     egress           which frames are for which port: floods by the VLAN of each frame
- *     egress_finish    what is left to do to them: tags, checksums, segments
+ *     egress_finish    what is left to do to them: tags, segments
  *     egress_deliver   hand them over to the code of that port, count, show to captures
  *
  * Within a destination, frames leave in the order they came, whether each was sent to it or

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "dataplane/egress_finish.h"
 
-#include "switch/checksum.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
 #include "switch/offload.h"
@@ -43,10 +42,10 @@ static void untag_group(struct frame_batch *batch, const struct egress_group *gr
     }
 }
 
-/* ---- offloads -------------------------------------------------------------------------------- */
+/* ---- segments -------------------------------------------------------------------------------- */
 
-/* Cuts the frame at @p index for a port that takes @p takes, and delivers what comes of it. */
-static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index, uint8_t takes)
+/* Cuts the frame at @p index and delivers what comes of it. */
+static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index)
 {
     const struct egress_group whole = { .index = { index }, .count = 1 };
     struct frame_batch *segments = &worker->segments;
@@ -61,9 +60,6 @@ static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index, uin
     while ((group.count = segment_next(&segmenter, segments)) > 0) {
         for (uint16_t i = 0; i < group.count; i++) {
             group.index[i] = (uint8_t)i;
-            if ((takes & OFFLOAD_TAKES_CSUM) == 0) {
-                checksum_complete(segments, &segments->frame[i]);
-            }
         }
         egress_deliver(worker, port, segments, &group);
         count += group.count;
@@ -81,29 +77,27 @@ static bool fits_when_cut(const struct frame *frame, uint32_t max_frame_bytes)
            max_frame_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
 }
 
-/* Does to each frame what the port does not take undone, and delivers all in order. */
+/* Delivers all in order, and cuts the long frames that the port does not take. */
 static void deliver_in_parts(struct worker *worker, uint16_t port, const struct egress_group *group)
 {
     const uint32_t max_frame_bytes = worker->fabric->port[port].max_frame_bytes;
     const uint8_t takes = egress_takes(worker, port);
-    struct frame_batch *batch = &worker->batch;
+    const struct frame_batch *batch = &worker->batch;
     struct egress_group part = { .count = 0 };
 
     for (uint16_t i = 0; i < group->count; i++) {
-        struct frame *frame = &batch->frame[group->index[i]];
-        const bool undone = (offload_needs(frame) & ~takes) != 0;
+        const struct frame *frame = &batch->frame[group->index[i]];
 
-        if (undone && frame->gso_type == FRAME_GSO_NONE) {
-            checksum_complete(batch, frame);
-        } else if (undone && fits_when_cut(frame, max_frame_bytes)) {
-            if (part.count != 0) {
-                egress_deliver(worker, port, batch, &part);
-                part.count = 0;
-            }
-            deliver_cut(worker, port, group->index[i], takes);
+        if (frame->gso_type == FRAME_GSO_NONE || (offload_needs(frame) & ~takes) == 0 ||
+            !fits_when_cut(frame, max_frame_bytes)) {
+            part.index[part.count++] = group->index[i];
             continue;
         }
-        part.index[part.count++] = group->index[i];
+        if (part.count != 0) {
+            egress_deliver(worker, port, batch, &part);
+            part.count = 0;
+        }
+        deliver_cut(worker, port, group->index[i]);
     }
     if (part.count != 0) {
         egress_deliver(worker, port, batch, &part);

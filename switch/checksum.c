@@ -152,15 +152,3 @@ void checksum_store_partial(uint8_t field[2], uint64_t sum)
 {
     bytes_put_2(field, fold(sum));
 }
-
-void checksum_complete(const struct frame_batch *batch, struct frame *frame)
-{
-    const uint32_t field = (uint32_t)frame->csum_start_bytes + frame->csum_offset_bytes;
-
-    if (frame->csum_state != FRAME_CSUM_PARTIAL || field + 2 > frame->hdr_len_bytes) {
-        return;
-    }
-    checksum_store(&frame->hdr[field],
-                   checksum_add_frame(0, batch, frame, frame->csum_start_bytes));
-    frame->csum_state = FRAME_CSUM_CHECKED;
-}

@@ -57,15 +57,4 @@ void checksum_store(uint8_t field[2], uint64_t sum);
 /** Stores a partial checksum: @p sum as it is so far, folded and not inverted. */
 void checksum_store_partial(uint8_t field[2], uint64_t sum);
 
-/**
- * Completes the partial checksum of a frame (FRAME_CSUM_PARTIAL): what is at the field is the
- * pseudo-header's sum; the result is stored in the trusted header and the state set to
- * FRAME_CSUM_CHECKED.  A frame without one is left as it is, and so is one whose field is not in
- * its trusted header.
- *
- * Thread: any worker.  Reads the payload, which its owner may be changing: then the sum is wrong
- * for what the receiver gets, as the owner's own doing.
- */
-void checksum_complete(const struct frame_batch *batch, struct frame *frame);
-
 #endif

@@ -57,6 +57,8 @@
 /*
  * X(name, value, word for people): what a destination takes undone, and what a guest says it takes
  * by the feature OFFLOAD_GUEST_name.  ECN is on top of TSO: segments of a frame with CWR set.
+ * A port takes CSUM in any case: where nobody behind it does, its frames are completed as they are
+ * copied to it.
  */
 #define OFFLOAD_TAKES(X)                                                                         \
     X(CSUM, 0x01, "csum")                                                                        \

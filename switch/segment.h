@@ -7,9 +7,8 @@
  * Segments come in batches of at most FRAME_BURST, to be delivered one after the other.
  *
  * Only headers are made here.  The transport's checksum is left partial (FRAME_CSUM_PARTIAL) with
- * the segment's own pseudo-header in the field, for whoever delivers it: who takes partial
- * checksums gets it as it is, for others it is completed, within the copy where there is one.  What
- * the sender left in the fields has no say, and need not even be there.
+ * the segment's own pseudo-header in the field, for whoever delivers it.  What the sender left in
+ * the fields has no say, and need not even be there.
  *
  * Standard: TCP: RFC 9293, 3.1 (sequence numbers, the urgent pointer is relative to them), flags
  * per RFC 3168, 6.1.2 (CWR on the first segment only), FIN and PSH on the last; IPv4: RFC 6864

@@ -21,6 +21,7 @@
 
 #include "switch/checksum.h"
 #include "switch/ether.h"
+#include "tests/support/frame_complete.h"
 #include "tests/support/packet_lab.h"
 #include "tests/support/shell.h"
 #include "vnic/vnic.h"
@@ -141,7 +142,7 @@ static void test_packet_port_partial_checksum_of_the_stack_is_a_fact(void **stat
     assert_int_equal(frame->csum_offset_bytes, UDP_CSUM);
     assert_int_equal(frame->gso_type, FRAME_GSO_NONE);
     assert_int_not_equal(l4_sum(&lab->got, 14, 34), 0);
-    checksum_complete(&lab->batch, frame);
+    frame_complete(&lab->batch, frame);
     kernel_side_bytes(&lab->batch, frame, &lab->got);
     assert_int_equal(l4_sum(&lab->got, 14, 34), 0);
     packet_port_return(lab->port, 0);

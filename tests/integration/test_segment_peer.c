@@ -17,6 +17,7 @@
 #include "switch/checksum.h"
 #include "switch/gather.h"
 #include "switch/segment.h"
+#include "tests/support/frame_complete.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
 #include "tests/support/shell.h"
@@ -70,24 +71,17 @@ static void write_record(pcap_dumper_t *file, unsigned number, const uint8_t *by
 static void complete(struct room *room, struct frame *segment, bool within_copy)
 {
     struct gather bytes = gather_start(&room->into, segment);
-    uint8_t *field = room->bytes + segment->csum_start_bytes + segment->csum_offset_bytes;
     struct gather_sum sum = { 0 };
-    uint16_t result;
 
     if (!within_copy) {
-        checksum_complete(&room->into, segment);
+        frame_complete(&room->into, segment);
         gather_copy(&bytes, room->bytes, segment->len_bytes);
         return;
     }
     gather_copy(&bytes, room->bytes, segment->csum_start_bytes);
     gather_copy_sum(&bytes, room->bytes + segment->csum_start_bytes,
                     segment->len_bytes - segment->csum_start_bytes, &sum);
-    result = checksum_finish(sum.sum);
-    if (result == 0) {
-        result = 0xffff;
-    }
-    field[0] = (uint8_t)(result >> 8);
-    field[1] = (uint8_t)result;
+    checksum_store(room->bytes + segment->csum_start_bytes + segment->csum_offset_bytes, sum.sum);
 }
 
 static void write_frame(struct room *room, pcap_dumper_t *file, unsigned number)

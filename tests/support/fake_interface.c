@@ -13,6 +13,7 @@
 #include "dataplane/host_port.h"
 #include "dataplane/nic.h"
 #include "dataplane/packet_port.h"
+#include "switch/checksum.h"
 #include "switch/gather.h"
 #include "switch/offload.h"
 
@@ -24,6 +25,7 @@ struct fake_interface *fake_interface_create(uint16_t port)
     fake->fd = -1;
     fake->port = port;
     fake->room_frames = UINT32_MAX;
+    fake->takes = OFFLOAD_TAKES_CSUM;
     fake->takes_notes = true;
     return fake;
 }
@@ -97,6 +99,7 @@ static void take_note(struct fake_interface *fake, const struct frame_batch *bat
                       const struct frame *frame)
 {
     struct fake_note *note = &fake->note[fake->note_count++];
+    const uint16_t start_bytes = frame->csum_start_bytes;
     struct gather gather = gather_start(batch, frame);
 
     assert_true(fake->note_count <= FAKE_NOTES_MAX);
@@ -105,6 +108,11 @@ static void take_note(struct fake_interface *fake, const struct frame_batch *bat
     note->csum_state = frame->csum_state;
     gather_copy(&gather, note->data,
                 frame->len_bytes < FAKE_NOTE_BYTES ? frame->len_bytes : FAKE_NOTE_BYTES);
+    if (frame->csum_state == FRAME_CSUM_PARTIAL && frame->len_bytes <= FAKE_NOTE_BYTES) {
+        checksum_store(&note->data[start_bytes + frame->csum_offset_bytes],
+                       checksum_add(0, &note->data[start_bytes], frame->len_bytes - start_bytes,
+                                    false));
+    }
 }
 
 static uint16_t take(struct fake_interface *fake, uint16_t queue, const struct frame_batch *batch,

@@ -23,7 +23,7 @@
 struct fake_note {
     uint32_t len_bytes;
     uint8_t csum_state;
-    uint8_t data[FAKE_NOTE_BYTES]; /* its first bytes */
+    uint8_t data[FAKE_NOTE_BYTES]; /* its first bytes; all of it with its checksum completed */
 };
 
 struct fake_interface {
@@ -49,7 +49,10 @@ struct fake_interface {
     struct fake_note note[FAKE_NOTES_MAX];
 };
 
-/** One that has nothing, takes all and notes it.  @return owned, for free() */
+/**
+ * One that has nothing, takes all frames, but undone only partial checksums, which every port does,
+ * and notes them.  @return owned, for free()
+ */
 struct fake_interface *fake_interface_create(uint16_t port);
 
 #endif

@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "switch/checksum.h"
 #include "switch/gather.h"
 #include "tests/support/coalesce_lab.h"
+#include "tests/support/frame_complete.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
 
@@ -85,7 +85,7 @@ static void check_whole(struct coalesce_lab *lab, const struct long_frame *of)
 static void complete(struct frame_batch *batch)
 {
     for (uint16_t i = 0; i < batch->count; i++) {
-        checksum_complete(batch, &batch->frame[i]);
+        frame_complete(batch, &batch->frame[i]);
         batch->frame[i].csum_state = FRAME_CSUM_AS_IT_IS;
     }
     batch->offload_count = 0;

@@ -16,6 +16,7 @@
 #include "switch/offload.h"
 #include "tests/support/checksum_naive.h"
 #include "tests/support/frame_builder.h"
+#include "tests/support/frame_complete.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
 
@@ -169,7 +170,7 @@ static void check_merged(uint8_t gso, uint8_t protocol)
     assert_int_not_equal(frame->gso_type, FRAME_GSO_NONE);
     assert_int_equal(frame->gso_size_bytes, 100);
 
-    checksum_complete(&batch, frame);
+    frame_complete(&batch, frame);
     sum = (uint16_t)(protocol + frame->len_bytes - frame->l4_off_bytes);
     sum = frame->l4_off_bytes == 34 ? checksum_naive(sum, frame->hdr + 26, 8)
                                     : checksum_naive(sum, frame->hdr + 22, 32);

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
-#include "switch/checksum.h"
 #include "switch/frame_tag.h"
 #include "switch/gather.h"
 #include "tests/support/checksum_naive.h"
+#include "tests/support/frame_complete.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
 
@@ -151,7 +151,7 @@ static void check_l4_sum(struct room *room, struct frame *segment)
     assert_int_equal(segment->csum_offset_bytes, room->frame->csum_offset_bytes);
     len_bytes = room_read(room, segment);
     assert_int_equal(get_2(l4 + segment->csum_offset_bytes), pseudo_sum(room, len_bytes));
-    checksum_complete(&room->into, segment);
+    frame_complete(&room->into, segment);
     len_bytes = room_read(room, segment);
     assert_int_equal(checksum_naive(pseudo_sum(room, len_bytes), l4, len_bytes - of->l4_off_bytes),
                      0xffff);
@@ -322,14 +322,14 @@ static void test_segment_of_udp_whose_sum_is_zero_is_completed_to_ones(void **st
     last[1] = 0;
     assert_true(segment_start(&room->segmenter, &room->from, room->frame));
     assert_int_equal(segment_next(&room->segmenter, &room->into), 1);
-    checksum_complete(&room->into, segment);
+    frame_complete(&room->into, segment);
     sum = get_2(segment->hdr + wanted->l4_off_bytes + 6);
 
     last[0] = (uint8_t)(sum >> 8);                 /* which adds it to what it complements */
     last[1] = (uint8_t)sum;
     assert_true(segment_start(&room->segmenter, &room->from, room->frame));
     assert_int_equal(segment_next(&room->segmenter, &room->into), 1);
-    checksum_complete(&room->into, segment);
+    frame_complete(&room->into, segment);
 
     assert_int_equal(get_2(segment->hdr + wanted->l4_off_bytes + 6), 0xffff);
 }
