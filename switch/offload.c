@@ -180,27 +180,6 @@ void offload_format(uint64_t features, char text[OFFLOAD_TEXT_SIZE])
     }
 }
 
-void offload_takes_format(uint8_t takes, char text[OFFLOAD_TEXT_SIZE])
-{
-    static const struct {
-        const char *word;
-        uint8_t bit;
-    } list[] = {
-#define X(name, value, word) { word, OFFLOAD_TAKES_##name },
-        OFFLOAD_TAKES(X)
-#undef X
-    };
-    size_t used = 0;
-
-    (void)snprintf(text, OFFLOAD_TEXT_SIZE, "none");
-    for (size_t i = 0; i < sizeof(list) / sizeof(list[0]); i++) {
-        if ((takes & list[i].bit) != 0) {
-            used += (size_t)snprintf(text + used, OFFLOAD_TEXT_SIZE - used, "%s%s",
-                                     used > 0 ? " " : "", list[i].word);
-        }
-    }
-}
-
 /* ---- features -------------------------------------------------------------------------------- */
 
 uint64_t offload_sound(uint64_t features)

@@ -99,9 +99,6 @@ uint64_t offload_sound(uint64_t features);
 /** What a guest that negotiated @p features takes.  Thread: any. */
 uint8_t offload_takes(uint64_t features);
 
-/** Words for a mask of enum offload_take, for people: "csum tso4 tso6"; "none".  Thread: any. */
-void offload_takes_format(uint8_t takes, char text[OFFLOAD_TEXT_SIZE]);
-
 /** The bytes before the payload of a frame with a gso_type.  Thread: any worker. */
 static inline uint32_t offload_header_bytes(const struct frame *frame)
 {

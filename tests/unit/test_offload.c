@@ -182,19 +182,6 @@ static void test_offload_format_of_any_set_is_the_shortest_text_that_reads_as_it
     }
 }
 
-static void test_offload_takes_format_names_what_is_taken(void **state)
-{
-    char text[OFFLOAD_TEXT_SIZE];
-
-    (void)state;
-    offload_takes_format(0, text);
-    assert_string_equal(text, "none");
-    offload_takes_format(OFFLOAD_TAKES_CSUM | OFFLOAD_TAKES_ECN, text);
-    assert_string_equal(text, "csum ecn");
-    offload_takes_format(OFFLOAD_TAKES_ALL, text);
-    assert_string_equal(text, "csum tso4 tso6 ecn uso4 uso6");
-}
-
 /* ---- features -------------------------------------------------------------------------------- */
 
 static void test_offload_sound_takes_out_what_has_lost_its_ground(void **state)
@@ -349,7 +336,6 @@ int main(void)
         cmocka_unit_test(test_offload_parse_refuses_what_is_no_word),
         cmocka_unit_test(test_offload_parse_refuses_a_word_without_what_it_needs),
         cmocka_unit_test(test_offload_format_of_any_set_is_the_shortest_text_that_reads_as_it),
-        cmocka_unit_test(test_offload_takes_format_names_what_is_taken),
         cmocka_unit_test(test_offload_sound_takes_out_what_has_lost_its_ground),
         cmocka_unit_test(test_offload_takes_is_what_a_guest_receives_undone),
         cmocka_unit_test(test_offload_needs_of_a_frame_follow_from_its_facts),
