@@ -31,7 +31,8 @@ struct team {
     struct lacp *lacp;
     struct team_member member[TEAM_MEMBERS_MAX];
     uint32_t weight[TEAM_MEMBERS_MAX];     /* of those that carry */
-    uint8_t home[TEAM_BUCKETS];
+    uint8_t flow_home[TEAM_BUCKETS];       /* where buckets were when all were there */
+    uint8_t own_home[TEAM_BUCKETS];
     struct team_plan plan;
 };
 
@@ -162,7 +163,7 @@ static void set_weights(const struct team *team, uint8_t members,
     }
 }
 
-/* Where buckets are when all members are there. */
+/* Members have come or gone for good: where buckets are to be when all are there. */
 static void set_home(struct team *team)
 {
     const uint8_t regular = regular_members(team);
@@ -170,15 +171,26 @@ static void set_home(struct team *team)
     uint32_t weight[TEAM_MEMBERS_MAX];
 
     memset(nowhere, TEAM_NO_MEMBER, sizeof(nowhere));
-    memset(team->home, TEAM_NO_MEMBER, sizeof(team->home));
+    memset(team->own_home, TEAM_NO_MEMBER, sizeof(team->own_home));
     set_weights(team, regular, weight);
-    team_spread(team->home, nowhere, regular, 0, false, weight);
+    team_spread(team->own_home, nowhere, regular, 0, true, weight);
+    memcpy(team->flow_home, team->own_home, sizeof(team->flow_home));
+}
+
+/* All are there: what they have now they will have again. */
+static void keep_home(struct team *team)
+{
+    memcpy(team->flow_home, team->plan.flow, sizeof(team->flow_home));
+    if (team->config.setting.balance != TEAM_HASH) {
+        memcpy(team->own_home, team->plan.own, sizeof(team->own_home));
+    }
 }
 
 static void forget_buckets(struct team *team)
 {
     memset(team->plan.flow, TEAM_NO_MEMBER, sizeof(team->plan.flow));
     memset(team->plan.own, TEAM_NO_MEMBER, sizeof(team->plan.own));
+    set_home(team);
 }
 
 static void update(struct team *team, uint64_t now_ms)
@@ -193,11 +205,14 @@ static void update(struct team *team, uint64_t now_ms)
     plan->carries = carries;
     plan->takes = members_taken(team, carries, handing_over);
     plan->primary = carries != 0 ? (uint8_t)__builtin_ctz(carries) : TEAM_NO_MEMBER;
-    team_spread(plan->flow, team->home, carries, came, !by_load, team->weight);
+    team_spread(plan->flow, team->flow_home, carries, came, !by_load, team->weight);
     if (team->config.setting.balance == TEAM_HASH) {
         memset(plan->own, plan->primary, sizeof(plan->own));
     } else {
-        team_spread(plan->own, team->home, carries, came, true, team->weight);
+        team_spread(plan->own, team->own_home, carries, came, true, team->weight);
+    }
+    if ((regular_members(team) & (uint8_t)~carries) == 0) {
+        keep_home(team);
     }
 }
 
@@ -248,7 +263,6 @@ struct team *team_create(const struct team_config *config, uint64_t now_ms)
         return NULL;
     }
     team->config = *config;
-    memset(team->home, TEAM_NO_MEMBER, sizeof(team->home));
     forget_buckets(team);
     want_of_lacp(team, now_ms);
     update(team, now_ms);
@@ -282,21 +296,25 @@ void team_set_link(struct team *team, unsigned number, const struct team_link *l
                    uint64_t now_ms)
 {
     struct team_member *member = &team->member[number];
+    const struct team_member was = *member;
 
     if (!link->present) {
         *member = (struct team_member){ .link.present = false };
     } else {
         if (!link->up) {
             member->waits = false;
-        } else if (!member->link.up && member->had_carrier) {
+        } else if (!was.link.up && was.had_carrier) {
             member->waits = true;
             member->carries_at_ms = now_ms + team->config.setting.up_delay_ms;
         }
-        member->had_carrier = member->had_carrier || link->up;
-        member->speed_mbps = link->up ? link->speed_mbps : member->speed_mbps;
+        member->had_carrier = was.had_carrier || link->up;
+        member->speed_mbps = link->up ? link->speed_mbps : was.speed_mbps;
         member->link = *link;
     }
-    set_home(team);
+    if (link->present != was.link.present || link->standby != was.link.standby ||
+        member->speed_mbps != was.speed_mbps) {
+        set_home(team);
+    }
     tell_lacp(team, number, now_ms);
     want_of_lacp(team, now_ms);
     update(team, now_ms);
