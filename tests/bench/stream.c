@@ -11,6 +11,7 @@
  * With --copy there is no switch: the frames are copied by memcpy from the same buffers to the same
  * buffers, which is what no switch can be faster than.
  */
+#include "switch/bytes.h"
 #include "tests/support/bench.h"
 #include "tests/support/checksum_naive.h"
 #include "tests/support/frontend.h"
@@ -122,12 +123,6 @@ static struct options options_parse(int argc, char **argv)
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
-static void put_2(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
 /* The virtio-net header that asks for segments, and the frame with the pseudo-header's sum. */
 static void write_long_frame(const struct stream *s, uint8_t *at)
 {
@@ -148,13 +143,13 @@ static void write_long_frame(const struct stream *s, uint8_t *at)
     udp_frame_mac(fields.to, 1, 0);
     udp_frame_write(frame, HEADERS_BYTES + s->payload_bytes, &fields);
     frame[14 + 9] = 6;                             /* TCP; the checksum follows the protocol */
-    put_2(frame + 14 + 10, 0);
-    put_2(frame + 14 + 10, (uint16_t)~checksum_naive(0, frame + 14, 20));
+    bytes_put_2(frame + 14 + 10, 0);
+    bytes_put_2(frame + 14 + 10, (uint16_t)~checksum_naive(0, frame + 14, 20));
     memset(tcp + 4, 0, HEADERS_BYTES - TCP_OFF - 4);
     tcp[12] = (HEADERS_BYTES - TCP_OFF) / 4 << 4;
     tcp[13] = 0x10;                                /* ACK */
-    put_2(tcp + 14, 0xffff);
-    put_2(tcp + 16, checksum_naive(checksum_naive(0, frame + 26, 8), pseudo, sizeof(pseudo)));
+    bytes_put_2(tcp + 14, 0xffff);
+    bytes_put_2(tcp + 16, checksum_naive(checksum_naive(0, frame + 26, 8), pseudo, sizeof(pseudo)));
     tcp[20] = tcp[21] = 1;                         /* no operation, twice, and times: RFC 7323 */
     tcp[22] = 8;
     tcp[23] = 10;

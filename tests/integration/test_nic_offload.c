@@ -22,6 +22,7 @@
 
 #include "dataplane/nic_device.h"
 #include "dataplane/nic_offload.h"
+#include "switch/bytes.h"
 #include "switch/offload.h"
 #include "tests/support/checksum_naive.h"
 #include "tests/support/long_frame.h"
@@ -179,7 +180,7 @@ static void test_nic_completes_the_checksum_inside_a_tunnel(void **state)
                                         frame->len_bytes - frame->csum_start_bytes);
         send_back(lab, nic);
 
-        partial_frame_put(&frames[0].wire.data[at], sum == 0 ? 0xffff : sum);
+        bytes_put_2(&frames[0].wire.data[at], sum == 0 ? 0xffff : sum);
         assert_true(nic_lab_same(lab, &lab->got, 0, frames[0].wire.data, frames[0].wire.len_bytes));
         nic_return(nic, 0);
     }
@@ -199,10 +200,10 @@ static void test_nic_never_stores_a_zero(void **state)
     nic_lab_start(lab);
     (void)partial_frame_add(udp, &lab->sent);
     last = &udp->wire.data[udp->wire.len_bytes - 2];
-    partial_frame_put(last, 0);
+    bytes_put_2(last, 0);
     sum = checksum_naive(0, &udp->wire.data[udp->l4_off_bytes],
                          udp->wire.len_bytes - udp->l4_off_bytes);
-    partial_frame_put(last, 0xffffu - sum);
+    bytes_put_2(last, 0xffffu - sum);
     send_back(lab, nic);
 
     assert_true(came_complete(lab, 0, udp));
@@ -290,9 +291,9 @@ static void check_cut(struct nic_lab *lab, struct nic *nic, struct long_frame *s
     assert_int_equal(mbuf->tso_segsz, sent->gso_size_bytes);
     assert_true(rte_pktmbuf_data_len(mbuf) >= sent->header_bytes);
     /* What is to be in the fields; all else is as it was. */
-    partial_frame_put(&sent->wire.data[partial_frame_field(sent)], partial_frame_pseudo(sent, 0));
+    bytes_put_2(&sent->wire.data[partial_frame_field(sent)], partial_frame_pseudo(sent, 0));
     if (sent->ip_version == 4) {
-        partial_frame_put(&sent->wire.data[sent->l3_off_bytes + 10], 0);
+        bytes_put_2(&sent->wire.data[sent->l3_off_bytes + 10], 0);
     }
     assert_true(nic_lab_same(lab, &lab->got, 0, sent->wire.data, sent->wire.len_bytes));
     nic_return(nic, 0);
@@ -329,8 +330,8 @@ static void test_nic_leaves_the_ipv4_checksum_to_devices_that_have_it(void **sta
     send_back(lab, nic);
 
     assert_int_equal(nic->from[0].held[0]->ol_flags & RTE_MBUF_F_TX_IP_CKSUM, 0);
-    partial_frame_put(&frames[0].wire.data[partial_frame_field(&frames[0])],
-                      partial_frame_pseudo(&frames[0], 0));
+    bytes_put_2(&frames[0].wire.data[partial_frame_field(&frames[0])],
+                partial_frame_pseudo(&frames[0], 0));
     assert_true(nic_lab_same(lab, &lab->got, 0, frames[0].wire.data, frames[0].wire.len_bytes));
     nic_return(nic, 0);
     nic_destroy(nic);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "switch/bytes.h"
 #include "switch/checksum.h"
 #include "switch/coalesce.h"
 #include "switch/ether.h"
@@ -17,17 +18,6 @@
 #define IP_OFF            14u
 #define EXTENSION         60u      /* destination options: RFC 8200, 4.6 */
 #define TCP_CHECKSUM_OFF  16u
-
-static uint16_t get_2(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static void put_2(uint8_t *at, uint16_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
 
 static void put(struct wire *wire, uint64_t value, unsigned bytes)
 {
@@ -163,7 +153,7 @@ static uint16_t pseudo_sum(const struct wire *wire, const struct lab_segment *wa
 /* Writes a checksum as checksum_complete() would: all ones rather than none. */
 static void write_sum(uint8_t *field, uint16_t sum)
 {
-    put_2(field, sum == 0xffff ? 0xffff : (uint16_t)~sum);
+    bytes_put_2(field, sum == 0xffff ? 0xffff : (uint16_t)~sum);
 }
 
 static void write_sums(struct wire *wire, const struct lab_segment *wanted)
@@ -174,10 +164,10 @@ static void write_sums(struct wire *wire, const struct lab_segment *wanted)
     const uint16_t pseudo = pseudo_sum(wire, wanted);
 
     if (wanted->ip_version == 4) {
-        put_2(ip + 10, (uint16_t)~checksum_naive(0, ip, 20 + 4u * wanted->ip_option_words));
+        bytes_put_2(ip + 10, (uint16_t)~checksum_naive(0, ip, 20 + 4u * wanted->ip_option_words));
     }
     if (wanted->csum_state == FRAME_CSUM_PARTIAL) {
-        put_2(tcp + TCP_CHECKSUM_OFF, pseudo);
+        bytes_put_2(tcp + TCP_CHECKSUM_OFF, pseudo);
     } else {
         write_sum(tcp + TCP_CHECKSUM_OFF, checksum_naive(pseudo, tcp, tcp_bytes));
     }
@@ -297,7 +287,7 @@ uint16_t coalesce_lab_run(struct coalesce_lab *lab)
 /* Whether bytes are equal, but for what IPv4 says with DF about an identification: nothing. */
 static bool same_bytes(const uint8_t *a, const uint8_t *b, uint32_t len_bytes)
 {
-    const bool free_id = len_bytes >= IP_OFF + 20 && get_2(a + 12) == ETHERTYPE_IPV4 &&
+    const bool free_id = len_bytes >= IP_OFF + 20 && bytes_get_2(a + 12) == ETHERTYPE_IPV4 &&
                          (a[IP_OFF + 6] & 0x40) != 0;
 
     if (!free_id) {
@@ -373,7 +363,7 @@ static const char *check_long_headers(const struct frame *frame)
     const uint8_t rest[4] = { (uint8_t)(tcp_bytes >> 8), (uint8_t)tcp_bytes, 0, IP_PROTOCOL_TCP };
     const bool is_ipv4 = frame->gso_type == FRAME_GSO_TCP4;
     const uint32_t address_off = is_ipv4 ? 12 : 8;
-    const uint32_t length = is_ipv4 ? get_2(ip + 2) : 40u + get_2(ip + 4);
+    const uint32_t length = is_ipv4 ? bytes_get_2(ip + 2) : 40u + bytes_get_2(ip + 4);
     const uint16_t pseudo = checksum_naive(checksum_naive(0, rest, 4), ip + address_off,
                                            is_ipv4 ? 8 : 32);
 
@@ -385,7 +375,7 @@ static const char *check_long_headers(const struct frame *frame)
     }
     if (frame->l3_off_bytes != IP_OFF || frame->csum_start_bytes != l4 ||
         frame->csum_offset_bytes != TCP_CHECKSUM_OFF ||
-        get_2(frame->hdr + l4 + TCP_CHECKSUM_OFF) != pseudo) {
+        bytes_get_2(frame->hdr + l4 + TCP_CHECKSUM_OFF) != pseudo) {
         return "the partial checksum of a long frame is wrong";
     }
     return NULL;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "switch/bytes.h"
 #include "switch/ether.h"
 #include "tests/support/checksum_naive.h"
 
@@ -35,12 +36,12 @@ void partial_frame_write(struct long_frame *frame)
     long_frame_write(frame);
     ip += frame->l3_off_bytes;
     if (frame->ip_version == 4) {
-        partial_frame_put(ip + IPV4_FIELD, 0);
-        partial_frame_put(ip + IPV4_FIELD,
-                          (uint16_t)~checksum_naive(0, ip, (ip[0] & 0x0f) * 4u));
+        bytes_put_2(ip + IPV4_FIELD, 0);
+        bytes_put_2(ip + IPV4_FIELD,
+                    (uint16_t)~checksum_naive(0, ip, (ip[0] & 0x0f) * 4u));
     }
-    partial_frame_put(&frame->wire.data[partial_frame_field(frame)],
-                      partial_frame_pseudo(frame, frame->wire.len_bytes - frame->l4_off_bytes));
+    bytes_put_2(&frame->wire.data[partial_frame_field(frame)],
+                partial_frame_pseudo(frame, frame->wire.len_bytes - frame->l4_off_bytes));
 }
 
 void partial_frame_write_complete(struct long_frame *frame, bool right)
@@ -50,8 +51,8 @@ void partial_frame_write_complete(struct long_frame *frame, bool right)
     partial_frame_write(frame);
     sum = (uint16_t)~checksum_naive(0, &frame->wire.data[frame->l4_off_bytes],
                                     frame->wire.len_bytes - frame->l4_off_bytes);
-    partial_frame_put(&frame->wire.data[partial_frame_field(frame)],
-                      (sum == 0 ? 0xffffu : sum) ^ (right ? 0 : 0x0100u));
+    bytes_put_2(&frame->wire.data[partial_frame_field(frame)],
+                (sum == 0 ? 0xffffu : sum) ^ (right ? 0 : 0x0100u));
 }
 
 struct frame *partial_frame_add_long(struct long_frame *frame, struct frame_batch *batch)

@@ -17,13 +17,6 @@ uint32_t partial_frame_field(const struct long_frame *frame);
 /** The sum of its pseudo-header for @p l4_bytes (RFC 9293, 3.1; RFC 8200, 8.1). */
 uint16_t partial_frame_pseudo(const struct long_frame *frame, uint32_t l4_bytes);
 
-/** Writes two bytes in network order. */
-static inline void partial_frame_put(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
 /** Writes the frame with the sum of its pseudo-header in the field; IPv4's checksum is right. */
 void partial_frame_write(struct long_frame *frame);
 

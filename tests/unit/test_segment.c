@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "switch/bytes.h"
 #include "switch/frame_tag.h"
 #include "switch/gather.h"
 #include "tests/support/checksum_naive.h"
@@ -77,16 +78,6 @@ static struct long_frame *room_plain(struct room *room)
     return &room->long_frame;
 }
 
-static uint16_t get_2(const uint8_t *at)
-{
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t get_4(const uint8_t *at)
-{
-    return (uint32_t)get_2(at) << 16 | get_2(at + 2);
-}
-
 /* The bytes of a segment, without the tag that the test may have pushed. */
 static uint32_t room_read(struct room *room, const struct frame *segment)
 {
@@ -114,13 +105,13 @@ static void check_ip(const struct room *room, uint32_t len_bytes, uint32_t index
 
     if (of->ip_version == 6) {
         assert_memory_equal(ip, was, 4);
-        assert_int_equal(get_2(ip + 4), ip_bytes - 40);
+        assert_int_equal(bytes_get_2(ip + 4), ip_bytes - 40);
         assert_memory_equal(ip + 6, was + 6, header_bytes - 6);
         return;
     }
     assert_memory_equal(ip, was, 2);
-    assert_int_equal(get_2(ip + 2), ip_bytes);
-    assert_int_equal(get_2(ip + 4), (uint16_t)(of->id + index));
+    assert_int_equal(bytes_get_2(ip + 2), ip_bytes);
+    assert_int_equal(bytes_get_2(ip + 4), (uint16_t)(of->id + index));
     assert_memory_equal(ip + 6, was + 6, 4);
     assert_int_equal(checksum_naive(0, ip, header_bytes), 0xffff);
     assert_memory_equal(ip + 12, was + 12, header_bytes - 12);
@@ -150,13 +141,13 @@ static void check_l4_sum(struct room *room, struct frame *segment)
     assert_int_equal(segment->csum_start_bytes, room->frame->csum_start_bytes);
     assert_int_equal(segment->csum_offset_bytes, room->frame->csum_offset_bytes);
     len_bytes = room_read(room, segment);
-    assert_int_equal(get_2(l4 + segment->csum_offset_bytes), pseudo_sum(room, len_bytes));
+    assert_int_equal(bytes_get_2(l4 + segment->csum_offset_bytes), pseudo_sum(room, len_bytes));
     frame_complete(&room->into, segment);
     len_bytes = room_read(room, segment);
     assert_int_equal(checksum_naive(pseudo_sum(room, len_bytes), l4, len_bytes - of->l4_off_bytes),
                      0xffff);
     if (of->gso_type == FRAME_GSO_UDP) {
-        assert_int_not_equal(get_2(l4 + 6), 0);
+        assert_int_not_equal(bytes_get_2(l4 + 6), 0);
     }
 }
 
@@ -170,10 +161,10 @@ static void check_l4(const struct room *room, uint32_t len_bytes, uint32_t index
 
     assert_memory_equal(l4, was, 4);
     if (of->gso_type == FRAME_GSO_UDP) {
-        assert_int_equal(get_2(l4 + 4), len_bytes - of->l4_off_bytes);
+        assert_int_equal(bytes_get_2(l4 + 4), len_bytes - of->l4_off_bytes);
         return;
     }
-    assert_int_equal(get_4(l4 + 4), of->sequence + done);
+    assert_int_equal(bytes_get_4(l4 + 4), of->sequence + done);
     assert_memory_equal(l4 + 8, was + 8, 5);
     if (index > 0) {
         flags &= (uint8_t)~TCP_CWR;
@@ -184,7 +175,7 @@ static void check_l4(const struct room *room, uint32_t len_bytes, uint32_t index
     }
     assert_int_equal(l4[13], flags);
     assert_memory_equal(l4 + 14, was + 14, 2);
-    assert_int_equal(get_2(l4 + 18), (flags & TCP_URG) != 0 ? of->urgent - done : of->urgent);
+    assert_int_equal(bytes_get_2(l4 + 18), (flags & TCP_URG) != 0 ? of->urgent - done : of->urgent);
     assert_memory_equal(l4 + 20, was + 20, of->header_bytes - of->l4_off_bytes - 20u);
 }
 
@@ -323,7 +314,7 @@ static void test_segment_of_udp_whose_sum_is_zero_is_completed_to_ones(void **st
     assert_true(segment_start(&room->segmenter, &room->from, room->frame));
     assert_int_equal(segment_next(&room->segmenter, &room->into), 1);
     frame_complete(&room->into, segment);
-    sum = get_2(segment->hdr + wanted->l4_off_bytes + 6);
+    sum = bytes_get_2(segment->hdr + wanted->l4_off_bytes + 6);
 
     last[0] = (uint8_t)(sum >> 8);                 /* which adds it to what it complements */
     last[1] = (uint8_t)sum;
@@ -331,7 +322,7 @@ static void test_segment_of_udp_whose_sum_is_zero_is_completed_to_ones(void **st
     assert_int_equal(segment_next(&room->segmenter, &room->into), 1);
     frame_complete(&room->into, segment);
 
-    assert_int_equal(get_2(segment->hdr + wanted->l4_off_bytes + 6), 0xffff);
+    assert_int_equal(bytes_get_2(segment->hdr + wanted->l4_off_bytes + 6), 0xffff);
 }
 
 static void test_segment_bounds_a_batch_by_its_runs(void **state)
