@@ -94,6 +94,23 @@ void net_control_reset(struct net_control *control, uint64_t acked, uint16_t pai
     };
 }
 
+bool net_control_restore(struct net_control *control, uint64_t acked, uint16_t pairs_max,
+                         uint64_t pairs, uint64_t guest_offloads)
+{
+    const uint64_t all = acked & NET_GUEST_OFFLOADS;
+    const uint64_t pairs_allowed = (acked & BIT(VIRTIO_NET_F_MQ)) != 0 ? pairs_max : 1;
+    const uint64_t must = (acked & BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS)) != 0 ? 0 : all;
+
+    if (pairs == 0 || pairs > pairs_allowed || (guest_offloads & ~all) != 0 ||
+        (must & ~guest_offloads) != 0) {
+        return false;
+    }
+    net_control_reset(control, acked, pairs_max);
+    control->pairs = (uint16_t)pairs;
+    control->guest_offloads = guest_offloads;
+    return true;
+}
+
 uint8_t net_control_run(struct net_control *control, const struct vmm_chain *chain)
 {
     struct command command = { 0 };

@@ -42,6 +42,13 @@ struct net_control {
 /** As after a driver's start: one pair, all offloads that it negotiated. */
 void net_control_reset(struct net_control *control, uint64_t acked, uint16_t pairs_max);
 
+/**
+ * As net_control_reset(), and then the wishes of a snapshot.
+ * @return false for what a driver could not have asked for, and nothing changed
+ */
+bool net_control_restore(struct net_control *control, uint64_t acked, uint16_t pairs_max,
+                         uint64_t pairs, uint64_t guest_offloads);
+
 /** Obeys the command in @p chain.  @return VIRTIO_NET_OK, or VIRTIO_NET_ERR and nothing changed */
 uint8_t net_control_run(struct net_control *control, const struct vmm_chain *chain);
 

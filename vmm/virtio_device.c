@@ -289,7 +289,7 @@ void virtio_device_close_kicks(struct virtio_device *device)
 
 /* ---- snapshots ------------------------------------------------------------------------------- */
 
-void virtio_device_save(const struct virtio_device *device, struct virtio_device_state *state)
+void virtio_device_save(struct virtio_device *device, struct virtio_device_state *state)
 {
     *state = (struct virtio_device_state){
         .acked = device->acked,
@@ -298,7 +298,11 @@ void virtio_device_save(const struct virtio_device *device, struct virtio_device
         .driver_features_select = device->driver_features_select,
         .queue_select = device->queue_select,
         .status = device->status,
+        .version = VIRTIO_DEVICE_STATE_VERSION,
     };
+    if (device->running && device->ops->save != NULL) {
+        device->ops->save(device, state->own);
+    }
     for (unsigned i = 0; i < device->ops->queue_count; i++) {
         const struct virtio_queue *queue = &device->queue[i];
 
@@ -332,28 +336,49 @@ static void resume(struct virtio_device *device, uint8_t status)
     }
 }
 
-int virtio_device_restore(struct virtio_device *device, const struct virtio_device_state *state,
-                          struct error *error)
+/* What a driver was granted must be what it would be granted here. */
+static int check_state(struct virtio_device *device, const struct virtio_device_state *state,
+                       struct error *error)
 {
+    const uint64_t lacking = state->acked & ~virtio_device_features(device);
     const bool negotiated = (state->status & VIRTIO_FEATURES_OK) != 0;
 
-    if (negotiated && (state->acked & ~virtio_device_features(device)) != 0) {
+    if (state->version != VIRTIO_DEVICE_STATE_VERSION) {
+        return error_set(error, EINVAL,
+                         "%s: the snapshot is of version %u, not %u; it was taken by another "
+                         "version of vswitch-vm, which can restore it", device->ops->name,
+                         state->version, VIRTIO_DEVICE_STATE_VERSION);
+    }
+    if (negotiated && (lacking != 0 || (state->acked & BIT(VIRTIO_F_VERSION_1)) == 0)) {
         return error_set(error, EINVAL,
                          "%s: the snapshot's driver uses features 0x%" PRIx64 ", which are not "
                          "offered here; start the VM with the devices that it had",
-                         device->ops->name, state->acked & ~virtio_device_features(device));
+                         device->ops->name, lacking != 0 ? lacking : state->acked);
+    }
+    for (unsigned i = 0; i < device->ops->queue_count; i++) {
+        if (device->queue[i].size_max > 0 &&
+            !size_is_allowed(&device->queue[i], state->queue[i].size)) {
+            return error_set(error, EINVAL,
+                             "%s: queue %u of the snapshot has %u entries, here at most %u; start "
+                             "the VM with the devices that it had", device->ops->name, i,
+                             state->queue[i].size, device->queue[i].size_max);
+        }
+    }
+    return 0;
+}
+
+int virtio_device_restore(struct virtio_device *device, const struct virtio_device_state *state,
+                          struct error *error)
+{
+    int result = check_state(device, state, error);
+
+    if (result != 0) {
+        return result;
     }
     for (unsigned i = 0; i < device->ops->queue_count; i++) {
         const struct virtio_queue_state *from = &state->queue[i];
         struct virtio_queue *queue = &device->queue[i];
 
-        if (queue->size_max > 0 && !size_is_allowed(queue, from->size)) {
-            virtio_device_reset(device);
-            return error_set(error, EINVAL,
-                             "%s: queue %u of the snapshot has %u entries, here at most %u; start "
-                             "the VM with the devices that it had", device->ops->name, i,
-                             from->size, queue->size_max);
-        }
         queue->size = from->size;
         queue->ready = from->ready != 0;
         queue->desc_gpa = from->desc_gpa;
@@ -366,5 +391,11 @@ int virtio_device_restore(struct virtio_device *device, const struct virtio_devi
     device->driver_features_select = state->driver_features_select;
     device->queue_select = state->queue_select;
     resume(device, state->status);
-    return 0;
+    if (device->running && device->ops->restore != NULL) {
+        result = device->ops->restore(device, state->own, error);
+    }
+    if (result != 0) {
+        virtio_device_reset(device);
+    }
+    return result;
 }

@@ -28,6 +28,7 @@
 #include "vmm/ram.h"
 
 #define VIRTIO_QUEUES_MAX 33u      /* 16 pairs of a NIC and its control queue */
+#define VIRTIO_OWN_WORDS  3u       /* of a snapshot, for what is a device's own */
 
 /* Device status bits.  Standard: virtio 1.2, 2.1. */
 #define VIRTIO_ACKNOWLEDGE 1u
@@ -71,6 +72,12 @@ struct virtio_ops {
     /* queue[n].call_fd is another one now (the driver moved its vector).  NULL for a device that
      * looks at call_fd each time; else only between start and stop. */
     void (*call_changed)(struct virtio_device *device, uint16_t queue);
+    /* For a device whose driver has told it more, since it runs, than is kept below: what that is,
+     * for a snapshot, and the same again, right after start.  Both or neither.  restore believes
+     * @p own no more than a driver, and returns 0, or -EINVAL with a sentence. */
+    void (*save)(struct virtio_device *device, uint64_t own[VIRTIO_OWN_WORDS]);
+    int (*restore)(struct virtio_device *device, const uint64_t own[VIRTIO_OWN_WORDS],
+                   struct error *error);
 };
 
 struct virtio_device {
@@ -137,17 +144,20 @@ struct virtio_queue_state {
     uint64_t desc_gpa, avail_gpa, used_gpa;
 };
 
+#define VIRTIO_DEVICE_STATE_VERSION 1u     /* another one for another layout, or meaning */
+
 struct virtio_device_state {
     uint64_t acked;
     uint32_t config_generation;
     uint32_t device_features_select, driver_features_select;
     uint16_t queue_select;
     uint8_t status;
-    uint8_t zero;
+    uint8_t version;
+    uint64_t own[VIRTIO_OWN_WORDS];        /* 0 for a device that does not run */
     struct virtio_queue_state queue[VIRTIO_QUEUES_MAX];
 };
 
-void virtio_device_save(const struct virtio_device *device, struct virtio_device_state *state);
+void virtio_device_save(struct virtio_device *device, struct virtio_device_state *state);
 /**
  * Gives a device that was just reset the state of another; one that ran then runs.
  * @param state  from a file: believed no more than a driver's writes

@@ -12,8 +12,10 @@
  */
 #include "vmm/virtio_net.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -329,6 +331,50 @@ static void call_changed(struct virtio_device *device, uint16_t queue)
     wake_main(net);
 }
 
+/* ---- snapshots ------------------------------------------------------------------------------- */
+
+enum own_word { OWN_PAIRS, OWN_GUEST_OFFLOADS, OWN_ANNOUNCE, OWN_WORDS };
+static_assert(OWN_WORDS <= VIRTIO_OWN_WORDS, "a NIC's own part of a snapshot has its place");
+
+/* A driver whose start main has not seen yet has wished for nothing. */
+static void save(struct virtio_device *device, uint64_t own[VIRTIO_OWN_WORDS])
+{
+    struct virtio_net *net = net_of(device);
+
+    pthread_mutex_lock(&net->lock);
+    if (!net->begun) {
+        net_control_reset(&net->control, device->acked, net->options.pairs);
+    }
+    own[OWN_PAIRS] = net->control.pairs;
+    own[OWN_GUEST_OFFLOADS] = net->control.guest_offloads;
+    own[OWN_ANNOUNCE] = (net->status & VIRTIO_NET_S_ANNOUNCE) != 0;
+    pthread_mutex_unlock(&net->lock);
+}
+
+static int restore(struct virtio_device *device, const uint64_t own[VIRTIO_OWN_WORDS],
+                   struct error *error)
+{
+    struct virtio_net *net = net_of(device);
+    const uint64_t announce_max = has_acked(net, VIRTIO_NET_F_GUEST_ANNOUNCE) ? 1 : 0;
+    int result = 0;
+
+    pthread_mutex_lock(&net->lock);
+    begin(net);
+    if (own[OWN_ANNOUNCE] > announce_max ||
+        !net_control_restore(&net->control, device->acked, net->options.pairs, own[OWN_PAIRS],
+                             own[OWN_GUEST_OFFLOADS])) {
+        result = error_set(error, EINVAL,
+                           "virtio-net: the snapshot's driver has %" PRIu64 " queue pairs and "
+                           "offloads 0x%" PRIx64 ", which it cannot have asked for here; start the "
+                           "VM with the devices that it had", own[OWN_PAIRS],
+                           own[OWN_GUEST_OFFLOADS]);
+    } else if (own[OWN_ANNOUNCE] != 0) {
+        net->status |= VIRTIO_NET_S_ANNOUNCE;
+    }
+    pthread_mutex_unlock(&net->lock);
+    return result;
+}
+
 static const struct virtio_ops net_ops = {
     .name = "virtio-net",
     .device_id = VIRTIO_ID_NET,
@@ -338,6 +384,8 @@ static const struct virtio_ops net_ops = {
     .start = start,
     .stop = stop,
     .call_changed = call_changed,
+    .save = save,
+    .restore = restore,
 };
 
 /* ---- life ------------------------------------------------------------------------------------ */

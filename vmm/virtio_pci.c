@@ -452,9 +452,11 @@ int virtio_pci_restore(struct virtio_pci *pci, const struct virtio_pci_state *st
                        struct error *error)
 {
     struct pci_root *root = pci->function.root;
+    struct pci_config_state before;
     int result;
 
     pci_lock(root);
+    pci_config_save(&pci->function, &before);
     function_reset(&pci->function);
     pci_config_restore(&pci->function, &state->config);
     msix_restore(&pci->msix, &state->msix);
@@ -467,6 +469,8 @@ int virtio_pci_restore(struct virtio_pci *pci, const struct virtio_pci_state *st
     result = virtio_device_restore(pci->device, &state->device, error);
     if (result < 0) {
         function_reset(&pci->function);
+        pci_config_restore(&pci->function, &before);
+        follow_msix_control(pci);
     }
     pci_root_map(root, &pci->function);
     pci_unlock(root);

@@ -3,8 +3,9 @@
 # A VM whose guest misbehaves costs itself only: its monitor lives, or ends as the guest wanted; a
 # load between two other VMs of the switch loses no frame; and the NIC works again afterwards.
 #
-# Every kind that the guest knows is tried over both transports, in a VM of its own.  With sanitizers
-# the monitor has no system call filter, since they need calls of their own; without, it has.
+# Every kind that the guest knows is tried over both transports, in a VM of its own.  With
+# sanitizers the monitor has no system call filter, since they need calls of their own; without, it
+# has.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/support/scene.sh

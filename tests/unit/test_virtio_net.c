@@ -439,6 +439,30 @@ static void test_net_gives_a_switch_that_is_back_all_it_has(void **state)
     assert_int_equal(net_driver_status(&lab->driver), VIRTIO_NET_S_LINK_UP);
 }
 
+static void test_net_gives_a_switch_the_wishes_of_a_snapshot(void **state)
+{
+    const uint64_t few = BIT(VIRTIO_NET_F_GUEST_CSUM);
+    struct net_lab *lab = *state;
+    struct virtio_device_state saved;
+    struct error error = { 0 };
+    uint64_t features;
+
+    run_driver(lab, PAIRS);
+    assert_int_equal(net_driver_set_pairs(&lab->driver, 3), VIRTIO_NET_OK);
+    assert_int_equal(set_guest_offloads(lab, few), VIRTIO_NET_OK);
+    features = features_set(lab);
+    virtio_device_save(lab->driver.device, &saved);
+    net_driver_close(&lab->driver);
+    plug(lab, PAIRS);
+    assert_int_equal(virtio_device_restore(lab->driver.device, &saved, &error), 0);
+    assert_true(net_driver_await_link(&lab->driver, true));
+
+    assert_int_equal(rings_started(lab), 2 * PAIRS);
+    assert_int_equal(rings_enabled(lab), 6);
+    assert_true(features_set(lab) == features);
+    assert_int_equal(status_of(lab).pairs_enabled, 3);
+}
+
 static bool is_connected_again(struct net_driver *driver)
 {
     struct virtio_net_status status;
@@ -597,6 +621,7 @@ int main(void)
         TEST(test_net_broken_control_queue_needs_a_reset_and_nothing_else),
         TEST(test_net_waits_for_its_first_switch),
         TEST(test_net_gives_a_switch_that_is_back_all_it_has),
+        TEST(test_net_gives_a_switch_the_wishes_of_a_snapshot),
         TEST(test_net_without_what_its_driver_uses_has_no_link),
         TEST(test_net_without_what_its_guest_would_receive_has_a_link),
         TEST(test_net_switch_that_turns_up_in_negotiation_breaks_it_not),
