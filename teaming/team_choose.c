@@ -89,7 +89,7 @@ static __attribute__((noinline)) enum route route_ipv6(const struct frame *frame
 
 static inline enum route route_of(const struct frame *frame)
 {
-    const uint32_t off = FRAME_MIN_BYTES + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
+    const uint32_t off = FRAME_MIN_BYTES + frame->tagged * FRAME_TAG_BYTES;
     const uint8_t *ip = frame->hdr + off;
     uint16_t type;
 

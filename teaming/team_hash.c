@@ -34,7 +34,10 @@
 
 static inline uint16_t read_2(const uint8_t *bytes)
 {
-    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+    uint16_t value;
+
+    memcpy(&value, bytes, sizeof(value));
+    return __builtin_bswap16(value);
 }
 
 static inline uint64_t read_4(const uint8_t *bytes)
@@ -117,7 +120,7 @@ static inline bool has_ports(uint8_t protocol)
 static inline __attribute__((always_inline)) uint32_t hash_frame(const struct frame *frame,
                                                                  enum team_hash_by by)
 {
-    const uint32_t off = FRAME_MIN_BYTES + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
+    const uint32_t off = FRAME_MIN_BYTES + frame->tagged * FRAME_TAG_BYTES;
     const uint8_t *ip = frame->hdr + off;
 
     if (by == TEAM_HASH_L2 && frame->hdr_len_bytes >= FRAME_MIN_BYTES) {
