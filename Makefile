@@ -4,7 +4,7 @@
 # folder of their own (make SAN=asan ...).
 #
 #   make             what is installed: vswitchd, vswitchctl, vswitch-vm and its guest
-#   make demo        two real guests on a private switch, on a machine with nothing installed
+#   make demo        two VMs on a private switch, on a machine with nothing installed
 #   make test        everything: installs what is missing, builds, runs every suite
 #   make lint        layers, sizes, house rules          make unit hostile race integration
 #   make bench [BENCH=--quick]  speed against peers      make fuzz [SECONDS=3600]
@@ -225,15 +225,18 @@ demo: deps-demo
 # ---- packages, Debian's only ---------------------------------------------------------------------
 PKG_BUILD := gcc libc6-dev binutils pkg-config libdpdk-dev libpcap-dev libjansson-dev \
              libevent-dev libsystemd-dev libnl-3-dev libseccomp-dev
-PKG_DEMO  := $(PKG_BUILD) qemu-system-x86 busybox-static cpio xz-utils kmod tcpdump \
-             iproute2
-PKG_TEST  := $(PKG_DEMO) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark dpdk-dev \
-             iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools
+PKG_DEMO  := $(PKG_BUILD) tcpdump
+# Real Linux guests under QEMU: in the tests, and in the demo where there is no KVM.
+PKG_QEMU  := qemu-system-x86 busybox-static cpio xz-utils kmod
+PKG_TEST  := $(PKG_DEMO) $(PKG_QEMU) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark \
+             dpdk-dev iproute2 iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)
 deps-demo:
 	@tests/support/deps.sh $(PKG_DEMO)
+deps-demo-qemu:
+	@tests/support/deps.sh $(PKG_DEMO) $(PKG_QEMU)
 deps-test:
 	@tests/support/deps.sh $(PKG_TEST)
 deps-bench:
@@ -256,7 +259,8 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all lint unit hostile race integration test fuzz bench demo deps deps-demo deps-test \
-        deps-bench install clean unit-bin hostile-bin race-bin integration-bin bench-bin fuzz-bin
+.PHONY: all lint unit hostile race integration test fuzz bench demo deps deps-demo deps-demo-qemu \
+        deps-test deps-bench install clean unit-bin hostile-bin race-bin integration-bin bench-bin \
+        fuzz-bin
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

@@ -1,229 +1,151 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# `make demo`: two real Linux guests meet on a private switch, the switch gets an uplink, and what
-# an operator would see.
-#
-# Everything it makes is in one private folder and one private network namespace and ends with them,
-# on success, on failure and when interrupted.  It ends with 0 only if everything it says has
-# happened.
+# `make demo`: two VMs of the bundled monitor meet on a private switch, and what an operator sees
+# and does.  Without KVM two guests under QEMU's emulation take their place (demo_qemu.sh).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
-. tests/support/guest.sh
-. tests/support/daemon.sh
-. tests/support/wire.sh
+. tests/support/demo.sh
 
-red_mac=00:15:5d:de:00:01 red_ip=10.0.0.1 red_ip6=fe80::215:5dff:fede:1
-blue_mac=00:15:5d:de:00:02 blue_ip=10.0.0.2
-peer_ip=10.0.0.3
-file_mib=32
-hugepages_wanted=256
-hugepages_dir=/sys/kernel/mm/hugepages/hugepages-2048kB
-hugepages_before=
-hugepages_now=
-capture_pid=
+red_mac=00:15:5d:de:00:01 red_ip=10.0.0.1 red_ip6=fd00::1
+blue_mac=00:15:5d:de:00:02 blue_ip=10.0.0.2 blue_ip6=fd00::2
+other_mac=00:15:5d:de:00:99
+stream_frames=40000 stream_bytes=1500 stream_gap_us=50
 
-# The guests' kernel comes over the machine's own network, so it is fetched before that is left.
-if [ -z "${WIRE_INSIDE:-}" ]; then
-    [ -e build/guest/vmlinuz ] ||
-        printf '\n== Fetching the guests'"'"' kernel: a package of 27 MB, not installed\n'
-    guest_fetch_kernel || exit 1
-    if ! refusal=$(unshare --net --mount true 2>&1); then
-        echo "make demo needs a network namespace of its own, which root can make: $refusal" >&2
-        exit 1
-    fi
-fi
-wire_enter "$0" "$@"
-work=$(mktemp -d /tmp/vswitch-demo.XXXXXX) || exit 1
-
-step() { printf '\n== %s\n' "$*"; }
-say() { printf '   %s\n' "$*"; }
-indent() { sed 's/^/   | /'; }
-
-# Shows the command as one would type it, and does it.
-ctl() {
-    printf '   $ vswitchctl %s\n' "$*"
-    vswitchctl "$@" | indent
-    [ "${PIPESTATUS[0]}" -eq 0 ] || fail "vswitchctl refused: $*"
-}
-
-fail() {
-    printf '\nThe demo failed: %s\n' "$*" >&2
-    for log in "$work"/*.log "$work"/*.qemu; do
-        [ ! -s "$log" ] || { echo "-- the end of ${log##*/}" && tail -n 8 "$log"; } >&2
-    done
+if [ ! -e /dev/kvm ]; then
+    echo "This host has no /dev/kvm, which the monitor's VMs need: enable virtualization in its" \
+        "firmware or, where it is a VM itself, at its host.  Until then two Linux guests under" \
+        "QEMU's emulation show the switch; QEMU and a kernel are fetched for them."
+    make -s deps-demo-qemu && exec tests/integration/demo_qemu.sh
     exit 1
+elif [ ! -r /dev/kvm ] || [ ! -w /dev/kvm ]; then
+    echo "You may not use /dev/kvm, which the VMs need: join its group" \
+        "($(stat -c %G /dev/kvm)), or become root." >&2
+    exit 1
+fi
+
+demo_begin
+demo_end() {
+    vswitchctl vm stop red --force
+    vswitchctl vm stop blue --force
 }
 
-clean_up() {
-    trap '' INT TERM HUP
-    guest_stop_all
-    [ -z "$capture_pid" ] || kill "$capture_pid" 2>/dev/null
-    daemon_stop
-    # Hugepages go back unless somebody else has taken or changed them meanwhile.
-    if [ -n "$hugepages_before" ] &&
-        [ "$(cat $hugepages_dir/nr_hugepages)" = "$hugepages_now" ] &&
-        [ "$(cat $hugepages_dir/free_hugepages)" = "$hugepages_now" ]; then
-        echo "$hugepages_before" >$hugepages_dir/nr_hugepages
-    fi
-    rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'echo; echo "Interrupted: cleaning up." >&2; exit 130' INT
-trap 'exit 143' TERM HUP
-
-# Leaves the daemon's memory option in memory_option.
-reserve_hugepages() {
-    memory_option=
-    local free total
-    free=$(cat $hugepages_dir/free_hugepages 2>/dev/null || echo 0)
-    total=$(cat $hugepages_dir/nr_hugepages 2>/dev/null || echo 0)
-    if [ "$free" -lt $hugepages_wanted ] &&
-        echo $((total + hugepages_wanted - free)) 2>/dev/null >$hugepages_dir/nr_hugepages; then
-        hugepages_before=$total
-        hugepages_now=$(cat $hugepages_dir/nr_hugepages)
-        free=$(cat $hugepages_dir/free_hugepages)
-    fi
-    if [ "$free" -ge $hugepages_wanted ]; then
-        say "$free hugepages of 2 MiB are free for the switch's own memory."
-    else
-        memory_option=--no-huge
-        say "No hugepages could be reserved, so the switch uses ordinary pages: everything works," \
-            "and what it costs is TLB misses with a physical NIC, and nothing between guests."
-    fi
-}
+heard() { vswitchctl vm console "$1" </dev/null | grep -aq -- "$2"; }
+has() { vswitchctl --json "${@:2}" | tr -d '\n ' | grep -q -- "$1"; }
+frames_from() { vswitchctl --json vnic show "$1" | sed -n 's/.*"from_frames": \([0-9]*\).*/\1/p'; }
+sends_on() { [ "$(frames_from blue)" -gt "$1" ]; }
+is_unplugged() { ! has '"vnic":"green"' vm show red; }
+pid_of() { vswitchctl --json vm show "$1" | sed -n 's/.*"pid": \([0-9]*\).*/\1/p'; }
 
 start_switch() {
-    step "The switch: vswitchd in a private folder, $work"
-    reserve_hugepages
-    daemon_prepare "$work"
-    # shellcheck disable=SC2086
-    daemon_start $memory_option || fail "vswitchd did not start"
-    ctl switch add demo --type private
-    ctl vnic add red --switch demo --mac $red_mac
-    ctl vnic add blue --switch demo --mac $blue_mac
+    step "The switch: one process, here in a private folder"
+    say "\$ export PATH=$daemon_bin:\$PATH VSWITCH_RUN_DIR=$work/run"
+    demo_switch
+    run vswitchctl switch add demo --type private
+    run vswitchctl vnic add red --switch demo --mac $red_mac
+    run vswitchctl vnic add blue --switch demo --mac $blue_mac
 }
 
-start_guests() {
-    step "Two guests: Debian's cloud kernel, its virtio drivers, busybox; run by QEMU"
-    guest_prepare "$work" || fail "the guests' kernel is not there"
-    if [ "$(guest_accelerator)" = kvm ]; then
-        say "With KVM."
-    else
-        say "This host's KVM cannot boot a stock kernel, or there is none: QEMU emulates the CPU."
-    fi
-    guest_start red "$work/run/vnic/red.sock" $red_mac
-    guest_start blue "$work/run/vnic/blue.sock" $blue_mac
-    if ! guest_ready red 120 || ! guest_ready blue 120; then
-        fail "a guest did not boot"
-    fi
-    if ! guest_address red $red_ip/24 || ! guest_address blue $blue_ip/24; then
-        fail "a guest could not bring its eth0 up"
-    fi
-    say "red is $red_ip ($red_mac), blue is $blue_ip ($blue_mac); both are up."
-    ctl vnic list
+start_vms() {
+    local start_us
+    step "Two VMs, one process each, on /dev/kvm, without QEMU; and a capture of what they say"
+    say "Their guest comes with the switch, and does what its command line says: red answers;"
+    say "blue pings it, sends a stream, and then goes on at 1000 frames a second."
+    run vswitchctl vm run red --vnic red --memory 32M --cmdline "ip=$red_ip ip6=$red_ip6 echo"
+    demo_capture
+    start_us=${EPOCHREALTIME/./}
+    run vswitchctl vm run blue --vnic blue --memory 32M --cmdline \
+        "ip=$blue_ip ip6=$blue_ip6 ping=$red_ip,5 ping=$red_ip6,5 $(stream) $(trickle)"
+    say "blue's guest runs, $(((${EPOCHREALTIME/./} - start_us) / 1000)) ms after the command."
+    run vswitchctl vm list
 }
 
-# Frames are captured from here on, while the guests talk.
-start_capture() {
-    step "A live capture of the switch, into a file"
-    local words=(capture start --on switch:demo --write "$work/demo.pcapng")
-    words+=(--frames 40 --seconds 60)
-    printf '   $ vswitchctl %s &\n' "${words[*]}"
-    vswitchctl "${words[@]}" >"$work/capture.out" 2>&1 &
-    capture_pid=$!
-    local tries
-    for ((tries = 0; tries < 50; tries++)); do
-        [ ! -s "$work/demo.pcapng" ] || return 0
-        sleep 0.1
-    done
-    fail "the capture did not start: $(cat "$work/capture.out")"
-}
+stream() { echo "send=$red_mac,$stream_frames,$stream_bytes,$stream_gap_us"; }
+trickle() { echo "send=$red_mac,1000000000,60,1000"; }
 
 ping_each_other() {
-    step "The guests ping each other"
-    say "red pings blue over IPv4:"
-    guest_run red "ping -c 3 -i 0.3 -W 5 $blue_ip" >"$work/ping" ||
-        fail "no answer: $(cat "$work/ping")"
-    indent <"$work/ping"
-    say "blue pings red over IPv6, by the link-local address:"
-    guest_run blue "ping -6 -c 3 -i 0.3 -W 5 $red_ip6%eth0" >"$work/ping" ||
-        fail "no answer: $(cat "$work/ping")"
-    indent <"$work/ping"
-}
-
-carry_file() {
-    step "red serves a file of $file_mib MiB over HTTP, blue fetches it"
-    local sent received seconds
-    sent=$(guest_run red "mkdir -p /srv && httpd -p 80 -h /srv &&
-        dd if=/dev/urandom of=/srv/file bs=1M count=$file_mib 2>/dev/null &&
-        sha256sum </srv/file" 60) || fail "red could not make the file"
-    say "sha256 at red:  ${sent%% *}"
-    local start=$EPOCHREALTIME
-    received=$(guest_run blue "wget -q -O /tmp/file http://$red_ip/file &&
-        sha256sum </tmp/file" 120) || fail "blue could not fetch the file: $received"
-    seconds=$(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $start }")
-    say "sha256 at blue: ${received%% *}"
-    [[ $sent =~ ^[0-9a-f]{64} && $sent == "$received" ]] || fail "the checksums differ"
-    say "The same, after $seconds s (including blue's checksum)."
-}
-
-show_switch() {
-    local mac
-    step "What the operator sees"
-    ctl switch show demo
-    ctl mac show demo
-    vswitchctl mac show demo >"$work/macs"
-    for mac in $red_mac $blue_mac; do
-        grep -qi "$mac" "$work/macs" || fail "the switch has not learned $mac"
-    done
-    ctl stats show
+    step "They talk: ping, over IPv4 and IPv6, and then the stream"
+    await 30 heard blue "nic 0 sent"
+    run vswitchctl vm console blue </dev/null
+    shown "ping sent 5 received 5"
+    shown "ping6 sent 5 received 5"
+    shown "sent $stream_frames of $stream_frames"
 }
 
 show_capture() {
-    local kind
-    step "The first frames of the capture, decoded by tcpdump"
-    wait "$capture_pid" || fail "the capture failed: $(cat "$work/capture.out")"
-    capture_pid=
-    indent <"$work/capture.out"
-    tcpdump -n -e -r - <"$work/demo.pcapng" >"$work/decoded" 2>"$work/tcpdump.log" ||
-        fail "tcpdump cannot read the capture"
-    say "Each frame is there twice: as it came into the switch and as it was delivered."
-    head -n 16 "$work/decoded" | cut -c 1-150 | indent
-    for kind in request reply; do
-        grep -q "ICMP echo $kind" "$work/decoded" || fail "the capture has no ICMP echo $kind"
+    step "The capture: the first pings, each frame as it came in and as it was delivered"
+    demo_captured
+}
+
+show_switch() {
+    step "What the operator sees: ports and rates, who is where, and every lost frame by its reason"
+    run vswitchctl switch show demo
+    run vswitchctl mac show demo
+    shown $red_mac
+    shown $blue_mac
+}
+
+# The guest goes on with the address it was started with.
+lock_out() {
+    step "A frame that may not pass: the switch now knows blue by another address than blue uses"
+    run vswitchctl vnic set blue --mac $other_mac
+    await 5 has sourceaddressisnotone vnic show blue
+    run vswitchctl vnic show blue
+    shown "MAC lock .*dropped .* from $blue_mac"
+    run vswitchctl vnic set blue --mac $blue_mac
+}
+
+plug() {
+    step "Hot plug: red gets a second vNIC while it runs, and gives it back"
+    run vswitchctl vnic add green --switch demo
+    run vswitchctl vm set red --add-vnic green
+    await 10 has '"vnic":"green","connected":true,"link":"up","driver":true' vm show red
+    run vswitchctl vm show red
+    run vswitchctl vm set red --remove-vnic green
+    await 10 is_unplugged
+    say "Its guest says of that:"
+    run vswitchctl vm console red </dev/null
+    shown "nic 1 gone"
+}
+
+crash() {
+    local pids before
+    step "The switch crashes, and comes back; the VMs go on"
+    pids="$(pid_of red) $(pid_of blue)"
+    say "\$ kill -KILL $daemon_pid                    # vswitchd"
+    daemon_kill
+    await 5 has '"link":"down"' vm show blue
+    run vswitchctl vm list
+    demo_switch
+    await 10 has '"link":"up"' vm show blue
+    await 10 has '"link":"up"' vm show red
+    [ "$(pid_of red) $(pid_of blue)" = "$pids" ] || fail "the VMs are not the same processes"
+    before=$(frames_from blue)
+    await 10 sends_on "$before"
+    say "The same processes, on the switch again, with the vNICs it had; and blue still sends:"
+    run vswitchctl stats show
+}
+
+stop() {
+    local pid pids="$(pid_of red) $(pid_of blue)"
+    step "The end: this guest has no power button, so the plug is pulled"
+    run vswitchctl vm stop red --force
+    run vswitchctl vm stop blue --force
+    run vswitchctl daemon stop
+    for pid in $pids; do
+        ! grep -q '^State:	[^ZX]' "/proc/$pid/status" 2>/dev/null ||
+            fail "process $pid is still there"
     done
-}
-
-# The private switch becomes an external one under the guests that run on it.
-meet_the_wire() {
-    step "The switch gets an uplink, eth1; at the other end of the wire is another network stack"
-    wire_make 1500 && outside ip address add $peer_ip/24 dev eth1 || fail "there is no wire"
-    ctl switch set demo --type external --uplink eth1
-    say "the peer, $peer_ip, pings red:"
-    outside busybox ping -c 3 -W 5 $red_ip >"$work/ping" || fail "no answer: $(cat "$work/ping")"
-    indent <"$work/ping"
-    ctl switch show demo
-}
-
-part_by_vlan() {
-    step "blue goes into VLAN 10, and is alone there"
-    ctl vnic set blue --vlan access:10
-    guest_run red "ping -c 2 -i 0.3 -W 1 $blue_ip" >/dev/null &&
-        fail "red reaches blue in another VLAN"
-    say "red does not reach blue any more.  Back again:"
-    ctl vnic set blue --vlan none
-    guest_run red "ping -c 3 -i 0.3 -W 5 $blue_ip" >"$work/ping" ||
-        fail "no answer: $(cat "$work/ping")"
-    indent <"$work/ping"
+    [ -z "$(find "$work/run" -type s)" ] || fail "a socket is still there"
 }
 
 start_switch
-start_guests
-start_capture
+start_vms
 ping_each_other
-carry_file
-show_switch
 show_capture
-meet_the_wire
-part_by_vlan
-step "All of it held, in $SECONDS s.  Nothing stays behind."
+show_switch
+lock_out
+plug
+crash
+stop
+step "All of it held, in $SECONDS s; nothing stays behind."
+say "Next: \`make install\`, start vswitchd, and run your own VMs: README.md, \"Attach a VM\"."
