@@ -393,9 +393,9 @@ static void add_vnic(struct fixture *f, unsigned guest)
 
 static void make_wire(struct fixture *f)
 {
-    kernel_side_ip("link add near type veth peer name far");
-    kernel_side_ip("link set far up");
-    kernel_side_ip("link set near up");
+    shell_must("ip link add near type veth peer name far");
+    shell_must("ip link set far up");
+    shell_must("ip link set near up");
     open_raw(f, WIRE);
 }
 
@@ -421,32 +421,32 @@ static void event(struct fixture *f, unsigned number)
 
     switch (number) {
     case 0:
-        kernel_side_ip("link set near down");
+        shell_must("ip link set near down");
         send_one(f, UNLOCKED);
-        kernel_side_ip("link set near up");
+        shell_must("ip link set near up");
         break;
     case 1:
-        kernel_side_ip("link set far down");
+        shell_must("ip link set far down");
         send_one(f, UNLOCKED);
-        kernel_side_ip("link set far up");
+        shell_must("ip link set far up");
         break;
     case 2:
-        kernel_side_ip("link del near");
+        shell_must("ip link del near");
         send_one(f, UNLOCKED);
         make_wire(f);
         break;
     case 3:
-        kernel_side_ip("link set near mtu %u", 600 + below(f, 900));
+        shell_must("ip link set near mtu %u", 600 + below(f, 900));
         break;
     case 4:
-        kernel_side_ip("link set near mtu 1500");
+        shell_must("ip link set near mtu 1500");
         break;
     case 8:
     case 9:
         (void)shell_run(&outcome, 10, "ethtool -K near tx %s", number == 8 ? "off" : "on");
         break;
     case 5:
-        kernel_side_ip("link del ext");
+        shell_must("ip link del ext");
         open_raw(f, HOST);
         break;
     case 6:

@@ -63,9 +63,9 @@ static struct fixture *start(unsigned mtu, uint16_t queues)
     if (f->port == NULL) {
         fail_msg("%s", error.text);
     }
-    kernel_side_ip("link set %s address %s mtu %u up", NAME, HOST_MAC, mtu);
-    kernel_side_ip("addr add 10.0.0.1/24 dev %s", NAME);
-    kernel_side_ip("neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev %s", NAME);
+    shell_must("ip link set %s address %s mtu %u up", NAME, HOST_MAC, mtu);
+    shell_must("ip addr add 10.0.0.1/24 dev %s", NAME);
+    shell_must("ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev %s", NAME);
     f->udp = kernel_side_udp(NAME, "10.0.0.2", UDP_PORT);
     return f;
 }
@@ -185,13 +185,13 @@ static void test_host_port_existing_interface_is_refused_and_kept(void **state)
     (void)state;
 
     kernel_side_need();
-    kernel_side_ip("tuntap add %s mode tap", NAME);
+    shell_must("ip tuntap add %s mode tap", NAME);
 
     assert_null(host_port_create(&(struct host_port_config){ .name = NAME, .queues = 1 }, &error));
     assert_int_equal(error.code, EBUSY);
     assert_non_null(strstr(error.text, "\"" NAME "\""));
     assert_true(exists(NAME));
-    kernel_side_ip("link del %s", NAME);
+    shell_must("ip link del %s", NAME);
 }
 
 static void test_host_port_bad_names_and_queues_are_sentences(void **state)
@@ -562,13 +562,13 @@ static void test_host_port_down_and_up_again(void **state)
     make_udp(&f->sent, 100);
     for (unsigned n = 0; n < sizeof(counts) / sizeof(counts[0]); n++) {
         add_alike(f, counts[n]);
-        kernel_side_ip("link set %s down", NAME);
+        shell_must("ip link set %s down", NAME);
         assert_int_equal(deliver(f, 0, verdict), 0);
         for (unsigned i = 0; i < counts[n]; i++) {
             assert_int_equal(verdict[i], DROP_LINK_DOWN);
         }
         assert_int_equal(host_port_from_host(f->port, 0, &f->batch, &f->refused), 0);
-        kernel_side_ip("link set %s up", NAME);
+        shell_must("ip link set %s up", NAME);
 
         add_alike(f, counts[n]);
         assert_int_equal(deliver(f, 0, verdict), counts[n]);
@@ -584,7 +584,7 @@ static void test_host_port_outlives_its_device(void **state)
     uint8_t verdict[FRAME_BURST];
     (void)state;
 
-    kernel_side_ip("link del %s", NAME);
+    shell_must("ip link del %s", NAME);
 
     for (uint16_t n = 0; n < 2; n++) {
         assert_int_equal(host_port_from_host(f->port, n, &f->batch, &f->refused), 0);

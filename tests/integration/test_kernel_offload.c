@@ -85,9 +85,9 @@ static void address(const char *name, unsigned number)
         assert_true(fputs("0", file) >= 0);
         assert_int_equal(fclose(file), 0);
     }
-    kernel_side_ip("addr add 10.0.0.%u/24 dev %s", number, name);
-    kernel_side_ip("addr add fd00::%u/64 dev %s nodad", number, name);
-    kernel_side_ip("link set %s up", name);
+    shell_must("ip addr add 10.0.0.%u/24 dev %s", number, name);
+    shell_must("ip addr add fd00::%u/64 dev %s nodad", number, name);
+    shell_must("ip link set %s up", name);
 }
 
 static void plug(struct fixture *f)
@@ -98,13 +98,13 @@ static void plug(struct fixture *f)
     assert_int_equal(unshare(CLONE_NEWNET), 0);
     f->there = open_namespace();
     enter(f->here);
-    kernel_side_ip("link add %s type veth peer name %s netns /proc/%d/fd/%d", UPLINK, PEER,
-                   (int)getpid(), f->there);
+    shell_must("ip link add %s type veth peer name %s netns /proc/%d/fd/%d", UPLINK, PEER,
+               (int)getpid(), f->there);
     enter(f->there);
     address(PEER, 2);
     f->raw = kernel_side_raw(PEER);
     enter(f->here);
-    kernel_side_ip("link set %s up", UPLINK);
+    shell_must("ip link set %s up", UPLINK);
     f->host = host_port_create(&(struct host_port_config){ .name = HOST, .queues = 1 }, &error);
     if (f->host == NULL) {
         fail_msg("%s", error.text);

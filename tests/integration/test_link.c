@@ -30,15 +30,6 @@
 static struct links *links;
 static struct error error;
 
-static void ip(const char *words)
-{
-    struct shell_outcome outcome;
-
-    if (shell_run(&outcome, 10, "ip %s", words) != 0) {
-        fail_msg("ip %s: %s", words, outcome.output);
-    }
-}
-
 static void assert_ip_shows(const char *words, const char *text)
 {
     struct shell_outcome outcome;
@@ -72,9 +63,9 @@ static int setup(void **state)
         print_message("# skip: a network namespace needs root\n");
         skip();
     }
-    ip("link add eth1 address 02:00:00:00:00:01 type veth peer name far");
-    ip("link set eth1 up");
-    ip("link set far up");
+    shell_must("ip link add eth1 address 02:00:00:00:00:01 type veth peer name far");
+    shell_must("ip link set eth1 up");
+    shell_must("ip link set far up");
     memset(&error, 0, sizeof(error));
     links = links_open(&error);
     assert_non_null(links);
@@ -136,8 +127,8 @@ static void test_link_find_names_the_bridge_it_is_a_port_of(void **state)
 {
     (void)state;
 
-    ip("link add br0 type bridge");
-    ip("link set eth1 master br0");
+    shell_must("ip link add br0 type bridge");
+    shell_must("ip link set eth1 master br0");
 
     assert_string_equal(found("eth1").master, "br0");
     assert_string_equal(found("br0").kind, "bridge");
@@ -149,10 +140,10 @@ static void test_link_find_follows_carrier_and_counts_its_losses(void **state)
 
     (void)state;
 
-    ip("link set far down");
+    shell_must("ip link set far down");
     assert_true(found("eth1").up);
     assert_false(found("eth1").carrier);
-    ip("link set far up");
+    shell_must("ip link set far up");
     assert_true(found("eth1").carrier);
     assert_int_equal(found("eth1").carrier_losses, before + 1);
 }
@@ -270,10 +261,11 @@ static void test_link_addresses_are_read_as_ip_gave_them(void **state)
     size_t count;
 
     (void)state;
-    ip("address add 192.0.2.1/24 broadcast 192.0.2.255 metric 77 dev eth1");
-    ip("address add 198.51.100.1/32 scope link dev eth1 valid_lft 500 preferred_lft 400");
-    ip("address add 2001:db8::1/64 dev eth1 nodad noprefixroute");
-    ip("address add 203.0.113.1/24 dev far");
+    shell_must("ip address add 192.0.2.1/24 broadcast 192.0.2.255 metric 77 dev eth1");
+    shell_must("ip address add 198.51.100.1/32 scope link dev eth1 valid_lft 500 "
+               "preferred_lft 400");
+    shell_must("ip address add 2001:db8::1/64 dev eth1 nodad noprefixroute");
+    shell_must("ip address add 203.0.113.1/24 dev far");
 
     assert_int_equal(link_addresses(links, "eth1", &list, &count, &error), 0);
 
@@ -300,8 +292,8 @@ static void test_link_address_moves_to_another_interface_as_it_was(void **state)
     size_t count;
 
     (void)state;
-    ip("address add 192.0.2.1/24 broadcast 192.0.2.255 metric 77 dev eth1");
-    ip("address add 2001:db8::1/64 dev eth1 nodad noprefixroute");
+    shell_must("ip address add 192.0.2.1/24 broadcast 192.0.2.255 metric 77 dev eth1");
+    shell_must("ip address add 2001:db8::1/64 dev eth1 nodad noprefixroute");
     shell_run(&before, 5, "ip -o address show dev eth1 scope global | cut -d' ' -f3-");
     assert_int_equal(link_addresses(links, "eth1", &list, &count, &error), 0);
 
@@ -352,27 +344,27 @@ static void test_link_default_route_is_the_one_of_least_metric(void **state)
     (void)state;
 
     assert_default_route_is_by("");
-    ip("address add 2001:db8::1/64 dev far nodad");
-    ip("-6 route add default via 2001:db8::2 dev far");
+    shell_must("ip address add 2001:db8::1/64 dev far nodad");
+    shell_must("ip -6 route add default via 2001:db8::2 dev far");
     assert_default_route_is_by("far");
-    ip("address add 192.0.2.1/24 dev eth1");
-    ip("address add 198.51.100.1/24 dev far");
-    ip("route add 203.0.113.0/24 via 198.51.100.2");
-    ip("route add default via 192.0.2.2 metric 200");
+    shell_must("ip address add 192.0.2.1/24 dev eth1");
+    shell_must("ip address add 198.51.100.1/24 dev far");
+    shell_must("ip route add 203.0.113.0/24 via 198.51.100.2");
+    shell_must("ip route add default via 192.0.2.2 metric 200");
     assert_default_route_is_by("eth1");
-    ip("route add default via 198.51.100.2 metric 100");
+    shell_must("ip route add default via 198.51.100.2 metric 100");
     assert_default_route_is_by("far");
-    ip("route add default via 192.0.2.3 metric 50 table 77");
+    shell_must("ip route add default via 192.0.2.3 metric 50 table 77");
     assert_default_route_is_by("far");
 }
 
 static void test_link_default_route_by_several_ways_is_the_first(void **state)
 {
     (void)state;
-    ip("address add 192.0.2.1/24 dev eth1");
-    ip("address add 198.51.100.1/24 dev far");
+    shell_must("ip address add 192.0.2.1/24 dev eth1");
+    shell_must("ip address add 198.51.100.1/24 dev far");
 
-    ip("route add default nexthop via 192.0.2.2 nexthop via 198.51.100.2");
+    shell_must("ip route add default nexthop via 192.0.2.2 nexthop via 198.51.100.2");
 
     assert_default_route_is_by("eth1");
 }

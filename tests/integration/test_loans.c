@@ -27,15 +27,6 @@ static struct links *links;
 static struct loans *loans;
 static struct error error;
 
-static void run(const char *words)
-{
-    struct shell_outcome outcome;
-
-    if (shell_run(&outcome, 10, "%s", words) != 0) {
-        fail_msg("%s: %s", words, outcome.output);
-    }
-}
-
 /* The file of loans as text; "" without one. */
 static const char *loans_file(void)
 {
@@ -91,7 +82,7 @@ static int setup(void **state)
         print_message("# skip: a network namespace needs root\n");
         skip();
     }
-    run("ip link add eth1 mtu 1400 type veth peer name far");
+    shell_must("ip link add eth1 mtu 1400 type veth peer name far");
     strcpy(state_dir, "/tmp/vswitch-loans.XXXXXX");
     assert_non_null(mkdtemp(state_dir));
     memset(&error, 0, sizeof(error));
@@ -147,7 +138,7 @@ static void test_loans_what_was_not_changed_is_left_as_it_is_found(void **state)
 
     assert_int_equal(set(1400, true), 0);
     assert_null(strstr(loans_file(), "mtu"));
-    run("ip link set eth1 mtu 1600");
+    shell_must("ip link set eth1 mtu 1600");
     loans_give_back(loans, eth1().ifindex);
 
     assert_eth1_is(1600, false);
@@ -222,8 +213,8 @@ static void test_loans_renamed_interface_is_found_by_its_number(void **state)
     (void)state;
 
     assert_int_equal(set(9000, false), 0);
-    run("ip link set eth1 name eth9");
-    run("ip link add eth1 mtu 1300 type veth peer name far2");
+    shell_must("ip link set eth1 name eth9");
+    shell_must("ip link add eth1 mtu 1300 type veth peer name far2");
     reopen_loans();
     assert_int_equal(set(2000, true), 0);
     loans_settle(loans);
@@ -239,8 +230,8 @@ static void test_loans_interface_made_anew_keeps_its_own_values(void **state)
 
     assert_int_equal(set(9000, true), 0);
     loans_give_back(loans, 4711);
-    run("ip link del eth1");
-    run("ip link add eth1 mtu 1300 type veth peer name far");
+    shell_must("ip link del eth1");
+    shell_must("ip link add eth1 mtu 1300 type veth peer name far");
     reopen_loans();
     loans_settle(loans);
     assert_eth1_is(1300, false);

@@ -46,21 +46,6 @@ struct room {
 
 /* ---- the lab --------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 1, 2)))
-static void run(const char *format, ...)
-{
-    struct shell_outcome outcome;
-    char command[512];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(command, sizeof(command), format, args);
-    va_end(args);
-    if (shell_run(&outcome, 20, "%s", command) != 0) {
-        fail_msg("%s: %s", command, outcome.output);
-    }
-}
-
 /* Whether a command ends well, or does so within some tries. */
 __attribute__((format(printf, 2, 3)))
 static bool comes_true(int tries, const char *format, ...)
@@ -84,58 +69,58 @@ static bool comes_true(int tries, const char *format, ...)
 /* Writes the host's addresses and routes to a file, but those of what stands for a switch. */
 static void take_picture(const struct room *room, const char *name)
 {
-    run("sh -c '{ ip -o addr show dev eth1; ip -4 route show table all; "
-        "ip -6 route show table all; } | grep -vE \"dev (ext|port|br0)\" | sed s/[0-9]*sec// "
-        "> %s/%s'",
-        room->state_dir, name);
+    shell_must("sh -c '{ ip -o addr show dev eth1; ip -4 route show table all; "
+               "ip -6 route show table all; } | grep -vE \"dev (ext|port|br0)\" | "
+               "sed s/[0-9]*sec// > %s/%s'", room->state_dir, name);
 }
 
 /* Everything that a host may have on an interface. */
 static void configure_host(void)
 {
-    run("ip addr add 192.0.2.1/24 brd 192.0.2.255 dev eth1");
-    run("ip addr add 192.0.2.3/24 dev eth1 label eth1:web");
-    run("ip addr add 198.51.100.1/32 peer 198.51.100.9/32 dev eth1");
-    run("ip addr add 203.0.113.1/25 dev eth1 noprefixroute");
-    run("ip -6 addr add 2001:db8::1/64 dev eth1 nodad");
-    run("ip -6 addr add 2001:db8::2/64 dev eth1");
-    run("ip route add default via 192.0.2.254 dev eth1 proto dhcp src 192.0.2.3 metric 100");
-    run("ip route add 203.0.113.0/25 dev eth1 proto static scope link src 203.0.113.1 metric 77");
-    run("ip route add 10.1.0.0/16 via 192.0.2.254 dev eth1 table 100 mtu 1400 advmss 1300");
-    run("ip route add 10.2.0.0/16 via 10.9.9.9 dev eth1 onlink");
-    run("ip route add 10.3.0.0/16 nexthop via 192.0.2.254 dev eth1 weight 2 "
-        "nexthop via 172.16.0.2 dev other");
-    run("ip -6 route add default via 2001:db8::fe dev eth1 metric 50");
-    run("ip -6 route add 2001:db8:2::/48 dev eth1 proto static expires 5000");
+    shell_must("ip addr add 192.0.2.1/24 brd 192.0.2.255 dev eth1");
+    shell_must("ip addr add 192.0.2.3/24 dev eth1 label eth1:web");
+    shell_must("ip addr add 198.51.100.1/32 peer 198.51.100.9/32 dev eth1");
+    shell_must("ip addr add 203.0.113.1/25 dev eth1 noprefixroute");
+    shell_must("ip -6 addr add 2001:db8::1/64 dev eth1 nodad");
+    shell_must("ip -6 addr add 2001:db8::2/64 dev eth1");
+    shell_must("ip route add default via 192.0.2.254 dev eth1 proto dhcp src 192.0.2.3 metric 100");
+    shell_must("ip route add 203.0.113.0/25 dev eth1 proto static scope link src 203.0.113.1 "
+               "metric 77");
+    shell_must("ip route add 10.1.0.0/16 via 192.0.2.254 dev eth1 table 100 mtu 1400 advmss 1300");
+    shell_must("ip route add 10.2.0.0/16 via 10.9.9.9 dev eth1 onlink");
+    shell_must("ip route add 10.3.0.0/16 nexthop via 192.0.2.254 dev eth1 weight 2 "
+               "nexthop via 172.16.0.2 dev other");
+    shell_must("ip -6 route add default via 2001:db8::fe dev eth1 metric 50");
+    shell_must("ip -6 route add 2001:db8:2::/48 dev eth1 proto static expires 5000");
 }
 
 static void configure_gateway(const struct room *room)
 {
-    run("nsenter -t %d -n ip addr add 192.0.2.254/24 dev far", room->gateway);
-    run("nsenter -t %d -n ip addr add 2001:db8::fe/64 dev far nodad", room->gateway);
-    run("nsenter -t %d -n ip addr add fe80::fe/64 dev far nodad", room->gateway);
-    run("nsenter -t %d -n ip addr add 10.9.9.9/32 dev far", room->gateway);
+    shell_must("nsenter -t %d -n ip addr add 192.0.2.254/24 dev far", room->gateway);
+    shell_must("nsenter -t %d -n ip addr add 2001:db8::fe/64 dev far nodad", room->gateway);
+    shell_must("nsenter -t %d -n ip addr add fe80::fe/64 dev far nodad", room->gateway);
+    shell_must("nsenter -t %d -n ip addr add 10.9.9.9/32 dev far", room->gateway);
 }
 
 static void make_lab(const struct room *room)
 {
-    run("ip link set lo up");
-    run("ip link add eth1 address 02:00:00:00:00:01 type veth peer name far netns %d",
-        room->gateway);
-    run("nsenter -t %d -n ip link set far up", room->gateway);
-    run("ip link set eth1 up");
-    run("ip link add other type bridge");
-    run("ip addr add 172.16.0.1/24 dev other");
-    run("ip link set other up");
-    run("ip link add br0 type bridge");
-    run("ip link set br0 up");
-    run("ip link add ext address 02:00:00:00:00:02 type veth peer name port");
-    run("ip link set port master br0 up");
-    run("ip link set ext up");
+    shell_must("ip link set lo up");
+    shell_must("ip link add eth1 address 02:00:00:00:00:01 type veth peer name far netns %d",
+               room->gateway);
+    shell_must("nsenter -t %d -n ip link set far up", room->gateway);
+    shell_must("ip link set eth1 up");
+    shell_must("ip link add other type bridge");
+    shell_must("ip addr add 172.16.0.1/24 dev other");
+    shell_must("ip link set other up");
+    shell_must("ip link add br0 type bridge");
+    shell_must("ip link set br0 up");
+    shell_must("ip link add ext address 02:00:00:00:00:02 type veth peer name port");
+    shell_must("ip link set port master br0 up");
+    shell_must("ip link set ext up");
     configure_gateway(room);
     configure_host();
     assert_true(comes_true(TRIES, "! ip -6 addr show tentative | grep -q inet6"));
-    run("ip -6 route add 2001:db8:1::/48 via fe80::fe dev eth1 table 200 src 2001:db8::2");
+    shell_must("ip -6 route add 2001:db8:1::/48 via fe80::fe dev eth1 table 200 src 2001:db8::2");
 }
 
 /* Starts a process in a network namespace of its own, which ends with this one. */
@@ -198,12 +183,12 @@ static int teardown(void **state)
 
 static void open_switch(void)
 {
-    run("ip link set eth1 master br0");
+    shell_must("ip link set eth1 master br0");
 }
 
 static void close_switch(void)
 {
-    run("ip link set eth1 nomaster");
+    shell_must("ip link set eth1 nomaster");
 }
 
 static void on_change(void *context, enum move_state state)
@@ -261,15 +246,15 @@ static void wait_for_change(struct room *room)
 static void assert_as_before(struct room *room)
 {
     take_picture(room, "after");
-    run("diff -u %s/before %s/after", room->state_dir, room->state_dir);
+    shell_must("diff -u %s/before %s/after", room->state_dir, room->state_dir);
     assert_true(comes_true(1, "! ls %s/moved-*", room->state_dir));
 }
 
 static void assert_nothing_on_the_uplink(void)
 {
-    run("sh -c '! ip -o addr show dev eth1 | grep -v \"scope link\" | grep inet'");
-    run("sh -c '! ip -4 route show table all | grep eth1'");
-    run("sh -c '! ip -6 route show table all | grep eth1 | grep -v fe80 | grep -v ff00'");
+    shell_must("sh -c '! ip -o addr show dev eth1 | grep -v \"scope link\" | grep inet'");
+    shell_must("sh -c '! ip -4 route show table all | grep eth1'");
+    shell_must("sh -c '! ip -6 route show table all | grep eth1 | grep -v fe80 | grep -v ff00'");
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -329,7 +314,7 @@ static void test_move_is_taken_back_when_a_gateway_is_gone(void **state)
 
     take_picture(room, "before");
     prepare(room);
-    run("nsenter -t %d -n ip addr del 192.0.2.254/24 dev far", room->gateway);
+    shell_must("nsenter -t %d -n ip addr del 192.0.2.254/24 dev far", room->gateway);
     start(room);
     assert_int_equal(state_of(room), MOVE_CONFIRMING);
     wait_for_change(room);
@@ -338,7 +323,7 @@ static void test_move_is_taken_back_when_a_gateway_is_gone(void **state)
     move_status(room->move, &status);
     assert_non_null(strstr(status.text, "192.0.2.254 did not answer"));
     assert_as_before(room);
-    run("nsenter -t %d -n ip addr add 192.0.2.254/24 dev far", room->gateway);
+    shell_must("nsenter -t %d -n ip addr add 192.0.2.254/24 dev far", room->gateway);
     assert_true(comes_true(TRIES, "ping -c 1 -W 1 192.0.2.254"));
 }
 
@@ -347,7 +332,7 @@ static void test_move_without_a_gateway_that_answered_is_kept(void **state)
     struct room *room = *state;
     struct move_status status;
 
-    run("nsenter -t %d -n ip addr flush dev far", room->gateway);
+    shell_must("nsenter -t %d -n ip addr flush dev far", room->gateway);
     prepare(room);
     start(room);
 
@@ -361,7 +346,7 @@ static void test_move_that_the_kernel_refuses_changes_nothing(void **state)
 {
     struct room *room = *state;
 
-    run("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/ext/disable_ipv6'");
+    shell_must("sh -c 'echo 1 > /proc/sys/net/ipv6/conf/ext/disable_ipv6'");
     take_picture(room, "before");
     prepare(room);
 
@@ -388,7 +373,7 @@ static void test_move_is_undone_by_the_next_start_after_a_crash(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     assert_nothing_on_the_uplink();
-    run("ip link del ext");
+    shell_must("ip link del ext");
     close_switch();
 
     move_recover(room->links, room->state_dir);
@@ -401,16 +386,17 @@ static void test_move_recovers_nothing_from_another_boot_or_a_damaged_file(void 
     struct room *room = *state;
 
     take_picture(room, "before");
-    run("sh -c 'echo {\\\"version\\\": 1, \\\"host\\\": \\\"x/1\\\", \\\"ifindex\\\": 2, "
-        "\\\"name\\\": \\\"eth1\\\", \\\"noted_s\\\": 1, \\\"items\\\": []} > %s/moved-2.json'",
-        room->state_dir);
-    run("sh -c 'echo nonsense > %s/moved-3.json'", room->state_dir);
+    shell_must("sh -c 'echo {\\\"version\\\": 1, \\\"host\\\": \\\"x/1\\\", \\\"ifindex\\\": 2, "
+               "\\\"name\\\": \\\"eth1\\\", \\\"noted_s\\\": 1, \\\"items\\\": []} "
+               "> %s/moved-2.json'",
+               room->state_dir);
+    shell_must("sh -c 'echo nonsense > %s/moved-3.json'", room->state_dir);
 
     move_recover(room->links, room->state_dir);
 
     assert_true(comes_true(1, "ls %s/moved-3.json.damaged", room->state_dir));
     assert_true(comes_true(1, "! ls %s/moved-2.json*", room->state_dir));
-    run("rm %s/moved-3.json.damaged", room->state_dir);
+    shell_must("rm %s/moved-3.json.damaged", room->state_dir);
     assert_as_before(room);
 }
 
@@ -421,8 +407,8 @@ static void test_move_refuses_a_route_that_shares_its_next_hop(void **state)
         .base = room->base, .links = room->links, .state_dir = room->state_dir, .uplink = "eth1",
     };
 
-    run("ip nexthop add id 7 via 192.0.2.254 dev eth1");
-    run("ip route add 10.7.0.0/16 nhid 7");
+    shell_must("ip nexthop add id 7 via 192.0.2.254 dev eth1");
+    shell_must("ip route add 10.7.0.0/16 nhid 7");
 
     assert_null(move_prepare(&config, &room->error));
     assert_non_null(strstr(room->error.text, "nexthop object"));

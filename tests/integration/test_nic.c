@@ -32,26 +32,6 @@
 #define LEARNT      3u             /* lives after which nothing is allocated for the first time */
 #define ROUNDS      20000u
 
-static int group_setup(void **state)
-{
-    *state = nic_lab_create();
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    nic_lab_destroy(*state);
-    return 0;
-}
-
-static struct nic_lab *lab_of(void **state)
-{
-    if (*state == NULL) {
-        skip();
-    }
-    return *state;
-}
-
 /* DPDK's number of a device, for what a test does behind the nic's back. */
 static uint16_t port_of(const char *name)
 {
@@ -88,7 +68,7 @@ static void check_back(struct nic_lab *lab, struct nic *nic)
 
 static void test_nic_carries_every_length(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
 
     for (uint32_t len = FRAME_MIN_BYTES; len <= MTU + 18; len += FRAME_BURST) {
@@ -104,7 +84,7 @@ static void test_nic_carries_every_length(void **state)
 
 static void test_nic_carries_jumbo_frames_in_pieces(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", JUMBO_MTU);
     const uint32_t lens[] = { 2047, 2048, 2049, 4096, 4097, 9000, JUMBO_MTU + 14, JUMBO_MTU + 18 };
 
@@ -147,7 +127,7 @@ static void put(struct rte_mbuf *mbuf)
 
 static void test_nic_trusts_a_whole_header_however_it_is_cut(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
     const uint32_t cuts[3][5] = { { 10, 1, 300, 20, 9 }, { 124, 216 }, { 100, 0, 24, 0, 216 } };
     const unsigned counts[3] = { 5, 2, 5 };
@@ -165,7 +145,7 @@ static void test_nic_trusts_a_whole_header_however_it_is_cut(void **state)
 
 static void test_nic_makes_room_for_a_tag_where_a_device_left_none(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
     const uint32_t whole = 340;
     struct rte_mbuf *mbuf;
@@ -185,7 +165,7 @@ static void test_nic_makes_room_for_a_tag_where_a_device_left_none(void **state)
 
 static void test_nic_refuses_what_a_device_says_wrong(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
     const uint32_t two[2] = { 200, 140 };
     struct rte_mbuf *wrong[5];
@@ -216,7 +196,7 @@ static void test_nic_refuses_what_a_device_says_wrong(void **state)
 
 static void test_nic_keeps_short_frames_and_refuses_endless_ones(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
     const uint32_t tiny = 5;
     uint32_t endless[33];
@@ -246,7 +226,7 @@ static void test_nic_keeps_short_frames_and_refuses_endless_ones(void **state)
 
 static void test_nic_says_busy_when_the_device_takes_no_more(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_ring0", MTU);
     uint32_t sent = 0;
     uint32_t back = 0;
@@ -275,7 +255,7 @@ static void test_nic_says_busy_when_the_device_takes_no_more(void **state)
 
 static void test_nic_drops_what_is_longer_than_a_buffer_without_chains(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_null0,no-rx=1", MTU);
 
     nic_lab_start(lab);
@@ -291,7 +271,7 @@ static void test_nic_drops_what_is_longer_than_a_buffer_without_chains(void **st
 
 static void test_nic_sends_what_a_file_keeps(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     char path[] = "/tmp/test_nic.XXXXXX";
     char where[128];
     struct nic *nic;
@@ -323,7 +303,7 @@ static void test_nic_sends_what_a_file_keeps(void **state)
 
 static void test_nic_gives_each_worker_a_queue_or_shares(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     const struct nic_config config = {
         .where = "net_ring0", .port = NIC_LAB_PORT, .queues = 2, .workers = 64, .mtu_bytes = MTU
     };
@@ -359,7 +339,7 @@ static unsigned open_descriptors(void)
 
 static void test_nic_leaves_nothing_behind(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct rte_malloc_socket_stats before = { 0 };
     struct rte_malloc_socket_stats after = { 0 };
     unsigned descriptors = 0;
@@ -388,7 +368,7 @@ static void test_nic_leaves_nothing_behind(void **state)
 
 static void test_nic_says_what_it_is(void **state)
 {
-    struct nic *nic = (lab_of(state), nic_lab_nic("net_ring0", MTU));
+    struct nic *nic = (nic_lab_of(state), nic_lab_nic("net_ring0", MTU));
     struct nic_status status;
 
     nic_status(nic, &status);
@@ -407,7 +387,7 @@ static void test_nic_says_what_it_is(void **state)
 
 static void test_nic_changes_its_mtu_or_says_that_it_cannot(void **state)
 {
-    struct nic *ring = (lab_of(state), nic_lab_nic("net_ring0", MTU));
+    struct nic *ring = (nic_lab_of(state), nic_lab_nic("net_ring0", MTU));
     struct nic *null = nic_lab_nic("net_null0,no-rx=1", MTU);
     struct error error = { 0 };
     struct nic_status status;
@@ -443,7 +423,7 @@ static void test_nic_refuses_with_a_sentence(void **state)
     };
     struct error error;
 
-    (void)lab_of(state);
+    (void)nic_lab_of(state);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *said = nic_lab_refusal(cases[i].where, cases[i].mtu_bytes, &error);
 
@@ -456,7 +436,7 @@ static void test_nic_refuses_with_a_sentence(void **state)
 /* Any device of this host that the kernel drives; it is only looked at. */
 static void test_nic_leaves_the_kernel_its_devices(void **state)
 {
-    DIR *devices = (lab_of(state), opendir("/sys/bus/pci/devices"));
+    DIR *devices = (nic_lab_of(state), opendir("/sys/bus/pci/devices"));
     const struct dirent *entry;
     char path[sizeof("/sys/bus/pci/devices//driver") + sizeof(entry->d_name)];
     struct error error = { 0 };
@@ -482,7 +462,7 @@ static void test_nic_leaves_the_kernel_its_devices(void **state)
 
 static void test_nic_refuses_a_second_use(void **state)
 {
-    struct nic *nic = (lab_of(state), nic_lab_nic("net_ring0", MTU));
+    struct nic *nic = (nic_lab_of(state), nic_lab_nic("net_ring0", MTU));
     struct error error;
 
     assert_non_null(strstr(nic_lab_refusal("net_ring0", MTU, &error), "in use already"));
@@ -498,7 +478,7 @@ static void test_nic_says_when_memory_is_short(void **state)
     struct nic *made[16];
     unsigned count = 0;
 
-    (void)lab_of(state);
+    (void)nic_lab_of(state);
     for (error.code = 0; error.code == 0 && count < 16;) {
         const struct nic_config config = {
             .where = where, .port = NIC_LAB_PORT, .queues = 16, .workers = 64,
@@ -548,7 +528,7 @@ static void measure(struct nic_lab *lab, uint32_t len_bytes)
 
 static void test_nic_cost(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
 
     measure(lab, 64);
     measure(lab, 1514);
@@ -578,5 +558,5 @@ int main(void)
         cmocka_unit_test(test_nic_cost),
     };
 
-    return cmocka_run_group_tests_name("nic", tests, group_setup, group_teardown);
+    return cmocka_run_group_tests_name("nic", tests, nic_lab_setup, nic_lab_teardown);
 }

@@ -36,26 +36,6 @@
 #define UDP_PORT   4000u
 #define PAYLOAD    100u
 
-static int group_setup(void **state)
-{
-    *state = nic_lab_create();
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    nic_lab_destroy(*state);
-    return 0;
-}
-
-static struct nic_lab *lab_of(void **state)
-{
-    if (*state == NULL) {
-        skip();
-    }
-    return *state;
-}
-
 /* ---- the kernel's own stack ------------------------------------------------------------------ */
 
 static int udp_socket(void)
@@ -75,15 +55,15 @@ static struct nic *tap_with_address(void)
 {
     struct nic *nic = nic_lab_nic("net_tap0,iface=stack,mac=02:00:00:00:00:aa", MTU);
 
-    nic_lab_run("ip addr add 192.0.2.1/24 dev stack");
-    nic_lab_run("ip link set stack up");
-    nic_lab_run("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:bb dev stack");
+    shell_must("ip addr add 192.0.2.1/24 dev stack");
+    shell_must("ip link set stack up");
+    shell_must("ip neigh add 192.0.2.2 lladdr 02:00:00:00:00:bb dev stack");
     return nic;
 }
 
 static void test_nic_tap_carries_datagrams_to_the_host(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = tap_with_address();
     const struct udp_frame fields = {
         .to = { 2, 0, 0, 0, 0, 0xaa }, .from = { 2, 0, 0, 0, 0, 0xbb },
@@ -112,7 +92,7 @@ static void test_nic_tap_carries_datagrams_to_the_host(void **state)
 
 static void test_nic_tap_carries_datagrams_from_the_host(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = tap_with_address();
     const struct sockaddr_in there = {
         .sin_family = AF_INET, .sin_port = htons(UDP_PORT), .sin_addr.s_addr = htonl(OTHER_IP)
@@ -151,19 +131,19 @@ static void test_nic_tap_carries_datagrams_from_the_host(void **state)
 
 static void test_nic_sees_its_link_go_and_come(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_tap0,iface=wire", MTU);
     struct nic_status status;
 
     nic_lab_start(lab);
     nic_lab_add(lab, 60, 0);
-    nic_lab_run("ip link set wire down");
+    shell_must("ip link set wire down");
     nic_status(nic, &status);
     assert_false(status.carrier);
     assert_int_equal(nic_lab_send(lab, nic, 0), 0);
     assert_int_equal(lab->verdict[0], DROP_LINK_DOWN);
 
-    nic_lab_run("ip link set wire up");
+    shell_must("ip link set wire up");
     nic_status(nic, &status);
     assert_true(status.carrier);
     assert_int_equal(nic_lab_send(lab, nic, 0), 1);
@@ -194,16 +174,16 @@ static int wire_socket(const char *interface)
 
 static void make_veth(void)
 {
-    nic_lab_run("ip link add near type veth peer name far");
-    nic_lab_run("sh -c 'for end in near far; do"
-                " echo 1 >/proc/sys/net/ipv6/conf/$end/disable_ipv6; done'");
-    nic_lab_run("ip link set near up");
-    nic_lab_run("ip link set far up");
+    shell_must("ip link add near type veth peer name far");
+    shell_must("sh -c 'for end in near far; do"
+               " echo 1 >/proc/sys/net/ipv6/conf/$end/disable_ipv6; done'");
+    shell_must("ip link set near up");
+    shell_must("ip link set far up");
 }
 
 static void remove_veth(void)
 {
-    nic_lab_run("ip link del near");
+    shell_must("ip link del near");
 }
 
 /* Frames of many lengths both ways, MANY in all, so that every buffer is used more than once. */
@@ -239,7 +219,7 @@ static void exchange(struct nic_lab *lab, struct nic *nic, int far, uint32_t lon
 
 static void test_nic_af_packet_exchanges_frames(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct shell_outcome shown;
     struct nic *nic;
     int far;
@@ -275,7 +255,7 @@ static struct nic *xdp_or_skip(uint32_t mtu_bytes)
 
 static void test_nic_af_xdp_exchanges_frames(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct shell_outcome shown;
     struct nic *nic;
     int far;
@@ -294,7 +274,7 @@ static void test_nic_af_xdp_exchanges_frames(void **state)
 
 static void test_nic_af_xdp_takes_what_a_page_holds(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic_status status;
     struct error error;
     struct nic *nic;
@@ -309,7 +289,7 @@ static void test_nic_af_xdp_takes_what_a_page_holds(void **state)
     assert_non_null(strstr(nic_lab_refusal("net_af_xdp0,iface=near", status.max_mtu_bytes + 1,
                                            &error), "can have an MTU of at most"));
 
-    nic_lab_run("ip link set far mtu %u", status.max_mtu_bytes);
+    shell_must("ip link set far mtu %u", status.max_mtu_bytes);
     nic = xdp_or_skip(status.max_mtu_bytes);
     far = wire_socket("far");
     exchange(lab, nic, far, status.max_mtu_bytes + 14);
@@ -320,7 +300,7 @@ static void test_nic_af_xdp_takes_what_a_page_holds(void **state)
 
 static void test_nic_af_xdp_can_be_made_again(void **state)
 {
-    (void)lab_of(state);
+    (void)nic_lab_of(state);
     make_veth();
     for (unsigned life = 0; life < 5; life++) {
         struct nic *nic = xdp_or_skip(MTU);
@@ -351,7 +331,7 @@ static void lose_interface(struct nic_lab *lab, struct nic *nic)
 
 static void test_nic_survives_its_interface(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
 
     for (unsigned life = 0; life < 3; life++) {
         make_veth();
@@ -374,5 +354,5 @@ int main(void)
         cmocka_unit_test(test_nic_survives_its_interface),
     };
 
-    return cmocka_run_group_tests_name("nic_kernel", tests, group_setup, group_teardown);
+    return cmocka_run_group_tests_name("nic_kernel", tests, nic_lab_setup, nic_lab_teardown);
 }

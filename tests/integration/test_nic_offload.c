@@ -40,26 +40,6 @@
 
 static struct long_frame frames[FRAME_BURST];
 
-static int group_setup(void **state)
-{
-    *state = nic_lab_create();
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    nic_lab_destroy(*state);
-    return 0;
-}
-
-static struct nic_lab *lab_of(void **state)
-{
-    if (*state == NULL) {
-        skip();
-    }
-    return *state;
-}
-
 /* A nic on net_ring that believes that its device does what @p offloads say. */
 static struct nic *ring(uint8_t offloads)
 {
@@ -112,7 +92,7 @@ static bool came_complete(struct nic_lab *lab, uint16_t index, const struct long
 
 static void test_nic_completes_checksums_within_the_copy(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(0);
     uint64_t random = 1;
 
@@ -135,7 +115,7 @@ static void test_nic_completes_checksums_within_the_copy(void **state)
 
 static void test_nic_leaves_other_frames_of_a_batch_as_they_are(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(EVERYTHING);
     struct frame *frame;
 
@@ -157,7 +137,7 @@ static void test_nic_leaves_other_frames_of_a_batch_as_they_are(void **state)
 
 static void test_nic_completes_the_checksum_inside_a_tunnel(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(EVERYTHING);      /* whose device does not find it */
     uint64_t random = 2;
 
@@ -189,7 +169,7 @@ static void test_nic_completes_the_checksum_inside_a_tunnel(void **state)
 
 static void test_nic_never_stores_a_zero(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(0);
     struct long_frame *udp = &frames[0];
     uint8_t *last;
@@ -216,7 +196,7 @@ static void test_nic_never_stores_a_zero(void **state)
 
 static void test_nic_asks_the_device_for_checksums(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(OFFLOAD_TAKES_CSUM);
     uint64_t random = 3;
 
@@ -253,7 +233,7 @@ static void test_nic_asks_the_device_for_checksums(void **state)
 
 static void test_nic_asks_no_device_for_a_header_that_is_cut_off(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(EVERYTHING);
     struct frame *frame;
 
@@ -301,7 +281,7 @@ static void check_cut(struct nic_lab *lab, struct nic *nic, struct long_frame *s
 
 static void test_nic_has_the_device_cut_long_frames(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(EVERYTHING);
 
     for (uint8_t tags = 0; tags < 3; tags++) {
@@ -320,7 +300,7 @@ static void test_nic_has_the_device_cut_long_frames(void **state)
 
 static void test_nic_leaves_the_ipv4_checksum_to_devices_that_have_it(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(EVERYTHING);
 
     nic->ip_sums = false;
@@ -347,7 +327,7 @@ static uint8_t refusal(struct nic_lab *lab, struct nic *nic)
 
 static void test_nic_sends_no_long_frame_that_the_device_does_not_cut(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     const struct long_frame bad[] = {
         tcp(4, 3000),
         { .gso_type = FRAME_GSO_UDP, .ip_version = 4, .payload_bytes = 3000,
@@ -389,7 +369,7 @@ static uint16_t refuse_every_other(void *queue, struct rte_mbuf **mbuf, uint16_t
 
 static void test_nic_names_what_a_driver_refuses_and_sends_the_rest(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(EVERYTHING);
 
     rte_eth_fp_ops[nic->port_id].tx_pkt_prepare = refuse_every_other;
@@ -437,7 +417,7 @@ static void test_nic_believes_a_checksum_checked_of_tcp_and_udp_only(void **stat
         { 0, RTE_PTYPE_L4_TCP, FRAME_CSUM_AS_IT_IS },
     };
     const uint16_t count = sizeof(said) / sizeof(said[0]);
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = ring(0);
 
     for (unsigned checks = 0; checks < 2; checks++) {
@@ -534,5 +514,5 @@ int main(void)
         cmocka_unit_test(test_nic_offload_chooses_by_what_a_device_can),
     };
 
-    return cmocka_run_group_tests_name("nic_offload", tests, group_setup, group_teardown);
+    return cmocka_run_group_tests_name("nic_offload", tests, nic_lab_setup, nic_lab_teardown);
 }

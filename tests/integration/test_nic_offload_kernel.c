@@ -26,6 +26,7 @@
 #include "tests/support/nic_lab.h"
 #include "tests/support/partial_frame.h"
 #include "tests/support/random.h"
+#include "tests/support/shell.h"
 #include "vnic/vnic.h"
 
 #define MTU        1500u
@@ -36,26 +37,6 @@
 #define UDP_PORT   5201            /* as long_frame has it */
 
 static struct long_frame frames[FRAME_BURST];
-
-static int group_setup(void **state)
-{
-    *state = nic_lab_create();
-    return 0;
-}
-
-static int group_teardown(void **state)
-{
-    nic_lab_destroy(*state);
-    return 0;
-}
-
-static struct nic_lab *lab_of(void **state)
-{
-    if (*state == NULL) {
-        skip();
-    }
-    return *state;
-}
 
 /* ---- the other end --------------------------------------------------------------------------- */
 
@@ -77,8 +58,8 @@ static int wire_socket(const char *interface)
 /* What the kernel itself sends through an interface is none of a test's. */
 static void quiet(const char *interface)
 {
-    nic_lab_run("sh -c 'echo 1 >/proc/sys/net/ipv6/conf/%s/disable_ipv6'", interface);
-    nic_lab_run("ip link set %s up", interface);
+    shell_must("sh -c 'echo 1 >/proc/sys/net/ipv6/conf/%s/disable_ipv6'", interface);
+    shell_must("ip link set %s up", interface);
 }
 
 static struct nic *quiet_tap(void)
@@ -133,7 +114,7 @@ static void check_sent(struct nic_lab *lab, struct nic *nic, int far)
 
 static void test_nic_has_a_device_complete_checksums(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = quiet_tap();
     const int far = wire_socket("stack");
 
@@ -144,12 +125,12 @@ static void test_nic_has_a_device_complete_checksums(void **state)
 
 static void test_nic_completes_checksums_for_a_device_that_does_not(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic_status status;
     struct nic *nic;
     int far;
 
-    nic_lab_run("ip link add near type veth peer name far");
+    shell_must("ip link add near type veth peer name far");
     quiet("near");
     quiet("far");
     nic = nic_lab_nic("net_af_packet0,iface=near", MTU);
@@ -160,26 +141,26 @@ static void test_nic_completes_checksums_for_a_device_that_does_not(void **state
     check_sent(lab, nic, far);
     (void)close(far);
     nic_destroy(nic);
-    nic_lab_run("ip link del near");
+    shell_must("ip link del near");
 }
 
 /* The kernel's stack, which drops what has a wrong checksum. */
 static void test_nic_sends_datagrams_that_the_kernel_finds_right(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = nic_lab_nic("net_tap0,iface=stack,mac=02:00:00:00:00:b0", MTU);
     const int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const struct sockaddr_in6 here = { .sin6_family = AF_INET6, .sin6_port = htons(UDP_PORT) };
     const struct timeval patience = { .tv_sec = 2 };
     uint8_t got[2048];
 
-    nic_lab_run("ip addr add 198.51.100.2/24 dev stack");
-    nic_lab_run("ip addr add 2001:db8:ffff::fedc:ba98:7654:3210/64 dev stack nodad");
-    nic_lab_run("sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter;"
-                " echo 0 >/proc/sys/net/ipv4/conf/stack/rp_filter'");
-    nic_lab_run("ip link set stack up");
-    nic_lab_run("ip route add default dev stack");
-    nic_lab_run("ip -6 route add default dev stack");
+    shell_must("ip addr add 198.51.100.2/24 dev stack");
+    shell_must("ip addr add 2001:db8:ffff::fedc:ba98:7654:3210/64 dev stack nodad");
+    shell_must("sh -c 'echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter;"
+               " echo 0 >/proc/sys/net/ipv4/conf/stack/rp_filter'");
+    shell_must("ip link set stack up");
+    shell_must("ip route add default dev stack");
+    shell_must("ip -6 route add default dev stack");
     assert_int_equal(bind(fd, (const struct sockaddr *)&here, sizeof(here)), 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
 
@@ -206,7 +187,7 @@ static void test_nic_sends_datagrams_that_the_kernel_finds_right(void **state)
 
 static void test_nic_takes_over_which_checksums_its_device_found_right(void **state)
 {
-    struct nic_lab *lab = lab_of(state);
+    struct nic_lab *lab = nic_lab_of(state);
     struct nic *nic = quiet_tap();
     const int far = wire_socket("stack");
     uint64_t random = 6;
@@ -244,5 +225,6 @@ int main(void)
         cmocka_unit_test(test_nic_takes_over_which_checksums_its_device_found_right),
     };
 
-    return cmocka_run_group_tests_name("nic_offload_kernel", tests, group_setup, group_teardown);
+    return cmocka_run_group_tests_name("nic_offload_kernel", tests, nic_lab_setup,
+                                       nic_lab_teardown);
 }

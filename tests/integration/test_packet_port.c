@@ -129,8 +129,8 @@ static void test_packet_port_partial_checksum_of_the_stack_is_a_fact(void **stat
     int udp;
 
     packet_lab_plug(lab, 1500, 1);
-    kernel_side_ip("addr add 10.0.0.1/24 dev %s", PEER);
-    kernel_side_ip("neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev %s", PEER);
+    shell_must("ip addr add 10.0.0.1/24 dev %s", PEER);
+    shell_must("ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev %s", PEER);
     udp = kernel_side_udp(PEER, "10.0.0.2", 5000);
     memset(bytes, 'x', sizeof(bytes));
     assert_int_equal(send(udp, bytes, sizeof(bytes), 0), sizeof(bytes));
@@ -158,8 +158,8 @@ static void test_packet_port_segmentation_of_the_stack_is_left_to_us(void **stat
     int udp;
 
     packet_lab_plug(lab, 1500, 1);
-    kernel_side_ip("addr add 10.0.0.1/24 dev %s", PEER);
-    kernel_side_ip("neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev %s", PEER);
+    shell_must("ip addr add 10.0.0.1/24 dev %s", PEER);
+    shell_must("ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev %s", PEER);
     udp = kernel_side_udp(PEER, "10.0.0.2", 5000);
     assert_int_equal(setsockopt(udp, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)), 0);
     assert_int_equal(send(udp, bytes, sizeof(bytes), 0), sizeof(bytes));
@@ -348,13 +348,13 @@ static void test_packet_port_down_and_up_again(void **state)
     packet_lab_plain(&lab->sent, 60);
     batch_start(&lab->out, 0);
     (void)batch_add_wire(&lab->out, &lab->sent, 0);
-    kernel_side_ip("link set %s down", UPLINK);
+    shell_must("ip link set %s down", UPLINK);
     ready.fd = packet_port_fd(lab->port, 0);
     assert_int_equal(poll(&ready, 1, 0), 0);                   /* a worker can sleep */
     assert_int_equal(packet_lab_deliver(lab, verdict), 0);
     assert_int_equal(verdict[0], DROP_LINK_DOWN);
     assert_int_equal(packet_port_from_wire(lab->port, 0, &lab->batch, &lab->refused), 0);
-    kernel_side_ip("link set %s up", UPLINK);
+    shell_must("ip link set %s up", UPLINK);
 
     assert_int_equal(packet_lab_deliver(lab, verdict), 1);
     assert_int_equal(kernel_side_receive(lab->raw, &lab->got, KERNEL_SIDE_WAIT_MS), 1);
@@ -377,7 +377,7 @@ static void test_packet_port_outlives_its_interface(void **state)
         packet_lab_send(lab, NULL);
     }
     assert_int_equal(packet_lab_take(lab, 0), FRAME_BURST);
-    kernel_side_ip("link del %s", UPLINK);
+    shell_must("ip link del %s", UPLINK);
     kernel_side_bytes(&lab->batch, &lab->batch.frame[31], &lab->got);
     packet_lab_same(&lab->got, &lab->sent);
     packet_port_return(lab->port, 0);

@@ -101,8 +101,8 @@ static void test_packet_send_follows_the_mtu(void **state)
     uint8_t verdict[FRAME_BURST];
 
     packet_lab_plug(lab, 1500, 1);
-    kernel_side_ip("link set %s mtu 4000", PACKET_LAB_PEER);
-    kernel_side_ip("link set %s mtu 4000", PACKET_LAB_UPLINK);
+    shell_must("ip link set %s mtu 4000", PACKET_LAB_PEER);
+    shell_must("ip link set %s mtu 4000", PACKET_LAB_UPLINK);
     packet_lab_plain(&lab->sent, 4014);
     for (unsigned told = 0; told < 2; told++) {
         batch_start(&lab->out, 0);
@@ -113,7 +113,7 @@ static void test_packet_send_follows_the_mtu(void **state)
         packet_port_set_mtu(lab->port, 4000);
     }
 
-    kernel_side_ip("link set %s mtu 1500", PACKET_LAB_UPLINK);
+    shell_must("ip link set %s mtu 1500", PACKET_LAB_UPLINK);
     packet_port_set_mtu(lab->port, 1500);
     assert_int_equal(packet_lab_deliver(lab, verdict), 0);
     assert_int_equal(verdict[0], DROP_OVER_MTU);
@@ -387,7 +387,7 @@ static void test_packet_send_kernel_cuts_the_longest_frame(void **state)
     uint8_t verdict[FRAME_BURST];
 
     packet_lab_plug(lab, 1500, 1);
-    kernel_side_ip("link set %s gso_max_size 30000", PACKET_LAB_UPLINK);
+    shell_must("ip link set %s gso_max_size 30000", PACKET_LAB_UPLINK);
     assert_true(make_long(lab, &frame, 0, 1400));
     assert_int_equal(packet_lab_deliver(lab, verdict), 1);
 

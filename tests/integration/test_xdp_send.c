@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "tests/support/packet_lab.h"
+#include "tests/support/shell.h"
 #include "vnic/vnic.h"
 
 #define UPLINK     PACKET_LAB_UPLINK
@@ -61,9 +62,9 @@ static int uplink(void)
 static void plug(struct xdp_lab *lab)
 {
     kernel_side_need();
-    kernel_side_ip("link add %s mtu 2000 type veth peer name %s mtu 2000", UPLINK, PEER);
-    kernel_side_ip("link set %s up", PEER);
-    kernel_side_ip("link set %s up", UPLINK);
+    shell_must("ip link add %s mtu 2000 type veth peer name %s mtu 2000", UPLINK, PEER);
+    shell_must("ip link set %s up", PEER);
+    shell_must("ip link set %s up", UPLINK);
     lab->packet.raw = kernel_side_raw(PEER);
     xdp_send_open(&lab->sender, uplink(), 0);
     assert_true(lab->sender.usable);
@@ -139,8 +140,8 @@ static void test_xdp_send_slot_is_full_to_the_last_byte(void **state)
     struct xdp_lab *lab = *state;
 
     plug(lab);
-    kernel_side_ip("link set %s mtu 2034", PEER);
-    kernel_side_ip("link set %s mtu 2034", UPLINK);
+    shell_must("ip link set %s mtu 2034", PEER);
+    shell_must("ip link set %s mtu 2034", UPLINK);
     for (unsigned n = 0; n < 2 * XDP_SEND_SLOTS / FRAME_BURST; n++) {
         assert_int_equal(send_batch(lab, FRAME_BURST, XDP_SEND_MAX_BYTES), FRAME_BURST);
     }
@@ -157,11 +158,11 @@ static void test_xdp_send_nothing_while_the_interface_is_down(void **state)
 
     plug(lab);
     for (unsigned times = 0; times < 3; times++) {
-        kernel_side_ip("link set %s down", UPLINK);
+        shell_must("ip link set %s down", UPLINK);
         for (unsigned n = 0; n < 2 * XDP_SEND_SLOTS / FRAME_BURST; n++) {
             assert_int_equal(send_batch(lab, FRAME_BURST, 60), 0);
         }
-        kernel_side_ip("link set %s up", UPLINK);
+        shell_must("ip link set %s up", UPLINK);
 
         first = lab->next;
         for (unsigned n = 0; n < 2 * XDP_SEND_SLOTS / FRAME_BURST; n++) {
@@ -180,11 +181,11 @@ static void test_xdp_send_nothing_while_there_is_no_carrier(void **state)
     uint32_t first;
 
     plug(lab);
-    kernel_side_ip("link set %s down", PEER);
+    shell_must("ip link set %s down", PEER);
     for (unsigned n = 0; n < 2 * XDP_SEND_SLOTS; n++) {
         assert_int_equal(send_batch(lab, 1 + n % FRAME_BURST, 60), 0);
     }
-    kernel_side_ip("link set %s up", PEER);
+    shell_must("ip link set %s up", PEER);
 
     first = lab->next;
     for (unsigned n = 0; n < 2 * XDP_SEND_SLOTS / FRAME_BURST; n++) {
@@ -199,7 +200,7 @@ static void test_xdp_send_nothing_when_the_interface_is_gone(void **state)
     struct xdp_lab *lab = *state;
 
     plug(lab);
-    kernel_side_ip("link del %s", UPLINK);
+    shell_must("ip link del %s", UPLINK);
     for (unsigned n = 0; n < 2 * XDP_SEND_SLOTS / FRAME_BURST; n++) {
         assert_int_equal(send_batch(lab, FRAME_BURST, 60), 0);
     }
@@ -212,9 +213,9 @@ static void *shake_wire(void *context)
     const char *name = context;
 
     for (unsigned n = 0; n < 20; n++) {
-        kernel_side_ip("link set %s down", name);
+        shell_must("ip link set %s down", name);
         (void)usleep(2000);
-        kernel_side_ip("link set %s up", name);
+        shell_must("ip link set %s up", name);
         (void)usleep(2000);
     }
     atomic_store(&wire_is_calm, true);

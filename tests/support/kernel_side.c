@@ -56,20 +56,6 @@ void kernel_side_need(void)
     }
 }
 
-void kernel_side_ip(const char *format, ...)
-{
-    struct shell_outcome outcome;
-    char words[512];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(words, sizeof(words), format, args);
-    va_end(args);
-    if (shell_run(&outcome, 10, "ip %s", words) != 0) {
-        fail_msg("ip %s: %s", words, outcome.output);
-    }
-}
-
 int kernel_side_raw(const char *name)
 {
     const int on = 1, room_bytes = 16 << 20;

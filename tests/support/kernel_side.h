@@ -29,10 +29,6 @@ int kernel_side_enter(void **state);
 /** Prints why and skips the test when kernel_side_enter() could not. */
 void kernel_side_need(void);
 
-/** Runs ip(8). */
-__attribute__((format(printf, 1, 2)))
-void kernel_side_ip(const char *format, ...);
-
 /** A raw socket that sees what comes in by interface @p name, for anybody. */
 int kernel_side_raw(const char *name);
 void kernel_side_send(int raw, const struct kernel_side_offload *offload, const uint8_t *bytes,

@@ -37,7 +37,7 @@ struct nic_lab *nic_lab_create(void)
         free(lab);
         return NULL;
     }
-    nic_lab_run("ip link set lo up");
+    shell_must("ip link set lo up");
     lab->dataplane = dataplane_start(&config, &note, &error);
     if (lab->dataplane == NULL) {
         print_error("%s\n", error.text);
@@ -52,6 +52,26 @@ void nic_lab_destroy(struct nic_lab *lab)
         dataplane_stop(lab->dataplane);
         free(lab);
     }
+}
+
+int nic_lab_setup(void **state)
+{
+    *state = nic_lab_create();
+    return 0;
+}
+
+int nic_lab_teardown(void **state)
+{
+    nic_lab_destroy(*state);
+    return 0;
+}
+
+struct nic_lab *nic_lab_of(void **state)
+{
+    if (*state == NULL) {
+        skip();
+    }
+    return *state;
 }
 
 struct nic *nic_lab_nic(const char *where, uint32_t mtu_bytes)
@@ -140,19 +160,4 @@ int nic_lab_same(struct nic_lab *lab, const struct frame_batch *batch, uint16_t 
     /* Every source leaves room for a tag. */
     memset(frame->hdr - FRAME_TAG_BYTES, 0xa5, FRAME_TAG_BYTES);
     return memcmp(lab->bytes, bytes, len_bytes) == 0;
-}
-
-void nic_lab_run(const char *format, ...)
-{
-    struct shell_outcome outcome;
-    char command[512];
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(command, sizeof(command), format, args);
-    va_end(args);
-    if (shell_run(&outcome, 20, "%s", command) != 0) {
-        print_error("%s: %s\n", command, outcome.output);
-    }
-    assert_int_equal(outcome.status, 0);
 }

@@ -31,6 +31,11 @@ struct nic_lab {
 struct nic_lab *nic_lab_create(void);
 void nic_lab_destroy(struct nic_lab *lab);
 
+/** A group's setup and teardown: *state is a lab, for nic_lab_of(), which skips without one. */
+int nic_lab_setup(void **state);
+int nic_lab_teardown(void **state);
+struct nic_lab *nic_lab_of(void **state);
+
 /** Makes a nic with one queue for one worker, or fails the test with what it said. */
 struct nic *nic_lab_nic(const char *where, uint32_t mtu_bytes);
 /** Tries to, and returns the sentence of its refusal: "" when there was none. */
@@ -48,9 +53,5 @@ uint16_t nic_lab_receive(struct nic_lab *lab, struct nic *nic);
 /** Whether a frame of a batch has exactly these bytes, header first, as a frame is to be. */
 int nic_lab_same(struct nic_lab *lab, const struct frame_batch *batch, uint16_t index,
                  const uint8_t *bytes, uint32_t len_bytes);
-
-/** Runs a command that must succeed, or fails the test with what it printed. */
-__attribute__((format(printf, 1, 2)))
-void nic_lab_run(const char *format, ...);
 
 #endif

@@ -38,10 +38,10 @@ void packet_lab_plug(struct packet_lab *lab, unsigned mtu_bytes, uint16_t queues
     struct error error = { 0 };
 
     kernel_side_need();
-    kernel_side_ip("link add %s mtu %u type veth peer name %s mtu %u address 02:00:00:00:00:01",
-                   PACKET_LAB_UPLINK, mtu_bytes, PACKET_LAB_PEER, mtu_bytes);
-    kernel_side_ip("link set %s up", PACKET_LAB_PEER);
-    kernel_side_ip("link set %s up", PACKET_LAB_UPLINK);
+    shell_must("ip link add %s mtu %u type veth peer name %s mtu %u address 02:00:00:00:00:01",
+               PACKET_LAB_UPLINK, mtu_bytes, PACKET_LAB_PEER, mtu_bytes);
+    shell_must("ip link set %s up", PACKET_LAB_PEER);
+    shell_must("ip link set %s up", PACKET_LAB_UPLINK);
     config.ifindex = (int)if_nametoindex(PACKET_LAB_UPLINK);
     lab->port = packet_port_create(&config, &error);
     if (lab->port == NULL) {

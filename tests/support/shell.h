@@ -16,4 +16,8 @@ struct shell_outcome {
 __attribute__((format(printf, 3, 4)))
 int shell_run(struct shell_outcome *outcome, unsigned seconds, const char *format, ...);
 
+/** Runs one that must end well, within 20 s, or fails the test with what it printed. */
+__attribute__((format(printf, 1, 2)))
+void shell_must(const char *format, ...);
+
 #endif
