@@ -4,14 +4,10 @@
  */
 #include "switch/coalesce.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "switch/offload.h"
-#include "tests/support/coalesce_lab.h"
+#include "tests/support/coalesce_case.h"
 
 #define FIN 0x01
 #define SYN 0x02
@@ -21,28 +17,6 @@
 #define URG 0x20
 #define ECE 0x40
 #define CWR 0x80
-
-static int setup(void **state)
-{
-    *state = coalesce_lab_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    coalesce_lab_destroy(*state);
-    return 0;
-}
-
-static void assert_right(struct coalesce_lab *lab)
-{
-    const char *wrong = coalesce_lab_check(lab);
-
-    if (wrong != NULL) {
-        print_message("# %s: %s\n", wrong, coalesce_lab_shape(lab));
-    }
-    assert_null(wrong);
-}
 
 /* A segment of a stream's middle; the next one's fields follow from those before. */
 static struct lab_segment plain(uint8_t ip_version)
@@ -155,7 +129,7 @@ static void check_rule(struct coalesce_lab *lab, const struct rule *rule, uint8_
         print_message("# IPv%u, %s: %s\n", version, rule->name, coalesce_lab_shape(lab));
         fail();
     }
-    assert_right(lab);
+    coalesce_case_is_right(lab);
 }
 
 static void test_coalesce_merges_by_the_rules(void **state)
@@ -179,7 +153,7 @@ static const char *merged(struct coalesce_lab *lab)
     const uint16_t gone = coalesce_lab_run(lab);
 
     assert_int_equal(before, lab->batch.count + gone);
-    assert_right(lab);
+    coalesce_case_is_right(lab);
     return coalesce_lab_shape(lab);
 }
 
@@ -622,32 +596,31 @@ static void test_coalesce_datagrams_end_nothing(void **state)
 
 int main(void)
 {
-#define LAB_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        LAB_TEST(test_coalesce_merges_by_the_rules),
-        LAB_TEST(test_coalesce_segment_of_another_length_is_the_last_or_the_first),
-        LAB_TEST(test_coalesce_other_headers_end_a_stream),
-        LAB_TEST(test_coalesce_frame_that_goes_elsewhere_ends_a_stream),
-        LAB_TEST(test_coalesce_frames_without_a_port_of_their_own_are_left_alone),
-        LAB_TEST(test_coalesce_tcp_header_too_short_is_left_alone),
-        LAB_TEST(test_coalesce_needs_all_headers_in_trusted_bytes),
-        LAB_TEST(test_coalesce_retransmission_is_never_merged),
-        LAB_TEST(test_coalesce_long_frame_is_left_alone_and_ends_its_stream),
-        LAB_TEST(test_coalesce_makes_nothing_that_is_not_taken),
-        LAB_TEST(test_coalesce_identification_counts_up_or_has_no_meaning),
-        LAB_TEST(test_coalesce_wrong_first_is_left_alone),
-        LAB_TEST(test_coalesce_believes_a_checksum_that_was_checked),
-        LAB_TEST(test_coalesce_merges_whatever_is_known_of_checksums),
-        LAB_TEST(test_coalesce_leaves_a_partial_checksum_elsewhere_alone),
-        LAB_TEST(test_coalesce_makes_no_packet_longer_than_ip_can_say),
-        LAB_TEST(test_coalesce_stops_where_runs_end),
-        LAB_TEST(test_coalesce_needs_no_runs_for_what_has_none),
-        LAB_TEST(test_coalesce_empty_batch_stays_empty),
-        LAB_TEST(test_coalesce_keeps_flows_apart),
-        LAB_TEST(test_coalesce_keeps_vlans_apart),
-        LAB_TEST(test_coalesce_priorities_of_a_stream_stay_in_order),
-        LAB_TEST(test_coalesce_fragment_ends_the_streams_between_its_addresses),
-        LAB_TEST(test_coalesce_datagrams_end_nothing),
+        COALESCE_CASE(test_coalesce_merges_by_the_rules),
+        COALESCE_CASE(test_coalesce_segment_of_another_length_is_the_last_or_the_first),
+        COALESCE_CASE(test_coalesce_other_headers_end_a_stream),
+        COALESCE_CASE(test_coalesce_frame_that_goes_elsewhere_ends_a_stream),
+        COALESCE_CASE(test_coalesce_frames_without_a_port_of_their_own_are_left_alone),
+        COALESCE_CASE(test_coalesce_tcp_header_too_short_is_left_alone),
+        COALESCE_CASE(test_coalesce_needs_all_headers_in_trusted_bytes),
+        COALESCE_CASE(test_coalesce_retransmission_is_never_merged),
+        COALESCE_CASE(test_coalesce_long_frame_is_left_alone_and_ends_its_stream),
+        COALESCE_CASE(test_coalesce_makes_nothing_that_is_not_taken),
+        COALESCE_CASE(test_coalesce_identification_counts_up_or_has_no_meaning),
+        COALESCE_CASE(test_coalesce_wrong_first_is_left_alone),
+        COALESCE_CASE(test_coalesce_believes_a_checksum_that_was_checked),
+        COALESCE_CASE(test_coalesce_merges_whatever_is_known_of_checksums),
+        COALESCE_CASE(test_coalesce_leaves_a_partial_checksum_elsewhere_alone),
+        COALESCE_CASE(test_coalesce_makes_no_packet_longer_than_ip_can_say),
+        COALESCE_CASE(test_coalesce_stops_where_runs_end),
+        COALESCE_CASE(test_coalesce_needs_no_runs_for_what_has_none),
+        COALESCE_CASE(test_coalesce_empty_batch_stays_empty),
+        COALESCE_CASE(test_coalesce_keeps_flows_apart),
+        COALESCE_CASE(test_coalesce_keeps_vlans_apart),
+        COALESCE_CASE(test_coalesce_priorities_of_a_stream_stay_in_order),
+        COALESCE_CASE(test_coalesce_fragment_ends_the_streams_between_its_addresses),
+        COALESCE_CASE(test_coalesce_datagrams_end_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,14 +6,10 @@
  */
 #include "switch/coalesce.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "switch/gather.h"
-#include "tests/support/coalesce_lab.h"
+#include "tests/support/coalesce_case.h"
 #include "tests/support/frame_complete.h"
 #include "tests/support/long_frame.h"
 #include "tests/support/random.h"
@@ -22,28 +18,6 @@
 
 #define PSH 0x08
 #define ACK 0x10
-
-static int setup(void **state)
-{
-    *state = coalesce_lab_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    coalesce_lab_destroy(*state);
-    return 0;
-}
-
-static void assert_right(struct coalesce_lab *lab)
-{
-    const char *wrong = coalesce_lab_check(lab);
-
-    if (wrong != NULL) {
-        print_message("# %s: %s\n", wrong, coalesce_lab_shape(lab));
-    }
-    assert_null(wrong);
-}
 
 /* ---- any frame ------------------------------------------------------------------------------- */
 
@@ -98,7 +72,7 @@ static bool merge_segments(struct coalesce_lab *lab, const struct long_frame *of
     const bool enough_runs = count + 2u * lab->batch.run_count <= FRAME_RUNS;
 
     (void)coalesce_lab_run(lab);
-    assert_right(lab);
+    coalesce_case_is_right(lab);
     if (!any_mergeable(of)) {
         assert_int_equal(lab->batch.count, count);
     }
@@ -218,7 +192,7 @@ static void test_coalesce_changes_no_stream(void **state)
         coalesce_lab_start(lab);
         add_random_batch(lab, &random);
         gone += coalesce_lab_run(lab);
-        assert_right(lab);
+        coalesce_case_is_right(lab);
     }
     assert_in_range(gone, CASES, UINT32_MAX);
 }
@@ -226,9 +200,8 @@ static void test_coalesce_changes_no_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_coalesce_merges_any_frame_that_was_cut, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_coalesce_changes_no_stream, setup, teardown),
+        COALESCE_CASE(test_coalesce_merges_any_frame_that_was_cut),
+        COALESCE_CASE(test_coalesce_changes_no_stream),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
