@@ -4,8 +4,7 @@
  * rest, and that the guards can be set while it does, and outlive the daemon.
  */
 #include "tests/support/frame_builder.h"
-#include "tests/support/frontend.h"
-#include "tests/support/lab.h"
+#include "tests/support/two_guests.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +12,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,8 +19,6 @@
 #include "switch/mac.h"
 
 #define FRAME_BYTES 200u
-#define TRIES       250u
-#define PAUSE_US    20000u
 #define WAIT_MS     5000
 
 #define MAC_A  UINT64_C(0x020100000001)
@@ -32,44 +28,14 @@
 
 enum what { OFFER, REPLY, ADVERTISEMENT, IPV4_REDIRECT, UNSEEN, DISCOVER };
 
-struct fixture {
-    struct lab lab;
-    struct frontend a, b;
-};
-
-static int fixture_setup(void **state)
+static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    *state = f;
-    assert_int_equal(lab_create(&f->lab), 0);
-    assert_int_equal(lab_start(&f->lab, NULL), 0);
-    assert_int_equal(lab_do(&f->lab, "switch add lan --type private"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add a --switch lan --mac 02:01:00:00:00:01 "
-                            "--dhcp-guard on --router-guard on"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add b --switch lan"), 0);
-    assert_int_equal(frontend_open(&f->a, &(struct frontend_config){
-                         .socket_path = lab_socket(&f->lab, "a") }), 0);
-    assert_int_equal(frontend_open(&f->b, &(struct frontend_config){
-                         .socket_path = lab_socket(&f->lab, "b") }), 0);
-    return 0;
-}
-
-static int fixture_teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    frontend_abandon(&f->a);
-    frontend_abandon(&f->b);
-    assert_int_equal(lab_stop(&f->lab), 0);
-    lab_destroy(&f->lab);
-    free(f);
-    return 0;
+    return two_guests_open(state, "",
+                           " --mac 02:01:00:00:00:01 --dhcp-guard on --router-guard on", "");
 }
 
 /* Broadcasts from guest a, in VLAN @p vid unless that is 0. */
-static void speak(struct fixture *f, enum what what, uint16_t vid)
+static void speak(struct two_guests *f, enum what what, uint16_t vid)
 {
     static struct wire wire;
 
@@ -108,7 +74,7 @@ static void speak(struct fixture *f, enum what what, uint16_t vid)
 }
 
 /* Checks that the next frame guest b gets is UDP to @p port, in an untagged frame. */
-static void hear_port(struct fixture *f, uint16_t port)
+static void hear_port(struct two_guests *f, uint16_t port)
 {
     uint8_t frame[FRAME_BYTES];
     struct ether_info info;
@@ -119,24 +85,9 @@ static void hear_port(struct fixture *f, uint16_t port)
     assert_int_equal(info.destination_port, port);
 }
 
-/* What `vnic show a` says when the number at @p path has come to @p wanted; to be released. */
-static void ask_until(struct fixture *f, const char *path, int64_t wanted,
-                      struct lab_answer *answer)
-{
-    for (unsigned i = 0; i < TRIES; i++) {
-        assert_int_equal(lab_ask(&f->lab, answer, "vnic show a"), 0);
-        if (lab_number(answer->json, path) == wanted) {
-            return;
-        }
-        lab_answer_release(answer);
-        (void)usleep(PAUSE_US);
-    }
-    fail_msg("%s did not come to %ld", path, (long)wanted);
-}
-
 static void test_guard_lets_a_client_speak_and_counts_the_rest_by_name(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
 
     speak(f, OFFER, 0);
@@ -147,7 +98,7 @@ static void test_guard_lets_a_client_speak_and_counts_the_rest_by_name(void **st
     speak(f, DISCOVER, 0);
 
     hear_port(f, 67);
-    ask_until(f, "counters.from_frames", 6, &answer);
+    two_guests_ask_until(f, "vnic show a", "counters.from_frames", 6, &answer);
     assert_int_equal(lab_number(answer.json, DHCP_DROPS), 2);
     assert_int_equal(lab_number(answer.json, ROUTER_DROPS), 3);
     assert_int_equal(lab_number(answer.json, "counters.from_bytes"), 6 * FRAME_BYTES);
@@ -156,7 +107,7 @@ static void test_guard_lets_a_client_speak_and_counts_the_rest_by_name(void **st
 
 static void test_guard_is_set_while_the_guest_runs(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
 
     assert_int_equal(lab_do(&f->lab, "vnic set a --dhcp-guard off"), 0);
@@ -168,7 +119,7 @@ static void test_guard_is_set_while_the_guest_runs(void **state)
     speak(f, DISCOVER, 0);
     hear_port(f, 67);
 
-    ask_until(f, "counters.from_frames", 4, &answer);
+    two_guests_ask_until(f, "vnic show a", "counters.from_frames", 4, &answer);
     assert_int_equal(lab_number(answer.json, DHCP_DROPS), 1);
     assert_int_equal(lab_number(answer.json, ROUTER_DROPS), 1);
     assert_true(json_is_true(lab_value(answer.json, "dhcp_guard")));
@@ -178,7 +129,7 @@ static void test_guard_is_set_while_the_guest_runs(void **state)
 
 static void test_guard_looks_into_the_tagged_frames_of_a_trunk(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
 
     assert_int_equal(lab_do(&f->lab, "vnic set a --vlan trunk:10,native:20"), 0);
@@ -188,7 +139,7 @@ static void test_guard_looks_into_the_tagged_frames_of_a_trunk(void **state)
     speak(f, DISCOVER, 10);
 
     hear_port(f, 67);
-    ask_until(f, "counters.from_frames", 3, &answer);
+    two_guests_ask_until(f, "vnic show a", "counters.from_frames", 3, &answer);
     assert_int_equal(lab_number(answer.json, DHCP_DROPS), 1);
     assert_int_equal(lab_number(answer.json, ROUTER_DROPS), 1);
     assert_int_equal(lab_number(answer.json, "counters.from_bytes"), 3 * FRAME_BYTES);
@@ -197,7 +148,7 @@ static void test_guard_looks_into_the_tagged_frames_of_a_trunk(void **state)
 
 static void test_guard_is_off_by_default_and_outlives_the_daemon(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
 
     lab_kill(&f->lab);
@@ -215,7 +166,7 @@ static void test_guard_is_off_by_default_and_outlives_the_daemon(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, two_guests_close)
     const struct CMUnitTest tests[] = {
         TEST(test_guard_lets_a_client_speak_and_counts_the_rest_by_name),
         TEST(test_guard_is_set_while_the_guest_runs),

@@ -4,7 +4,7 @@
  * and a guest that makes up addresses by the thousand holds up nobody.
  */
 #include "tests/support/control_lab.h"
-#include "tests/support/frontend.h"
+#include "tests/support/two_guests.h"
 #include "tests/support/udp_frame.h"
 
 #include <pthread.h>
@@ -28,39 +28,10 @@
 #define COMMANDS      30u
 #define COMMAND_MS    1000
 
-struct fixture {
-    struct lab lab;
-    struct frontend a, b;
-};
-
-static int fixture_setup(void **state)
+static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    assert_int_equal(lab_create(&f->lab), 0);
-    assert_int_equal(lab_start(&f->lab, NULL), 0);
-    assert_int_equal(lab_do(&f->lab, "switch add lan --type private --mac-capacity 1000"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add a --switch lan --spoof-guard off"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add b --switch lan --spoof-guard off"), 0);
-    assert_int_equal(frontend_open(&f->a, &(struct frontend_config){
-                         .socket_path = lab_socket(&f->lab, "a") }), 0);
-    assert_int_equal(frontend_open(&f->b, &(struct frontend_config){
-                         .socket_path = lab_socket(&f->lab, "b") }), 0);
-    *state = f;
-    return 0;
-}
-
-static int fixture_teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    frontend_abandon(&f->a);
-    frontend_abandon(&f->b);
-    assert_int_equal(lab_stop(&f->lab), 0);
-    lab_destroy(&f->lab);
-    free(f);
-    return 0;
+    return two_guests_open(state, " --mac-capacity 1000", " --spoof-guard off",
+                           " --spoof-guard off");
 }
 
 /* Lets @p from send a broadcast as station @p number. */
@@ -126,7 +97,7 @@ static int64_t number_of_switch(struct lab *lab, const char *key)
 
 static void test_learning_station_that_moves_is_known_at_its_new_port(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
 
     speak(&f->a, 7);
     assert_comes_to(&f->lab, 7, "a");
@@ -139,7 +110,7 @@ static void test_learning_station_that_moves_is_known_at_its_new_port(void **sta
 
 static void test_learning_pinned_address_does_not_move(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
 
     assert_int_equal(lab_do(&f->lab, "mac add lan --mac 02:01:00:00:00:07 --port b"), 0);
     speak(&f->a, 7);
@@ -152,7 +123,7 @@ static void test_learning_pinned_address_does_not_move(void **state)
 
 static void test_learning_silent_station_is_forgotten_after_the_ageing_time(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
 
     assert_int_equal(lab_do(&f->lab, "mac add lan --mac 02:01:00:00:00:09 --port b"), 0);
     speak(&f->a, 7);
@@ -165,7 +136,7 @@ static void test_learning_silent_station_is_forgotten_after_the_ageing_time(void
 
 static void test_learning_what_was_behind_a_removed_vnic_is_forgotten(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
 
     speak(&f->a, 7);
     speak(&f->b, 8);
@@ -179,7 +150,7 @@ static void test_learning_what_was_behind_a_removed_vnic_is_forgotten(void **sta
 
 static void test_learning_flush_and_remove_forget_what_was_learned_only(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
 
     assert_int_equal(lab_do(&f->lab, "mac add lan --mac 02:01:00:00:00:09 --port a"), 0);
     speak(&f->a, 7);
@@ -196,7 +167,7 @@ static void test_learning_flush_and_remove_forget_what_was_learned_only(void **s
 
 static void test_learning_resized_table_still_knows(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
 
     speak(&f->a, 7);
     assert_comes_to(&f->lab, 7, "a");
@@ -209,7 +180,7 @@ static void test_learning_resized_table_still_knows(void **state)
 
 static void test_learning_vm_that_arrives_is_known_by_its_announcement(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     union { uint8_t bytes[8]; uint64_t payload; } mac = { .payload = 0 };
 
     speak(&f->a, 7);
@@ -256,7 +227,7 @@ static int64_t now_ms(void)
 
 static void test_learning_flood_of_addresses_holds_up_no_command_and_no_guest(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct flood flood = { .from = &f->a };
     pthread_t thread;
     int64_t longest_ms = 0;
@@ -284,7 +255,7 @@ static void test_learning_flood_of_addresses_holds_up_no_command_and_no_guest(vo
 
 int main(void)
 {
-#define FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
+#define FIXTURE(test) cmocka_unit_test_setup_teardown(test, setup, two_guests_close)
     const struct CMUnitTest tests[] = {
         FIXTURE(test_learning_station_that_moves_is_known_at_its_new_port),
         FIXTURE(test_learning_pinned_address_does_not_move),

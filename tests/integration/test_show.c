@@ -3,8 +3,7 @@
  * What an operator sees of guests that lose frames: which address the lock refused, which MTU a
  * frame was too long for, and what passes now.
  */
-#include "tests/support/frontend.h"
-#include "tests/support/lab.h"
+#include "tests/support/two_guests.h"
 #include "tests/support/udp_frame.h"
 
 #include <setjmp.h>
@@ -24,43 +23,13 @@
 #define MAC_A 1u                   /* 02:01:00:00:00:01, as the vNIC has it */
 #define MAC_X 9u
 
-struct fixture {
-    struct lab lab;
-    struct frontend a, b;
-};
-
-static int fixture_setup(void **state)
+static int setup(void **state)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    *state = f;
-    assert_int_equal(lab_create(&f->lab), 0);
-    assert_int_equal(lab_start(&f->lab, NULL), 0);
-    assert_int_equal(lab_do(&f->lab, "switch add lan --type private"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add a --switch lan --mac 02:01:00:00:00:01"), 0);
-    assert_int_equal(lab_do(&f->lab, "vnic add b --switch lan --mtu 600"), 0);
-    assert_int_equal(frontend_open(&f->a, &(struct frontend_config){
-                         .socket_path = lab_socket(&f->lab, "a") }), 0);
-    assert_int_equal(frontend_open(&f->b, &(struct frontend_config){
-                         .socket_path = lab_socket(&f->lab, "b") }), 0);
-    return 0;
-}
-
-static int fixture_teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    frontend_abandon(&f->a);
-    frontend_abandon(&f->b);
-    assert_int_equal(lab_stop(&f->lab), 0);
-    lab_destroy(&f->lab);
-    free(f);
-    return 0;
+    return two_guests_open(state, "", " --mac 02:01:00:00:00:01", " --mtu 600");
 }
 
 /* Lets guest a broadcast @p len_bytes from station @p number. */
-static void speak(struct fixture *f, uint32_t number, size_t len_bytes)
+static void speak(struct two_guests *f, uint32_t number, size_t len_bytes)
 {
     struct udp_frame fields = { .to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff } };
     uint8_t frame[FRAME_BYTES];
@@ -68,21 +37,6 @@ static void speak(struct fixture *f, uint32_t number, size_t len_bytes)
     udp_frame_mac(fields.from, 1, number);
     udp_frame_write(frame, len_bytes, &fields);
     assert_int_equal(frontend_send(&f->a, 0, frame, len_bytes), 0);
-}
-
-/* What @p words answer when the number at @p path has come to @p wanted; to be released. */
-static void ask_until(struct fixture *f, const char *words, const char *path, int64_t wanted,
-                      struct lab_answer *answer)
-{
-    for (unsigned i = 0; i < TRIES; i++) {
-        assert_int_equal(lab_ask(&f->lab, answer, "%s", words), 0);
-        if (lab_number(answer->json, path) == wanted) {
-            return;
-        }
-        lab_answer_release(answer);
-        (void)usleep(PAUSE_US);
-    }
-    fail_msg("%s: %s did not come to %ld", words, path, (long)wanted);
 }
 
 static const json_t *port_of(const struct lab_answer *answer, const char *name)
@@ -102,7 +56,7 @@ static const json_t *port_of(const struct lab_answer *answer, const char *name)
 
 static void test_show_address_that_the_lock_refused(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
 
     assert_int_equal(lab_ask(&f->lab, &answer, "vnic show a"), 0);
@@ -112,7 +66,8 @@ static void test_show_address_that_the_lock_refused(void **state)
 
     speak(f, MAC_X, FRAME_BYTES);
 
-    ask_until(f, "vnic show a", "drops.source address is not one the port may use", 1, &answer);
+    two_guests_ask_until(f, "vnic show a", "drops.source address is not one the port may use",
+                         1, &answer);
     assert_string_equal(json_string_value(lab_value(answer.json, "spoof_tried")),
                         "02:01:00:00:00:09");
     lab_answer_release(&answer);
@@ -120,13 +75,14 @@ static void test_show_address_that_the_lock_refused(void **state)
 
 static void test_show_port_that_a_frame_was_too_long_for(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
     const json_t *b, *found;
 
     speak(f, MAC_A, FRAME_BYTES);
 
-    ask_until(f, "switch show lan", "drops.longer than the MTU of the receiving port", 1, &answer);
+    two_guests_ask_until(f, "switch show lan", "drops.longer than the MTU of the receiving port",
+                         1, &answer);
     b = port_of(&answer, "b");
     assert_int_equal(lab_number(b, "drops.longer than the MTU of the receiving port"), 1);
     assert_int_equal(lab_number(b, "mtu"), 600);
@@ -139,7 +95,7 @@ static void test_show_port_that_a_frame_was_too_long_for(void **state)
 
 static void test_show_rates_of_the_last_second(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
     bool seen = false;
 
@@ -157,7 +113,7 @@ static void test_show_rates_of_the_last_second(void **state)
 
 static void test_show_own_addresses_as_pinned_and_added_ones_as_static(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
     unsigned pinned = 0, fixed = 0;
 
@@ -178,7 +134,7 @@ static void test_show_own_addresses_as_pinned_and_added_ones_as_static(void **st
 
 static void test_show_stats_of_a_port_and_of_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct two_guests *f = *state;
     struct lab_answer answer;
 
     assert_int_equal(lab_ask(&f->lab, &answer, "stats show b"), 0);
@@ -191,7 +147,7 @@ static void test_show_stats_of_a_port_and_of_nothing(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, two_guests_close)
     const struct CMUnitTest tests[] = {
         TEST(test_show_address_that_the_lock_refused),
         TEST(test_show_port_that_a_frame_was_too_long_for),
