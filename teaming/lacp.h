@@ -6,17 +6,22 @@
  * There is one aggregator, because a team is one port of a switch.  When links have several
  * partners (system and key), those of one go together: of the partner that most links with
  * synchronisation have; between equals, of the one that has been chosen already, then of the lowest
- * link.  The others wait, and say so.
+ * link.  Standby links count only where no other has synchronisation.  A partner that does not
+ * aggregate has one link, and is chosen only before others that have none with synchronisation.  The
+ * others wait, and say so.
  *
  * Pure: time is an argument and never goes back, frames come in by lacp_receive() and are fetched
  * by lacp_fetch().  Transitions follow the tables of the standard; where a state machine says
  * "wait", lacp_tick() says until when.  A frame is written when it is fetched, so that it tells the
  * newest state, at most 3 a second and link.
  *
- * A link takes part only when it is up, full duplex, and of the fastest speed among the links that
- * are up.  A standby link is not selected until fewer than lacp_config.wanted others are.
+ * A link takes part only when it is up, full duplex, hears another system than its own, and is of
+ * the fastest speed among its partner's links that can be had.  A standby link is selected while
+ * fewer than lacp_want() others can be had: those whose partner speaks and has not refused for
+ * LACP_CHURN_MS.  What has taken a failed one's place keeps it until that distributes again.
  *
- * Standard: IEEE 802.1AX-2020, 6.4.  Thread: one at a time, any.
+ * Standard: IEEE 802.1AX-2020, 6.4; clauses are numbered as in the edition of 2014.
+ * Thread: one at a time, any.
  */
 #ifndef TEAMING_LACP_H
 #define TEAMING_LACP_H
@@ -80,7 +85,11 @@ void lacp_set_link(struct lacp *lacp, unsigned number, const struct lacp_link *l
 /** A frame of a slow protocol came by link @p number; whatever its bytes are. */
 void lacp_receive(struct lacp *lacp, unsigned number, const uint8_t *frame, uint32_t len_bytes,
                   uint64_t now_ms);
-/** Does what time has come for.  @return when to call again at the latest; LACP_NEVER */
+/**
+ * Does what time has come for.
+ * @return when to call again at the latest, later than @p now_ms; LACP_NEVER.  It may be earlier
+ *         after any of the calls above: ask again
+ */
 uint64_t lacp_tick(struct lacp *lacp, uint64_t now_ms);
 /**
  * Takes a frame that is due, after any of the calls above.
