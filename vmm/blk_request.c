@@ -69,13 +69,20 @@ static int make_last(const struct blk_request *request)
 
 static uint8_t read_sectors(struct blk_request *request)
 {
+    if (request->in_bytes > BLK_REQUEST_DATA_BYTES) {
+        return VIRTIO_BLK_S_IOERR;
+    }
     return status_of(disk_read(request->disk, request->sector, request->in, request->in_count));
 }
 
 static uint8_t write_sectors(struct blk_request *request)
 {
-    int result = disk_write(request->disk, request->sector, request->out, request->out_count);
+    int result;
 
+    if (request->out_bytes > BLK_REQUEST_DATA_BYTES) {
+        return VIRTIO_BLK_S_IOERR;
+    }
+    result = disk_write(request->disk, request->sector, request->out, request->out_count);
     if (result == 0) {
         result = make_last(request);
     }

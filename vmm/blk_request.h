@@ -3,7 +3,8 @@
  * One request of a block driver's: from its chain to its status byte.
  *
  * A driver may cut its request into pieces anywhere, within the header too, so nothing here relies
- * on where a piece ends.  What it asks is checked before any of it is done.
+ * on where a piece ends.  What it asks is checked before any of it is done, and is of bounded size,
+ * because whoever stops the device waits for the request under way.
  *
  * Standard: virtio 1.2, 5.2.6 (requests), 2.7.4 (framing).
  */
@@ -16,6 +17,8 @@
 #include "vmm/vmm_queue.h"
 
 #define BLK_REQUEST_SEGMENTS_MAX     (VMM_QUEUE_PIECES_MAX - 2)    /* beside header and status */
+#define BLK_REQUEST_SEGMENT_BYTES    (UINT32_C(128) << 10)
+#define BLK_REQUEST_DATA_BYTES       (BLK_REQUEST_SEGMENTS_MAX * BLK_REQUEST_SEGMENT_BYTES)
 #define BLK_REQUEST_RANGES_MAX       16u           /* of a discard; a write of zeroes has one */
 #define BLK_REQUEST_DISCARD_SECTORS  (1u << 21)    /* of a range: 1 GiB */
 #define BLK_REQUEST_ZERO_SECTORS     (1u << 16)    /* 32 MiB, which the host may have to write */

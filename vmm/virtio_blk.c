@@ -179,9 +179,9 @@ int virtio_blk_run(struct virtio_blk *blk, int (*enter)(void *context), void *co
 
 static uint64_t features(struct virtio_device *device)
 {
-    const uint64_t always = BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
-                            BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-                            BIT(VIRTIO_RING_F_EVENT_IDX);
+    const uint64_t always = BIT(VIRTIO_BLK_F_SIZE_MAX) | BIT(VIRTIO_BLK_F_SEG_MAX) |
+                            BIT(VIRTIO_BLK_F_BLK_SIZE) | BIT(VIRTIO_BLK_F_FLUSH) |
+                            BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX);
 
     return always | (blk_of(device)->disk.read_only
                          ? BIT(VIRTIO_BLK_F_RO)
@@ -249,6 +249,7 @@ static void describe(struct virtio_blk *blk)
 {
     blk->config = (struct virtio_blk_config){
         .capacity = blk->disk.sectors,
+        .size_max = BLK_REQUEST_SEGMENT_BYTES,
         .seg_max = BLK_REQUEST_SEGMENTS_MAX,
         .blk_size = DISK_SECTOR_BYTES,
     };

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -176,6 +177,7 @@ static void test_blk_config_says_what_the_image_is(void **state)
     assert_int_equal(config.capacity, SECTORS);
     assert_int_equal(config.blk_size, 512);
     assert_int_equal(config.seg_max, 254);
+    assert_int_equal(config.size_max, 131072);
     device->ops->config_read(device, UINT32_MAX, beyond, sizeof(beyond));
     assert_memory_equal(beyond, "\0\0\0\0\0\0\0\0", 8);
     device->ops->config_read(device, sizeof(config) - 1, beyond, sizeof(beyond));
@@ -405,6 +407,44 @@ static void test_blk_file_that_was_cut_fails_to_read(void **state)
     assert_int_equal(ask(lab, VIRTIO_BLK_T_IN, 200, DATA_GPA, 512), VIRTIO_BLK_S_IOERR);
 }
 
+/* Memory and image of their own: what a guest of the least size has is less than the bound. */
+static uint8_t serve_data(const struct disk *disk, uint32_t type, uint8_t *data, size_t len_bytes)
+{
+    static struct vmm_chain chain;
+    struct virtio_blk_outhdr header = { .type = type };
+    const bool to_driver = type == VIRTIO_BLK_T_IN;
+    uint8_t status = NO_STATUS;
+
+    chain = (struct vmm_chain){
+        .readable = to_driver ? 1 : 2,
+        .writable = to_driver ? 2 : 1,
+        .readable_bytes = (uint32_t)(sizeof(header) + (to_driver ? 0 : len_bytes)),
+        .writable_bytes = (uint32_t)(1 + (to_driver ? len_bytes : 0)),
+        .piece = { { &header, sizeof(header) }, { data, len_bytes }, { &status, 1 } },
+    };
+    (void)blk_request_serve(disk, 0, &chain);
+    return status;
+}
+
+static void test_blk_request_of_more_than_a_driver_may_ask_is_refused(void **state)
+{
+    const size_t most = BLK_REQUEST_DATA_BYTES, more = most + DISK_SECTOR_BYTES;
+    const struct disk disk = {
+        .fd = memfd_create("image", MFD_CLOEXEC), .sectors = more / DISK_SECTOR_BYTES,
+    };
+    uint8_t *data = calloc(1, more);
+
+    (void)state;
+    assert_non_null(data);
+    assert_int_equal(ftruncate(disk.fd, (off_t)more), 0);
+    assert_int_equal(serve_data(&disk, VIRTIO_BLK_T_IN, data, most), VIRTIO_BLK_S_OK);
+    assert_int_equal(serve_data(&disk, VIRTIO_BLK_T_OUT, data, most), VIRTIO_BLK_S_OK);
+    assert_int_equal(serve_data(&disk, VIRTIO_BLK_T_IN, data, more), VIRTIO_BLK_S_IOERR);
+    assert_int_equal(serve_data(&disk, VIRTIO_BLK_T_OUT, data, more), VIRTIO_BLK_S_IOERR);
+    free(data);
+    close(disk.fd);
+}
+
 static void test_blk_read_only_image_is_not_written(void **state)
 {
     struct blk_lab *lab = *state;
@@ -530,6 +570,7 @@ int main(void)
         TEST(test_blk_header_that_is_short_is_refused),
         TEST(test_blk_request_without_a_status_byte_does_nothing),
         TEST(test_blk_file_that_was_cut_fails_to_read),
+        cmocka_unit_test(test_blk_request_of_more_than_a_driver_may_ask_is_refused),
         TEST(test_blk_read_only_image_is_not_written),
         TEST(test_blk_memory_of_nobody_needs_a_reset),
         TEST(test_blk_touches_nothing_after_a_reset),
