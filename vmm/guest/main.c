@@ -11,6 +11,7 @@
  *     ping=ADDRESS,COUNT[,SIZE]          v4 or v6
  *     send=MAC,COUNT,SIZE,GAP_US         a load, as fast as it goes with a gap of 0
  *     count=COUNT[,MS]                   take a load, until none came for MS (1000)
+ *     loop=A,B,SIZE,MS                   a load from one NIC to another, as fast as it goes
  *     forward=A,B[,MS]                   between two NICs
  *     misbehave=KIND[,MS]                see misbehave.h
  *     poweroff  reboot  panic  fault     ends, all of them; panic=S reboots S seconds after one
@@ -22,6 +23,7 @@
 #include <stdint.h>
 
 #include "vmm/guest/clock.h"
+#include "vmm/guest/memory.h"
 #include "vmm/guest/misbehave.h"
 #include "vmm/guest/nics.h"
 #include "vmm/guest/ping.h"
@@ -36,7 +38,6 @@
 #define RESET          0x06u
 #define QUIET_MS       1000u
 #define PING_SIZE      56u
-#define FRAME_BYTES_MIN 60u
 
 static unsigned chosen;                /* NIC */
 static uint64_t panic_s;               /* 0: no reboot */
@@ -155,12 +156,12 @@ static bool obey_ping(struct nic *nic, const char **at)
 
 static bool obey_send(struct nic *nic, const char **at)
 {
-    struct work_load load;
+    struct work_load load = { .is_same = false };
     uint64_t size_bytes, gap_us;
 
     if (!text_take_mac(at, load.to) || !text_take(at, ",") || !text_take_number(at, &load.count) ||
         !text_take(at, ",") || !text_take_number(at, &size_bytes) || !text_take(at, ",") ||
-        !text_take_number(at, &gap_us) || size_bytes < FRAME_BYTES_MIN ||
+        !text_take_number(at, &gap_us) || size_bytes < LOAD_BYTES_MIN ||
         size_bytes > NIC_FRAME_BYTES_MAX) {
         return false;
     }
@@ -178,6 +179,24 @@ static bool obey_count(struct nic *nic, const char **at)
         return false;
     }
     work_count(nic, count, ms * NS_PER_MS);
+    return true;
+}
+
+static bool obey_loop(struct nic *nic, const char **at)
+{
+    struct work_load load = { .is_same = true };
+    uint64_t a, b, size_bytes, ms;
+
+    (void)nic;
+    if (!text_take_number(at, &a) || !text_take(at, ",") || !text_take_number(at, &b) ||
+        !text_take(at, ",") || !text_take_number(at, &size_bytes) || !text_take(at, ",") ||
+        !text_take_number(at, &ms) || a >= nics_count || b >= nics_count ||
+        size_bytes < LOAD_BYTES_MIN || size_bytes > NIC_FRAME_BYTES_MAX) {
+        return false;
+    }
+    memcpy(load.to, nics[b].station.mac, sizeof(load.to));
+    load.size_bytes = (uint32_t)size_bytes;
+    work_loop(&nics[a], &nics[b], &load, ms * NS_PER_MS);
     return true;
 }
 
@@ -256,6 +275,7 @@ static const struct word {
     { "echo", false, obey_echo },         { "echo=", false, obey_echo_for },
     { "ping=", true, obey_ping },         { "send=", true, obey_send },
     { "count=", true, obey_count },       { "forward=", false, obey_forward },
+    { "loop=", false, obey_loop },
     { "misbehave=", true, misbehave },    { "poweroff", false, obey_poweroff },
     { "reboot", false, obey_reboot },     { "panic=", false, obey_panic_after },
     { "panic", false, obey_panic },       { "fault", false, obey_fault },

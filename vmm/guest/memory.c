@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "vmm/guest/memory.h"
 
-void *memcpy(void *restrict to, const void *restrict from, size_t len_bytes)
+void *(memcpy)(void *restrict to, const void *restrict from, size_t len_bytes)
 {
     void *const start = to;
 
@@ -9,7 +9,7 @@ void *memcpy(void *restrict to, const void *restrict from, size_t len_bytes)
     return start;
 }
 
-void *memset(void *to, int byte, size_t len_bytes)
+void *(memset)(void *to, int byte, size_t len_bytes)
 {
     void *const start = to;
 
@@ -17,7 +17,7 @@ void *memset(void *to, int byte, size_t len_bytes)
     return start;
 }
 
-int memcmp(const void *a, const void *b, size_t len_bytes)
+int (memcmp)(const void *a, const void *b, size_t len_bytes)
 {
     const unsigned char *x = a, *y = b;
 

@@ -8,6 +8,7 @@
 
 #define RECEIVE_BUFFER_BYTES 2048u
 #define GATHERED_BYTES       (65536u + RECEIVE_BUFFER_BYTES)
+#define AHEAD_ENTRIES        8u
 #define TELL_ENTRIES         32u       /* given back to the device at once */
 #define HEADER_BYTES         sizeof(struct virtio_net_hdr_v1)
 
@@ -68,11 +69,12 @@ static void give_all(struct nic *nic)
         ring_give(&nic->receive, i);
     }
     nic->held_count = 0;
-    nic->free_count = 0;
-    for (uint16_t i = nic->send.size; i > 0; i--) {
-        nic->memory->send.desc[i - 1].addr = (uintptr_t)nic->memory->send_buffer[i - 1];
-        nic->free[nic->free_count++] = (uint16_t)(i - 1);
+    for (uint16_t i = 0; i < nic->send.size; i++) {
+        nic->memory->send.desc[i].addr = (uintptr_t)nic->memory->send_buffer[i];
+        nic->free[i] = i;
     }
+    nic->free_next = 0;
+    nic->free_count = nic->send.size;
 }
 
 bool nic_start_quietly(struct nic *nic)
@@ -124,6 +126,19 @@ static const uint8_t *broke_rules(struct nic *nic, const char *how)
     return NULL;
 }
 
+/* Several buffers come from the device's core at once then.  Where none has come yet, the entry is
+ * an old one, mostly the right one too. */
+static void fetch_ahead(const struct nic *nic)
+{
+    const struct ring *ring = &nic->receive;
+    const uint32_t head = ring->memory->used.ring[(ring->used_next + AHEAD_ENTRIES) &
+                                                  (ring->size - 1u)].id;
+
+    if (head < ring->size) {
+        __builtin_prefetch(nic->memory->receive_buffer[head]);
+    }
+}
+
 /* The next buffer of a frame.  Returns NULL when there is none. */
 static uint8_t *take_buffer(struct nic *nic, uint32_t *len_bytes)
 {
@@ -132,36 +147,37 @@ static uint8_t *take_buffer(struct nic *nic, uint32_t *len_bytes)
     if (!ring_take(&nic->receive, &head, len_bytes)) {
         return NULL;
     }
-    if (head >= nic->receive.size || *len_bytes > RECEIVE_BUFFER_BYTES) {
+    if (head >= nic->receive.size || *len_bytes > RECEIVE_BUFFER_BYTES ||
+        nic->held_count == nic->receive.size) {
         broke_rules(nic, "a buffer came back that it was not given, or longer");
         return NULL;
     }
     nic->held[nic->held_count++] = head;
+    fetch_ahead(nic);
     return nic->memory->receive_buffer[head];
 }
 
-/* A frame of @p count buffers, @p first the first of them.  5.1.6.4.1: they come all at once. */
-static const uint8_t *gather(struct nic *nic, const uint8_t *first, uint32_t first_bytes,
-                             unsigned count, size_t *len_bytes)
+/* A frame's buffers but the first, which holds @p *len_bytes of it.  5.1.6.4.1: they come all at
+ * once.  Puts them into @p to one behind the other, if that is not NULL. */
+static bool take_others(struct nic *nic, unsigned count, uint8_t *to, size_t *len_bytes)
 {
-    size_t sum_bytes = first_bytes - HEADER_BYTES;
-
-    memcpy(gathered, first + HEADER_BYTES, sum_bytes);
-    for (unsigned i = 1; i < count; i++) {
+    for (unsigned i = 0; i < count; i++) {
         uint32_t piece_bytes;
         const uint8_t *piece = take_buffer(nic, &piece_bytes);
 
-        if (piece == NULL || piece_bytes > sizeof(gathered) - sum_bytes) {
-            return broke_rules(nic, "a frame's later buffers are missing, or too many");
+        if (piece == NULL || piece_bytes > GATHERED_BYTES - *len_bytes) {
+            broke_rules(nic, "a frame's later buffers are missing, or too many");
+            return false;
         }
-        memcpy(gathered + sum_bytes, piece, piece_bytes);
-        sum_bytes += piece_bytes;
+        if (to != NULL) {
+            memcpy(to + *len_bytes, piece, piece_bytes);
+        }
+        *len_bytes += piece_bytes;
     }
-    *len_bytes = sum_bytes;
-    return gathered;
+    return true;
 }
 
-const uint8_t *nic_receive(struct nic *nic, size_t *len_bytes)
+static inline const uint8_t *receive(struct nic *nic, bool whole, size_t *len_bytes)
 {
     const struct virtio_net_hdr_v1 *header;
     const uint8_t *buffer;
@@ -179,18 +195,35 @@ const uint8_t *nic_receive(struct nic *nic, size_t *len_bytes)
         return broke_rules(nic, "a frame came without a header");
     }
     nic->received++;
-    if (header->num_buffers > 1) {
-        return gather(nic, buffer, buffer_bytes, header->num_buffers, len_bytes);
-    }
+    buffer += HEADER_BYTES;
     *len_bytes = buffer_bytes - HEADER_BYTES;
-    return buffer + HEADER_BYTES;
+    if (header->num_buffers == 1) {
+        return buffer;
+    }
+    if (whole) {
+        memcpy(gathered, buffer, *len_bytes);
+        buffer = gathered;
+    }
+    return take_others(nic, header->num_buffers - 1u, whole ? gathered : NULL, len_bytes) ? buffer
+                                                                                         : NULL;
+}
+
+const uint8_t *nic_receive(struct nic *nic, size_t *len_bytes)
+{
+    return receive(nic, true, len_bytes);
+}
+
+const uint8_t *nic_receive_head(struct nic *nic, size_t *len_bytes)
+{
+    return receive(nic, false, len_bytes);
 }
 
 void nic_release(struct nic *nic)
 {
-    while (nic->held_count > 0) {
-        ring_give(&nic->receive, nic->held[--nic->held_count]);
+    for (uint16_t i = 0; i < nic->held_count; i++) {
+        ring_give(&nic->receive, nic->held[i]);
     }
+    nic->held_count = 0;
     if ((uint16_t)(nic->receive.avail_next - nic->receive.avail_told) >= TELL_ENTRIES) {
         ring_tell(&nic->receive);
     }
@@ -208,7 +241,7 @@ static void reclaim(struct nic *nic)
             broke_rules(nic, "a sent buffer came back that it was not given");
             return;
         }
-        nic->free[nic->free_count++] = head;
+        nic->free[(nic->free_next + nic->free_count++) % NIC_SEND_ENTRIES] = head;
     }
 }
 
@@ -220,15 +253,19 @@ uint8_t *nic_frame(struct nic *nic)
     if (!nic->works || nic->free_count == 0) {
         return NULL;
     }
-    return nic->memory->send_buffer[nic->free[nic->free_count - 1]] + HEADER_BYTES;
+    return nic->memory->send_buffer[nic->free[nic->free_next]] + HEADER_BYTES;
 }
 
 void nic_send(struct nic *nic, size_t len_bytes)
 {
-    const uint16_t head = nic->free[--nic->free_count];
+    static const struct virtio_net_hdr_v1 plain;
+    const uint16_t head = nic->free[nic->free_next];
+    const uint32_t sent_bytes = (uint32_t)(HEADER_BYTES + len_bytes);
 
-    memset(nic->memory->send_buffer[head], 0, HEADER_BYTES);
-    nic->memory->send.desc[head].len = (uint32_t)(HEADER_BYTES + len_bytes);
+    nic->free_next = (uint16_t)((nic->free_next + 1) % NIC_SEND_ENTRIES);
+    nic->free_count--;
+    memory_put(nic->memory->send_buffer[head], &plain, sizeof(plain));
+    memory_put(&nic->memory->send.desc[head].len, &sent_bytes, sizeof(sent_bytes));
     ring_give(&nic->send, head);
     nic->sent++;
     if ((uint16_t)(nic->send.avail_next - nic->send.avail_told) >= TELL_ENTRIES) {

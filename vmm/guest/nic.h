@@ -19,7 +19,7 @@
 
 #define NIC_MAX             4u
 #define NIC_FRAME_BYTES_MAX 9216u      /* to send; received, 64 KiB */
-#define NIC_SEND_ENTRIES    128u
+#define NIC_SEND_ENTRIES    256u
 
 struct nic_memory;
 
@@ -35,7 +35,8 @@ struct nic {
     struct ring receive, send;
     struct nic_memory *memory;
     uint16_t free_count;               /* entries to send with, not the device's */
-    uint16_t free[NIC_SEND_ENTRIES];
+    uint16_t free_next;                /* where the first of them stands: they go round, so that */
+    uint16_t free[NIC_SEND_ENTRIES];   /* a ring has the same entries in each round (ring_give) */
     uint16_t held_count;               /* buffers of the frame that nic_receive() returned */
     uint16_t held[VIRTIO_RING_ENTRIES];
     uint64_t received, sent;           /* frames */
@@ -51,6 +52,8 @@ bool nic_start_quietly(struct nic *nic);
 
 /** The next frame, until nic_release().  @return NULL when there is none */
 const uint8_t *nic_receive(struct nic *nic, size_t *len_bytes);
+/** The same for who looks at headers only: of a frame of more than one buffer the first is there. */
+const uint8_t *nic_receive_head(struct nic *nic, size_t *len_bytes);
 void nic_release(struct nic *nic);
 
 /** Room for a frame of NIC_FRAME_BYTES_MAX.  @return NULL when all is with the device */

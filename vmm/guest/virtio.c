@@ -217,7 +217,7 @@ bool ring_place(struct ring *ring, const struct virtio *device, uint16_t number,
 {
     const uint16_t size_max = choose_queue(device, number);
 
-    if (size_max == 0) {
+    if (size_max == 0 || (size_max & (size_max - 1)) != 0) {   /* 2.7: a power of 2 */
         return false;
     }
     *ring = (struct ring){
@@ -246,7 +246,12 @@ bool ring_start(struct ring *ring, const struct virtio *device, uint16_t number,
 
 void ring_give(struct ring *ring, uint16_t head)
 {
-    ring->memory->avail.ring[ring->avail_next++ % ring->size] = head;
+    volatile uint16_t *const entry = &ring->memory->avail.ring[ring->avail_next++ &
+                                                               (ring->size - 1u)];
+
+    if (*entry != head) {              /* else the device's core need not fetch it: memory.h */
+        *entry = head;
+    }
 }
 
 void ring_kick(const struct ring *ring)
@@ -284,7 +289,7 @@ bool ring_take(struct ring *ring, uint16_t *head, uint32_t *written_bytes)
     if (!ring_has_used(ring)) {
         return false;
     }
-    element = &ring->memory->used.ring[ring->used_next++ % ring->size];
+    element = &ring->memory->used.ring[ring->used_next++ & (ring->size - 1u)];
     *head = (uint16_t)element->id;
     *written_bytes = element->len;
     return true;

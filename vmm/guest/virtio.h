@@ -70,7 +70,7 @@ struct ring {
     uint16_t number;
 };
 
-/** Sets queue @p number up.  @return whether the device has it */
+/** Sets queue @p number up.  @p entries_max is a power of 2.  @return whether the device has it */
 bool ring_start(struct ring *ring, const struct virtio *device, uint16_t number,
                 uint16_t entries_max, volatile struct ring_memory *memory);
 /** As ring_start() with rings where no memory need be, for misbehaviour. */

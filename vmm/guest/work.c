@@ -9,6 +9,7 @@
 
 #define BURST         32u
 #define STUCK_NS      UINT64_C(10000000000)
+#define AWAY_NS       UINT64_C(50000)  /* no turn of a loop takes so long by itself */
 
 /* A load's frame: behind the Ethernet header which one it is, then filler. */
 #define LOAD_SEQUENCE ETHER_BYTES
@@ -97,8 +98,11 @@ void work_ping(struct nic *nic, struct ping *ping)
 static void fill(const struct nic *nic, const struct work_load *load, uint64_t sequence,
                  uint8_t *frame)
 {
-    packet_put_ether(frame, load->to, nic->station.mac, ETHER_LOAD);
-    memcpy(frame + LOAD_SEQUENCE, &sequence, sizeof(sequence));
+    uint8_t start[LOAD_END];
+
+    packet_put_ether(start, load->to, nic->station.mac, ETHER_LOAD);
+    memcpy(start + LOAD_SEQUENCE, &sequence, sizeof(sequence));
+    memory_put(frame, start, sizeof(start));
 }
 
 /* What comes meanwhile is not looked at. */
@@ -106,7 +110,7 @@ static void discard(struct nic *nic)
 {
     size_t len_bytes;
 
-    for (unsigned n = 0; n < BURST && nic_receive(nic, &len_bytes) != NULL; n++) {
+    for (unsigned n = 0; n < BURST && nic_receive_head(nic, &len_bytes) != NULL; n++) {
         nic_release(nic);
     }
 }
@@ -116,6 +120,40 @@ static uint64_t rate(uint64_t frames, uint64_t ns)
     return ns < NS_PER_US ? 0 : frames * NS_PER_MS / (ns / NS_PER_US);
 }
 
+/* Gives the device up to @p count frames of a load, from number *sequence on.  It is told of them
+ * in strides, and of the rest when there is no room.  Returns how many. */
+static uint64_t send_burst(struct nic *nic, const struct work_load *load, uint64_t count,
+                           uint64_t *sequence)
+{
+    uint8_t *frame;
+    uint64_t n = 0;
+
+    while (n < BURST && n < count && (frame = nic_frame(nic)) != NULL) {
+        fill(nic, load, load->is_same ? 0 : *sequence, frame);
+        (*sequence)++;
+        nic_send(nic, load->size_bytes);
+        n++;
+    }
+    if (n < BURST) {
+        nic_tell(nic);
+    }
+    discard(nic);
+    return n;
+}
+
+/* How many frames of those that are left are due. */
+static uint64_t due_frames(const struct work_load *load, uint64_t sent, uint64_t due_ns)
+{
+    const uint64_t left = load->count - sent, now_ns = clock_ns();
+    uint64_t due;
+
+    if (load->gap_ns == 0) {
+        return left;
+    }
+    due = now_ns < due_ns ? 0 : (now_ns - due_ns) / load->gap_ns + 1;
+    return due < left ? due : left;
+}
+
 void work_send(struct nic *nic, const struct work_load *load)
 {
     const uint64_t start_ns = clock_ns();
@@ -123,21 +161,12 @@ void work_send(struct nic *nic, const struct work_load *load)
     uint64_t sent = 0;
 
     while (sent < load->count && nic->works && clock_ns() - done_ns < STUCK_NS) {
-        unsigned n = 0;
-        uint8_t *frame;
+        const uint64_t n = send_burst(nic, load, due_frames(load, sent, due_ns), &sent);
 
-        while (n < BURST && sent < load->count && (load->gap_ns == 0 || clock_ns() >= due_ns) &&
-               (frame = nic_frame(nic)) != NULL) {
-            fill(nic, load, sent++, frame);
-            nic_send(nic, load->size_bytes);
-            due_ns += load->gap_ns;
-            n++;
-        }
-        discard(nic);
+        due_ns += n * load->gap_ns;
         if (n > 0) {
             done_ns = clock_ns();
             nics_are_busy();
-            nic_tell(nic);
         } else {
             nics_idle(load->gap_ns == 0 ? done_ns + STUCK_NS : due_ns);
         }
@@ -179,7 +208,7 @@ static unsigned tally_burst(struct tally *tally, struct nic *nic)
     size_t len_bytes;
     unsigned seen = 0;
 
-    while (seen < BURST && (frame = nic_receive(nic, &len_bytes)) != NULL) {
+    while (seen < BURST && (frame = nic_receive_head(nic, &len_bytes)) != NULL) {
         tally_frame(tally, frame, len_bytes);
         nic_release(nic);
         seen++;
@@ -211,6 +240,42 @@ void work_count(struct nic *nic, uint64_t count, uint64_t quiet_ns)
         tally.received, tally.bytes, tally.missing, tally.late,
         (tally.received == 0 ? 0 : tally.last_ns - tally.first_ns) / NS_PER_US,
         rate(tally.received, tally.last_ns - tally.first_ns));
+}
+
+/* Whoever switches learns where @p to is. */
+static void announce(struct nic *from, struct nic *to)
+{
+    struct work_load one = { .count = 1, .size_bytes = LOAD_BYTES_MIN };
+    uint64_t sequence = 0;
+
+    memcpy(one.to, from->station.mac, sizeof(one.to));
+    (void)send_burst(to, &one, 1, &sequence);
+}
+
+void work_loop(struct nic *from, struct nic *to, const struct work_load *load, uint64_t ns)
+{
+    const uint64_t start_ns = clock_ns();
+    struct tally tally = { .received = 0 };
+    uint64_t now_ns = start_ns, sent = 0, away_ns = 0;
+
+    announce(from, to);
+    while (from->works && to->works &&
+           (tally.received > 0 ? now_ns - tally.first_ns < ns : now_ns - start_ns < STUCK_NS)) {
+        const uint64_t turn_ns = clock_ns() - now_ns;
+
+        now_ns += turn_ns;
+        if (tally.received == 0) {
+            tally.first_ns = now_ns;
+        } else if (turn_ns > AWAY_NS) {
+            away_ns += turn_ns;
+        }
+        (void)send_burst(from, load, BURST, &sent);
+        if (tally_burst(&tally, to) == 0) {
+            nic_tell(to);
+        }
+    }
+    say("looped %lu of %lu bytes %lu in %lu us away %lu us", tally.received, sent, tally.bytes,
+        (now_ns - tally.first_ns) / NS_PER_US, away_ns / NS_PER_US);
 }
 
 /* ---- forwarding ------------------------------------------------------------------------------ */
