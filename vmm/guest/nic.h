@@ -52,7 +52,7 @@ bool nic_start_quietly(struct nic *nic);
 
 /** The next frame, until nic_release().  @return NULL when there is none */
 const uint8_t *nic_receive(struct nic *nic, size_t *len_bytes);
-/** The same for who looks at headers only: of a frame of more than one buffer the first is there. */
+/** The same for who looks at headers only: of a frame of several buffers the first is there. */
 const uint8_t *nic_receive_head(struct nic *nic, size_t *len_bytes);
 void nic_release(struct nic *nic);
 

@@ -30,8 +30,8 @@ void work_ping(struct nic *nic, struct ping *ping);
 /** Sends a load, and says so when the device has all of it, or has taken nothing for 10 s. */
 void work_send(struct nic *nic, const struct work_load *load);
 /**
- * Sends a load from @p from to @p to, both of this guest, and counts there, for @p ns from the first
- * frame that came: so a guest of one processor is both ends of a switch.
+ * Sends a load from @p from to @p to, both of this guest, and counts there, for @p ns from the
+ * first frame that came: so a guest of one processor is both ends of a switch.
  */
 void work_loop(struct nic *from, struct nic *to, const struct work_load *load, uint64_t ns);
 /** Counts a load's frames until there are @p count, or none more for @p quiet_ns; says it. */
