@@ -5,10 +5,9 @@
  *
  * There is one aggregator, because a team is one port of a switch.  When links have several
  * partners (system and key), those of one go together: of the partner that most links with
- * synchronisation have; between equals, of the one that has been chosen already, then of the lowest
- * link.  Standby links count only where no other has synchronisation.  A partner that does not
- * aggregate has one link, and is chosen only before others that have none with synchronisation.  The
- * others wait, and say so.
+ * synchronisation have, counting standby ones only where there are no others; between equals, of
+ * one that aggregates, then of the one that has been chosen already, then of the lowest link.  A
+ * partner that does not aggregate has one link.  The others wait, and say so.
  *
  * Pure: time is an argument and never goes back, frames come in by lacp_receive() and are fetched
  * by lacp_fetch().  Transitions follow the tables of the standard; where a state machine says

@@ -4,7 +4,7 @@
  * each machine does with them.  For teaming/lacp*.c and their tests only.
  *
  * A machine is a function that says which state is next, and one that runs a state's actions when
- * it is entered; its run() goes on until no condition holds.  lacp.c has the order in which machines
+ * it is entered; its run() goes on until no condition holds.  lacp.c has the order in which they
  * run.  Timers are the time at which they expire, LACP_NEVER when they are stopped; a machine that
  * sees one expired stops or restarts it, so that none is left in the past.
  *
