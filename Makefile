@@ -172,10 +172,18 @@ build/fuzz/%: tests/fuzz/%.c $(wildcard switch/*.[ch] teaming/*.[ch] vnic/*.[ch]
 	    $$(sed -n 's|^ \* fuzz-sources: *||p' $<) $(DPDK_LD) $(CTL_LD)
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRC))
 
+# Process 1 of the monitor's Linux guests, and their kernel: that is built once, outside of here.  A
+# test that needs it says so if it could not be.
+$(O)/linux-init: tests/support/linux/init.c
+	@mkdir -p $(@D)
+	gcc -std=gnu11 -O2 -s $(WARN) -D_GNU_SOURCE -march=x86-64 -static -o $@ $<
+linux-kernel:
+	@[ ! -w /dev/kvm ] || tests/support/linux/kernel.sh >/dev/null || true
+
 unit-bin: $(call bins,$(UNIT_SRC))
 hostile-bin: $(call bins,$(HOSTILE_SRC)) $(BIN)
 race-bin: $(call bins,$(RACE_SRC))
-integration-bin: $(call bins,$(INTEG_SRC)) $(BIN)
+integration-bin: $(call bins,$(INTEG_SRC)) $(BIN) $(O)/linux-init
 bench-bin: $(call bins,$(BENCH_SRC)) $(BIN)
 fuzz-bin: $(FUZZ_BIN)
 
@@ -190,7 +198,7 @@ hostile:
 race:
 	$(MAKE) SAN=tsan race-bin
 	@tests/run.sh $(patsubst %.c,build/tsan/%,$(RACE_SRC))
-integration: integration-bin
+integration: integration-bin linux-kernel
 	@VSWITCH_BIN=build tests/run.sh $(patsubst %.c,build/%,$(INTEG_SRC)) \
 	    $(wildcard tests/integration/test_*.sh)
 
@@ -200,7 +208,7 @@ test: deps-test
 	$(MAKE) all integration-bin bench-bin
 	$(MAKE) SAN=asan unit-bin hostile-bin
 	$(MAKE) SAN=tsan race-bin
-	$(MAKE) fuzz-bin
+	$(MAKE) fuzz-bin linux-kernel
 	@tests/run.sh tests/lint.sh \
 	    $(patsubst %.c,build/asan/%,$(UNIT_SRC)) \
 	    $(patsubst %.c,build/tsan/%,$(RACE_SRC)) \
@@ -229,7 +237,8 @@ PKG_DEMO  := $(PKG_BUILD) tcpdump
 # Real Linux guests under QEMU: in the tests, and in the demo where there is no KVM.
 PKG_QEMU  := qemu-system-x86 busybox-static cpio xz-utils kmod
 PKG_TEST  := $(PKG_DEMO) $(PKG_QEMU) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark \
-             dpdk-dev iproute2 iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools
+             dpdk-dev iproute2 iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools \
+             make flex bison bc libelf-dev lz4
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)
@@ -261,6 +270,7 @@ clean:
 
 .PHONY: all lint unit hostile race integration test fuzz bench demo deps deps-demo deps-demo-qemu \
         deps-test deps-bench install clean unit-bin hostile-bin race-bin integration-bin bench-bin \
-        fuzz-bin
+        fuzz-bin \
+        linux-kernel
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
