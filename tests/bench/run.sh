@@ -10,10 +10,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 usage="usage: tests/bench/run.sh [--quick] [--rounds N] [--seconds S] [--only PEER]...
-                          [--cases REGEX] [--json] [--switch-core N] [--load-core N] [--no-huge]
+                          [--cases REGEX] [--json] [--switch-core N] [--load-core N]
+                          [--second-load-core N] [--no-huge]
 PEER is vswitchd, testpmd, ovs, ovs_tso (Open vSwitch with userspace-tso-enable) or memcpy, which is
 no switch but the limit.  Progress goes to standard error, the table to standard output."
-rounds=3 seconds=0.5 json='' quick='' only=() chosen=. load_core=0 switch_core=1 huge=yes
+rounds=3 seconds=0.5 json='' quick='' only=() chosen=. load_core=0 switch_core=1 second_core=''
+huge=yes
 bin=${VSWITCH_BIN:-build} tools=${BENCH_TOOLS:-build/tests/bench}
 HUGE_PAGES=1024 HUGE_MIB_EACH=256 TRIES=3
 
@@ -27,6 +29,7 @@ while [ $# -gt 0 ]; do
     --json) json=--json ;;
     --switch-core) switch_core=$2 && shift ;;
     --load-core) load_core=$2 && shift ;;
+    --second-load-core) second_core=$2 && shift ;;
     --no-huge) huge='' ;;
     *) echo "$usage" >&2 && exit 2 ;;
     esac
@@ -141,6 +144,21 @@ run_case() {
                    s/.*"\(p50_us": [0-9.]*, "p99_us": [0-9.]*\).*/\1/p' <<<"$line" | tr -d '"')"
 }
 
+# VMs that poll need a core each: with one core for the load, one VM plays both ends.
+[ -n "$second_core" ] || [ "$(nproc)" -le 2 ] || second_core=2
+vms="one VM, both ends" vm_arguments="--bin $bin"
+if [ -n "$second_core" ]; then
+    vms="VM to VM" vm_arguments+=" --second-core $second_core"
+fi
+has_kvm=''
+if [ -w /dev/kvm ]; then
+    has_kvm=yes
+    [ -n "$second_core" ] ||
+        say "Two VMs and a switch do not fit on two cores: one VM of the monitor plays both ends."
+else
+    say "The rows of VMs are left out, because there is no /dev/kvm that can be used here."
+fi
+
 # A line for each: name | program | arguments | peers, when not all switches.
 jumbo="9000 bytes"
 cases() {
@@ -157,6 +175,11 @@ cases() {
             done
         done
     done
+    if [ -n "$has_kvm" ]; then
+        for size in 64 1500; do
+            echo "$size bytes, $vms | vm_load | --size $size $vm_arguments"
+        done
+    fi
     for size in 64 1500; do
         echo "$size bytes, latency, one in flight | latency | --size $size"
         echo "$size bytes, latency at 100,000/s | latency | --size $size --rate 100000"
@@ -169,6 +192,7 @@ cases() {
         "vswitchd ovs_tso memcpy"
     echo "$jumbo, one way | load | --size 9000"
     echo "$jumbo, both ways | load | --size 9000 --both-ways"
+    [ -z "$has_kvm" ] || echo "$jumbo, $vms | vm_load | --size 9000 $vm_arguments"
 }
 
 # ---- all of them ---------------------------------------------------------------------------------

@@ -270,9 +270,9 @@ void work_loop(struct nic *from, struct nic *to, const struct work_load *load, u
             away_ns += turn_ns;
         }
         (void)send_burst(from, load, BURST, &sent);
-        if (tally_burst(&tally, to) == 0) {
-            nic_tell(to);
+        while (tally_burst(&tally, to) > 0) {
         }
+        nic_tell(to);
     }
     say("looped %lu of %lu bytes %lu in %lu us away %lu us", tally.received, sent, tally.bytes,
         (now_ns - tally.first_ns) / NS_PER_US, away_ns / NS_PER_US);
