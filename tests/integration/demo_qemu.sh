@@ -11,7 +11,7 @@ red_mac=00:15:5d:de:00:01 red_ip=10.0.0.1 red_ip6=fe80::215:5dff:fede:1
 blue_mac=00:15:5d:de:00:02 blue_ip=10.0.0.2
 file_mib=32
 
-if [ ! -e build/guest/vmlinuz ]; then
+if [ ! -e "$guest_cache/vmlinuz" ]; then
     step "Fetching the guests' kernel: a package of 27 MB, not installed"
     guest_fetch_kernel || exit 1
 fi

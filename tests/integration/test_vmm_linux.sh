@@ -17,43 +17,22 @@ boot_s=150
 
 must "there is an initramfs" linux_pack
 must "vswitchd starts" daemon_start --no-huge
-vnic_add() { vswitchctl vnic add "$@" >/dev/null; }
-vswitchctl switch add lan --type private
-vswitchctl switch add far --type private
-vnic_add peer --switch lan
-vnic_add yonder --switch far
-vnic_add one --switch lan --mac 00:15:5d:10:00:01 --mtu 1400
-vnic_add two --switch lan --mac 00:15:5d:10:00:02
-vnic_add three --switch lan --mac 00:15:5d:10:00:03
-vnic_add late --switch far --mac 00:15:5d:10:00:04
-vnic_add guide --switch lan
-for disk in one three; do
-    truncate -s 1M "$work/$disk.disk"
-    echo "words of the host" | dd of="$work/$disk.disk" conv=notrunc status=none
-done
+must "a guest of our own is there to answer" linux_scene
 
-# The own guest: it answers, and asks.
-own() {                                   # own NAME WORDS VNIC...
-    local nic nics=()
-    for nic in "${@:3}"; do
-        nics+=(--vnic "$nic")
-    done
-    vswitchctl vm run "$1" --memory 32M --console "$work/$1.console" --cmdline "$2" "${nics[@]}"
-}
-own_pings() {                             # own_pings VNIC ADDRESS
+is_pinged() {                             # is_pinged ADDRESS: by another guest of our own
     rm -f "$work/asks.console"
-    own asks "ip=10.0.0.8 ping=$2,20 poweroff" "$1" && eventually 60 vm_gone asks &&
+    vswitchctl vm run asks --memory 32M --console "$work/asks.console" --vnic asks \
+        --cmdline "ip=10.0.0.8 ping=$1,20 poweroff" && eventually 60 vm_gone asks &&
         vm_says asks "sent 20 received 20"
 }
-written() { dd if="$1" bs=512 skip=1 count=1 status=none | grep -a "written by Linux"; }
-must "a guest of our own answers" own peer "ip=10.0.0.9 nic=1 ip=10.0.1.9 echo" peer yonder
+written() { dd if="$work/disk" bs=512 skip=1 count=1 status=none | grep -a "written by Linux"; }
 
 # ---- PVH, registers in memory, no ACPI ---------------------------------------------------------
 small=(--kernel "$LINUX_KERNEL/vmlinux" --memory 32M --minimal)
 start=$EPOCHREALTIME
 must "a minimal Linux is started by PVH" linux_run one "nics=1 address=10.0.0.1/24 \
 reach=10.0.0.9 ping=10.0.0.9,10 udp=10.0.0.9,100,1000 disk=/dev/vda hello=/dev/hvc0 \
-random=/dev/hwrng echo" "${small[@]}" --vnic one --disk "$work/one.disk"
+random=/dev/hwrng echo" "${small[@]}" --vnic one --disk "$work/disk"
 must "... it comes to user space" vm_told one $boot_s "init: runs"
 measured "from vm run to init: $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $start }") s"
 check "... finds its NIC, with its address and MTU" \
@@ -64,17 +43,17 @@ check "... to every datagram" vm_told one 60 "init: udp sent 100 received 100 wr
 measured "$(sed -n 's/^init: \(udp .*ms\).*/\1, one after the other/p' "$work/one.console")"
 check "... reads its disk" vm_told one 60 "init: disk /dev/vda says words of the host"
 check "... writes and flushes it" vm_told one 60 "init: disk /dev/vda is written and flushed"
-check "... which is in the file" written "$work/one.disk"
+check "... which is in the file" written
 check "... has a virtio console" vm_told one 60 "^hello from Linux"
 check "... and random numbers" vm_told one 60 "init: random bytes, as they should be"
 check "... and answers, too" vm_told one 60 "init: echo"
-check "... another VM that asks" own_pings guide 10.0.0.1
+check "... another VM that asks" is_pinged 10.0.0.1
 
 daemon_kill
 check "without the switch its link is down" eventually 10 vm_show one '"link":"down"'
 must "the switch comes back" daemon_start --no-huge
 check "... and the link" eventually 15 vm_show one '"link":"up"'
-check "... and frames pass" own_pings guide 10.0.0.1
+check "... and frames pass" is_pinged 10.0.0.1
 
 # ---- bzImage, registers in memory, ACPI; and what panics ---------------------------------------
 must "a Linux that will panic is started" linux_run dies "" "${small[@]}"
@@ -91,23 +70,9 @@ check "... and powers off" eventually 60 vm_gone two
 vswitchctl vm stop one --force
 
 # ---- PVH, PCI ----------------------------------------------------------------------------------
-must "a Linux with PCI is started" linux_run three "nics=1 address=10.0.0.3/24 reach=10.0.0.9 \
-udp=10.0.0.9,50,1000 disk=/dev/vda nics=2 nic=eth1 address=10.0.1.3/24 reach=10.0.1.9 nics=1 \
-button reboot" --kernel "$LINUX_KERNEL/vmlinux" --memory 64M --vnic three \
-    --disk "$work/three.disk,ro"
-must "... comes to user space" vm_told three $boot_s "init: runs"
-check "... finds its NIC" vm_told three 60 "init: eth0 mac 00:15:5d:10:00:03 mtu 1500"
-check "... by which frames pass" vm_told three 60 "init: udp sent 50 received 50 wrong 0"
-check "... reads its disk" vm_told three 60 "init: disk /dev/vda says words of the host"
-check "... and may not write it" vm_told three 60 "init: write to /dev/vda: Operation not permitted"
-check "... a vNIC is plugged in" vswitchctl vm set three --add-vnic late
-check "... and found" vm_told three 60 "init: eth1 mac 00:15:5d:10:00:04 mtu 1500"
-check "... its frames pass" vm_told three 60 "init: reached 10.0.1.9"
-check "... it is taken out" vswitchctl vm set three --remove-vnic late
-check "... and let go" vm_told three 60 "init: nics 1" 2
-check "... the power button is waited for" vm_told three 60 "init: waits for its button"
-check "... pressed" vswitchctl vm stop three
-check "... and heard" vm_told three 60 "init: button"
+must "a Linux with PCI is started" linux_pci_run three "$linux_pci_words reboot" \
+    --kernel "$LINUX_KERNEL/vmlinux" --memory 64M
+linux_pci_life three $boot_s
 check "... Linux restarts" eventually 60 vm_show three '"resets":1'
-check "... and is there again" vm_told three $boot_s "init: eth0 mac 00:15:5d:10:00:03 mtu 1500" 2
+check "... and is there again" vm_told three $boot_s "init: eth0 mac 00:15:5d:10:00:03 mtu 1500" 4
 tap_end

@@ -7,7 +7,7 @@
 #  - The kernel is the package Debian ships, fetched but not installed: the guest's network driver
 #    is one that nobody here has touched, and the host is not changed.
 #  - The initramfs is made anew by every script (a tenth of a second) and only the unpacked kernel
-#    is kept in build/guest, so there is nothing that could be out of date.
+#    is kept in build/debian-kernel, so there is nothing that could be out of date.
 #  - A guest is driven by commands over a serial port (see guest-init), not by its network, which
 #    is what is being tested.
 #
@@ -25,7 +25,7 @@
 # Not for subshells but for guest_run: a guest dies with the shell that started it.
 
 guest_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-guest_cache=$guest_root/build/guest
+guest_cache=$guest_root/build/debian-kernel
 guest_dir=
 declare -A guest_pid=() guest_command_fd=() guest_answer_fd=()
 
@@ -60,35 +60,45 @@ guest_download() {
         (cd "$1" && apt-get download -qq -o APT::Sandbox::User=root "$package")
 }
 
-# Writes the driver module $1 to the folder $2 as the kernel's loader takes it, and notes its place.
+# Writes the driver module $1 beside the list $2 as the kernel's loader takes it, and notes it there.
 guest_add_driver() {
     local name=${1##*/}
     case $name in
-    *.xz) xz -dc "$1" >"$2/${name%.xz}" ;;
-    *) cp "$1" "$2" ;;
-    esac && echo "${name%.ko*}.ko" >>"$2/order"
+    *.xz) xz -dc "$1" >"${2%/*}/${name%.xz}" ;;
+    *) cp "$1" "${2%/*}" ;;
+    esac && echo "${name%.ko*}.ko" >>"$2"
 }
 
-# Fills the folder $1 with vmlinuz and drivers/, in the order in which they have to be loaded.
+# Writes the modules $4... of the release $2 below $1, with all that they need, to the list $3.
+guest_add_drivers() {
+    local module
+    # "insmod PATH" is a module, "builtin NAME" one that the kernel has inside.
+    while read -r module; do
+        guest_add_driver "$module" "$3" || return 1
+    done < <(for module in "${@:4}"; do
+        modprobe -d "$1" -S "$2" --show-depends "$module" 2>/dev/null
+    done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
+}
+
+# Fills the folder $1 with vmlinuz and drivers/, in the order in which they have to be loaded: the
+# network's, and those of other devices.
 guest_unpack_kernel() {
-    local tree=$1/tree release modules module
+    local tree=$1/tree release modules
     dpkg-deb -x "$1"/*.deb "$tree" || return 1
     release=$(basename "$tree"/boot/vmlinuz-*) && release=${release#vmlinuz-}
     modules=$tree
     [ -d "$tree/lib/modules" ] || modules=$tree/usr
     mkdir "$1/drivers"
-    cp "$tree/boot/vmlinuz-$release" "$1/vmlinuz" && depmod -b "$modules" "$release" || return 1
-    # "insmod PATH" is a module, "builtin NAME" one that the kernel has inside.
-    while read -r module; do
-        guest_add_driver "$module" "$1/drivers" || return 1
-    done < <(for module in virtio_pci virtio_net af_packet ipv6; do
-        modprobe -d "$modules" -S "$release" --show-depends "$module" 2>/dev/null
-    done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
-    grep -q virtio_net "$1/drivers/order"
+    cp "$tree/boot/vmlinuz-$release" "$1/vmlinuz" && depmod -b "$modules" "$release" &&
+        guest_add_drivers "$modules" "$release" "$1/drivers/order" \
+            virtio_pci virtio_net af_packet ipv6 &&
+        guest_add_drivers "$modules" "$release" "$1/drivers/devices" \
+            virtio_pci virtio_blk virtio_console virtio_rng button evdev &&
+        grep -q virtio_net "$1/drivers/order"
 }
 
-# Makes build/guest complete.  Scripts that start at the same time wait for the first; what one that
-# was killed left half done is thrown away by the next.
+# Makes build/debian-kernel complete.  Scripts that start at the same time wait for the first; what
+# one that was killed left half done is thrown away by the next.
 guest_fetch_kernel() {
     local work=$guest_cache.new status=0 lock
     mkdir -p "$guest_root/build" && exec {lock}>"$guest_cache.lock" || return 1

@@ -12,6 +12,9 @@
 #                                the minimal kernel (see linux/kernel.sh), or the script ends
 #   linux_pack [FOLDER]          an initramfs of linux/init.c and the files of FOLDER
 #   linux_run NAME WORDS [OPTION]...   WORDS are init's, OPTIONS are those of `vm run`
+#   linux_scene                  switches, vNICs, disks and a guest of our own, which answers
+#   linux_pci_life NAME SECONDS  what one with PCI goes through that obeys $linux_pci_words: checks,
+#                                the first of which may take SECONDS
 #
 # Where ring 0 is emulated (kvm_pvm), a kernel is told to leave alone what the emulator has not got
 # (XSAVE, CMPXCHG16B), what it does byte by byte, and what the time it takes makes no sense of.
@@ -68,4 +71,47 @@ linux_pack() {
 linux_run() {
     vswitchctl vm run "$1" --initrd "$work/initramfs.cpio" --console "$work/$1.console" \
         --cmdline "$linux_words -- $2" "${@:3}"
+}
+
+# ---- one life over PCI, for any kernel -----------------------------------------------------------
+# On the switch lan are the peer, 10.0.0.9, and vNICs for Linux; on far the peer, 10.0.1.9, and late.
+linux_scene() {
+    local nic
+    vswitchctl switch add lan --type private && vswitchctl switch add far --type private &&
+        vswitchctl vnic add one --switch lan --mac 00:15:5d:10:00:01 --mtu 1400 &&
+        vswitchctl vnic add two --switch lan --mac 00:15:5d:10:00:02 &&
+        vswitchctl vnic add three --switch lan --mac 00:15:5d:10:00:03 &&
+        vswitchctl vnic add late --switch far --mac 00:15:5d:10:00:04 || return 1
+    for nic in peer:lan asks:lan yonder:far; do
+        vswitchctl vnic add "${nic%:*}" --switch "${nic#*:}" || return 1
+    done
+    truncate -s 1M "$work/disk" "$work/disk.ro" &&
+        echo "words of the host" | tee "$work/words" |
+        dd of="$work/disk" conv=notrunc status=none &&
+        dd if="$work/words" of="$work/disk.ro" conv=notrunc status=none &&
+        vswitchctl vm run peer --memory 32M --vnic peer --vnic yonder \
+            --cmdline "ip=10.0.0.9 nic=1 ip=10.0.1.9 echo"
+}
+
+linux_pci_words="nics=1 address=10.0.0.3/24 reach=10.0.0.9 udp=10.0.0.9,50,1000 disk=/dev/vda \
+nics=2 nic=eth1 address=10.0.1.3/24 reach=10.0.1.9 nics=1 button"
+
+linux_pci_run() {                         # linux_pci_run NAME WORDS [OPTION]...
+    linux_run "$1" "$2" --vnic three --disk "$work/disk.ro,ro" "${@:3}"
+}
+
+linux_pci_life() {
+    must "... comes to user space" vm_told "$1" "$2" "init: runs"
+    check "... finds its NIC" vm_told "$1" 60 "init: eth0 mac 00:15:5d:10:00:03 mtu 1500"
+    check "... by which frames pass" vm_told "$1" 60 "init: udp sent 50 received 50 wrong 0"
+    check "... reads its disk" vm_told "$1" 60 "init: disk /dev/vda says words of the host"
+    check "... and may not write it" vm_told "$1" 60 "init: write to /dev/vda: Operation not perm"
+    check "... a vNIC is plugged in" vswitchctl vm set "$1" --add-vnic late
+    check "... and found" vm_told "$1" 60 "init: eth1 mac 00:15:5d:10:00:04 mtu 1500"
+    check "... its frames pass" vm_told "$1" 60 "init: reached 10.0.1.9"
+    check "... it is taken out" vswitchctl vm set "$1" --remove-vnic late
+    check "... and let go" vm_told "$1" 60 "init: nics 1" 2
+    check "... the power button is waited for" vm_told "$1" 60 "init: waits for its button"
+    check "... pressed" vswitchctl vm stop "$1"
+    check "... and heard" vm_told "$1" 60 "init: button"
 }
