@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "switch/fabric_inner.h"
+#include "switch/frame.h"
 #include "switch/mac_table_lookup.h"
 #include "switch/vswitch.h"
 
@@ -31,6 +32,7 @@ struct compilation {
     const struct fabric_binding *binding;
     uint16_t index_of[FABRIC_MAX_SWITCHES];   /* by switch id */
     uint16_t queues[FABRIC_MAX_PORTS];        /* by port number */
+    const struct fabric_team *team[VSWITCH_MAX_TEAMS];   /* by team id */
 };
 
 void *fabric_alloc(struct fabric *fabric, size_t count, size_t size_bytes)
@@ -48,9 +50,10 @@ void *fabric_alloc(struct fabric *fabric, size_t count, size_t size_bytes)
 /* ---- ports ----------------------------------------------------------------------------------- */
 
 /* What stands behind @p port: as it is bound, or as the model has it. */
-static struct fabric_endpoint endpoint_of(const struct fabric_binding *binding,
+static struct fabric_endpoint endpoint_of(const struct compilation *compilation,
                                           const struct vswitch_port *port)
 {
+    const struct fabric_binding *binding = compilation->binding;
     static const enum fabric_port_kind kinds[] = {
         [VSWITCH_PORT_VNIC] = FABRIC_PORT_VNIC,
         [VSWITCH_PORT_HOST] = FABRIC_PORT_HOST,
@@ -59,7 +62,11 @@ static struct fabric_endpoint endpoint_of(const struct fabric_binding *binding,
     };
     struct fabric_endpoint endpoint = { NULL, kinds[port->kind], port->queues };
 
-    if (binding->endpoint != NULL) {
+    if (port->kind == VSWITCH_PORT_UPLINK && port->team != NULL) {
+        endpoint.at = compilation->team[port->team->id]->at;
+        endpoint.kind = endpoint.at != NULL ? FABRIC_PORT_TEAM : FABRIC_PORT_ABSENT;
+        endpoint.queues = 0;       /* which are its members' */
+    } else if (binding->endpoint != NULL) {
         endpoint = binding->endpoint[port->number];
     }
     if (endpoint.kind == FABRIC_PORT_UNUSED || endpoint.kind == FABRIC_PORT_ABSENT) {
@@ -69,6 +76,7 @@ static struct fabric_endpoint endpoint_of(const struct fabric_binding *binding,
     return endpoint;
 }
 
+/* @p on may be NULL for a member, which is of no switch. */
 static uint8_t flags_of(const struct vswitch_switch *on, const struct vswitch_port *port,
                         const struct vlan_facts *facts)
 {
@@ -79,6 +87,7 @@ static uint8_t flags_of(const struct vswitch_switch *on, const struct vswitch_po
                      (port->priority_trust ? FABRIC_PORT_TRUSTED : 0) |
                      (outside ? FABRIC_PORT_OUTSIDE : 0) |
                      (outside && on->coalesce ? FABRIC_PORT_COALESCE : 0) |
+                     (port->kind == VSWITCH_PORT_MEMBER ? FABRIC_PORT_MEMBER : 0) |
                      (port->dhcp_guard ? FABRIC_PORT_DHCP_GUARD : 0) |
                      (port->router_guard ? FABRIC_PORT_ROUTER_GUARD : 0));
 }
@@ -101,8 +110,9 @@ static bool keep(struct fabric *fabric, const void *what, size_t size_bytes, con
 
 static bool compile_port(struct compilation *compilation, const struct vswitch_port *port)
 {
-    const struct fabric_endpoint endpoint = endpoint_of(compilation->binding, port);
-    const uint16_t index = compilation->index_of[port->switch_id];
+    const bool is_member = port->kind == VSWITCH_PORT_MEMBER;
+    const uint16_t index = is_member ? FABRIC_NO_SWITCH : compilation->index_of[port->switch_id];
+    const struct fabric_endpoint endpoint = endpoint_of(compilation, port);
     struct fabric *fabric = compilation->fabric;
     const void *allowed, *others;
     struct vlan_facts facts;
@@ -117,6 +127,7 @@ static bool compile_port(struct compilation *compilation, const struct vswitch_p
     fabric->port[port->number] = (struct fabric_port){
         .endpoint = endpoint.at,
         .others = others,
+        .team = port->team != NULL ? compilation->team[port->team->id] : NULL,
         .allowed_mac = allowed,
         .mac = port->mac,
         .max_frame_bytes = port->mtu_bytes + FABRIC_FRAME_OVERHEAD_BYTES,
@@ -124,10 +135,49 @@ static bool compile_port(struct compilation *compilation, const struct vswitch_p
         .vlan_in = facts.in,
         .vlan_out = facts.out,
         .kind = (uint8_t)endpoint.kind,
-        .flags = flags_of(&compilation->model->switches[index], port, &facts),
+        .flags = flags_of(is_member ? NULL : &compilation->model->switches[index], port, &facts),
         .allowed_mac_count = (uint8_t)port->allowed_mac_count,
     };
     return true;
+}
+
+/* ---- teams ----------------------------------------------------------------------------------- */
+
+static bool compile_member(struct compilation *compilation, const struct vswitch_team *team,
+                           uint8_t number)
+{
+    struct vswitch_port port;
+
+    (void)vswitch_port_at(compilation->model, team->member[number].port, &port);
+    if (!compile_port(compilation, &port)) {
+        return false;
+    }
+    compilation->fabric->port[port.number].member = number;
+    return true;
+}
+
+/* The team itself, and its members; its port is its switch's. */
+static bool compile_team(struct compilation *compilation, const struct vswitch_team *team)
+{
+    const struct vswitch_switch *of = vswitch_of_team(compilation->model, team);
+    void *const *at = compilation->binding->team;
+    struct fabric_team *made = fabric_alloc(compilation->fabric, 1, sizeof(*made));
+    bool done = made != NULL;
+
+    if (!done) {
+        return false;
+    }
+    made->at = at != NULL ? at[team->id] : NULL;
+    made->port = of != NULL ? of->uplink_port : PORT_NONE;
+    made->reflects = team->setting.mode == TEAM_INDEPENDENT;
+    compilation->team[team->id] = made;
+    for (uint8_t i = 0; i < TEAM_MEMBERS_MAX && done; i++) {
+        const bool is_there = team->member[i].where[0] != '\0';
+
+        made->member[i] = is_there ? team->member[i].port : PORT_NONE;
+        done = !is_there || compile_member(compilation, team, i);
+    }
+    return done;
 }
 
 /* ---- switches -------------------------------------------------------------------------------- */
@@ -269,6 +319,11 @@ static bool compile(struct compilation *compilation)
         compilation->index_of[id] = i;
         fabric->switches[i].id = id;
         fabric->switches[i].table = table != NULL ? table[id] : NULL;
+    }
+    for (size_t i = 0; i < model->team_count; i++) {
+        if (!compile_team(compilation, &model->teams[i])) {
+            return false;
+        }
     }
     while (vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
         if (!compile_port(compilation, &port)) {

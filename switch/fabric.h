@@ -22,7 +22,7 @@
 #include "switch/team_mode.h"
 #include "switch/vlan.h"
 
-#define FABRIC_MAX_PORTS     1280u     /* vNICs, 32 uplinks, host vNICs, and room to spare */
+#define FABRIC_MAX_PORTS     1280u     /* vNICs, uplinks, members, host vNICs, and room */
 #define FABRIC_MAX_SWITCHES  256u
 
 /* What an untagged frame has beyond the MTU; a tag comes on top, and egress sees which have one. */
@@ -48,6 +48,8 @@ enum fabric_port_kind {
 #define FABRIC_PORT_ROUTER_GUARD 0x20u   /* nor router advertisements and redirects */
 #define FABRIC_PORT_COALESCE 0x40u /* what comes from it is coalesced: see coalesce.h */
 #define FABRIC_PORT_MEMBER   0x80u /* of a team: no port of a switch; its frames are the team's */
+
+#define FABRIC_NO_SWITCH     0xffffu   /* switch_index of a member */
 
 struct fabric_team {
     void *at;                      /* struct team_port: borrowed, as an endpoint is */

@@ -33,6 +33,8 @@
 #define RESERVED_GROUPS UINT64_C(0x0180c2000000)
 #define RESERVED_LOW    UINT64_C(0x0f)
 
+#define REFLECTION_MAX_S 2         /* so long after a frame of ours, one like it is no news */
+
 #define likely(x)       __builtin_expect(!!(x), 1)
 #define unlikely(x)     __builtin_expect(!!(x), 0)
 
@@ -231,6 +233,21 @@ static inline bool is_own(const struct fabric_port *port, uint64_t mac)
     return own;
 }
 
+/*
+ * Whether a frame of ours has gone out by one member of a team and come back by another: its source
+ * was heard behind another port only now.  Workers' seconds differ a little, either way.
+ */
+static __attribute__((noinline)) bool is_reflected(const struct context *context,
+                                                   struct mac_hit hit)
+{
+    const struct fabric_team *team = context->in->team;
+
+    return team != NULL && team->reflects && hit.value != NULL &&
+           (int32_t)(context->now_s - atomic_load_explicit(&hit.value->seen_s,
+                                                           memory_order_relaxed)) <=
+               REFLECTION_MAX_S;
+}
+
 /* Refreshes what is known of a source, notes what is new; NO_DROP, or why it may not send. */
 static inline uint8_t meet_source(const struct context *context, const struct train *train)
 {
@@ -252,6 +269,8 @@ static inline uint8_t meet_source(const struct context *context, const struct tr
         mac_table_touch(hit, context->now_s);
     } else if (hit.value != NULL && mac_hit_is_static(hit)) {
         return DROP_SOURCE_ELSEWHERE;
+    } else if (is_reflected(context, hit)) {
+        return DROP_TEAM_REFLECTED;
     } else if (!mac_table_port_full(context->table, context->port_in)) {
         note_source(context, train);
     }

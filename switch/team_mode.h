@@ -47,6 +47,40 @@ struct team_setting {
                                       carries again; when nobody else can, it does so at once */
 };
 
+/** The operator's word for it.  Any thread. */
+static inline const char *team_mode_word(enum team_mode mode)
+{
+    static const char *const words[] = {
+#define X(name, text) [TEAM_##name] = text,
+        TEAM_MODES(X)
+#undef X
+    };
+
+    return words[mode];
+}
+
+static inline const char *team_balance_word(enum team_balance balance)
+{
+    static const char *const words[] = {
+#define X(name, text) [TEAM_##name] = text,
+        TEAM_BALANCES(X)
+#undef X
+    };
+
+    return words[balance];
+}
+
+static inline const char *team_hash_word(enum team_hash_by hash)
+{
+    static const char *const words[] = {
+#define X(name, text) [TEAM_HASH_##name] = text,
+        TEAM_HASHES(X)
+#undef X
+    };
+
+    return words[hash];
+}
+
 /** Defaults of the knobs, for what the first three fields of @p setting say. */
 static inline void team_setting_default(struct team_setting *setting)
 {

@@ -50,14 +50,16 @@ static bool array_copy(void **to, const void *from, size_t count, size_t size_by
 struct vswitch_model *vswitch_model_copy(const struct vswitch_model *model)
 {
     struct vswitch_model *copy = malloc(sizeof(*copy));
-    void *switches = NULL, *vnics = NULL, *macs = NULL;
+    void *switches = NULL, *vnics = NULL, *macs = NULL, *teams = NULL;
 
     if (copy == NULL ||
         !array_copy(&switches, model->switches, model->switch_count, sizeof(*model->switches)) ||
         !array_copy(&vnics, model->vnics, model->vnic_count, sizeof(*model->vnics)) ||
-        !array_copy(&macs, model->macs, model->mac_count, sizeof(*model->macs))) {
+        !array_copy(&macs, model->macs, model->mac_count, sizeof(*model->macs)) ||
+        !array_copy(&teams, model->teams, model->team_count, sizeof(*model->teams))) {
         free(switches);
         free(vnics);
+        free(macs);
         free(copy);
         return NULL;
     }
@@ -65,6 +67,7 @@ struct vswitch_model *vswitch_model_copy(const struct vswitch_model *model)
     copy->switches = switches;
     copy->vnics = vnics;
     copy->macs = macs;
+    copy->teams = teams;
     return copy;
 }
 
@@ -76,6 +79,7 @@ void vswitch_model_destroy(struct vswitch_model *model)
     free(model->switches);
     free(model->vnics);
     free(model->macs);
+    free(model->teams);
     free(model);
 }
 

@@ -34,7 +34,8 @@
 #define VSWITCH_HOST_ADDRESSES_MAX 16u
 #define VSWITCH_ADDRESS_SIZE      50u      /* an IPv6 address, "/128" and the terminator */
 #define VSWITCH_NO_PORT           0xffffu
-#define VSWITCH_MAX_TEAMS         32u
+#define VSWITCH_MAX_TEAMS         24u
+#define VSWITCH_TEAM_PREFIX       "team:"  /* of the WHERE of an uplink that is a team */
 #define VSWITCH_MAX_VNICS         511u     /* librte_vhost polls 1,024 descriptors, two a vNIC */
 
 enum vswitch_type { VSWITCH_PRIVATE, VSWITCH_INTERNAL, VSWITCH_EXTERNAL };
@@ -116,6 +117,7 @@ struct vswitch_model {
     struct vswitch_team *teams;
     size_t team_count;
     uint16_t next_switch_id;       /* where the search for a free number starts */
+    uint16_t next_team_id;
     uint16_t next_port;
     uint64_t pool_first, pool_last;   /* addresses to choose from, for vNICs and host's adapters */
     uint64_t pool_next;               /* where the search for a free one starts, wrapping */
@@ -225,8 +227,7 @@ enum vswitch_where {
 };
 
 /**
- * Reads a WHERE: "eth1", "0000:01:00.0" or "01:00.0", "vdev:net_tap0,iface=x",
- * "team:t0".
+ * Reads a WHERE: "eth1", "0000:01:00.0" or "01:00.0", "vdev:net_tap0,iface=x", "team:t0".
  *
  * @param kind    what it names
  * @param device  its one spelling: the interface; the PCI address with its domain, in lower case;
@@ -271,6 +272,9 @@ int vswitch_set_vnic(struct vswitch_model *model, const struct vswitch_vnic *wan
                      struct error *error);
 int vswitch_remove_vnic(struct vswitch_model *model, const char *name, struct error *error);
 
+/** Puts a member at the first free place of @p team, which is not a model's yet; -ERANGE: none. */
+int vswitch_team_put(struct vswitch_team *team, const char *where, bool standby,
+                     struct error *error);
 /** Adds a team; members are where they are in @p wanted, each with a WHERE of its own. */
 int vswitch_add_team(struct vswitch_model *model, const struct vswitch_team *wanted,
                      struct error *error);

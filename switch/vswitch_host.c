@@ -59,9 +59,11 @@ static int check_name(const struct vswitch_model *model, const struct vswitch_sw
 {
     char name[VSWITCH_HOST_NAME_SIZE];
     const struct vswitch_vnic *vnic;
+    const struct vswitch_team *team;
 
     vswitch_host_name(wanted->name, name);
     vnic = vswitch_find_vnic(model, name);
+    team = vswitch_team_with(model, NULL, name);
     if (vnic != NULL && is != NULL && vnic->switch_id == is->id) {
         return error_set(error, EEXIST, "switch \"%s\": host vNIC and vNIC \"%s\" would be two "
                          "ports of one name; remove the vNIC first", wanted->name, vnic->name);
@@ -69,6 +71,11 @@ static int check_name(const struct vswitch_model *model, const struct vswitch_sw
     if (strcmp(wanted->uplink, name) == 0) {
         return error_set(error, EEXIST, "switch \"%s\": its host vNIC would be called as its "
                          "uplink is; choose another name for the switch", wanted->name);
+    }
+    if (team != NULL) {
+        return error_set(error, EEXIST, "switch \"%s\": its host vNIC would be called \"%s\", "
+                         "which is a member of team \"%s\"; choose another name for the switch",
+                         wanted->name, name, team->name);
     }
     for (size_t i = 0; i < model->switch_count; i++) {
         const struct vswitch_switch *each = &model->switches[i];

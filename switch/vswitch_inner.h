@@ -93,9 +93,21 @@ int vswitch_check_uplink(const struct vswitch_model *model, const struct vswitch
                          const struct vswitch_switch *wanted, struct error *error);
 /** Whether both name the same device, or none. */
 bool vswitch_same_uplink(const char *a, const char *b);
+/** Whether two cannot both be had, because they are one device, whatever its arguments. */
+bool vswitch_clash(const char *a, const char *b);
 int vswitch_check_host(const struct vswitch_model *model, const struct vswitch_switch *is,
                        const struct vswitch_switch *wanted, struct error *error);
 /** The name of the host's adapter on the switch called @p switch_name. */
 void vswitch_host_name(const char *switch_name, char name[VSWITCH_HOST_NAME_SIZE]);
+
+
+/* ---- of vswitch_team.c, for the others ---- */
+
+/** Finds a team, or refuses the name and returns NULL. */
+const struct vswitch_team *vswitch_need_team(const struct vswitch_model *model, const char *name,
+                                             struct error *error);
+/** The team, but for @p is, that has a member which clashes with @p where, or NULL. */
+const struct vswitch_team *vswitch_team_with(const struct vswitch_model *model,
+                                             const struct vswitch_team *is, const char *where);
 
 #endif

@@ -8,6 +8,7 @@
  */
 #include "switch/vswitch.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "switch/vswitch_inner.h"
@@ -26,7 +27,8 @@ const char *vswitch_port_kind_word(enum vswitch_port_kind kind)
     return words[kind];
 }
 
-static void view_uplink(const struct vswitch_switch *of, struct vswitch_port *port)
+static void view_uplink(const struct vswitch_model *model, const struct vswitch_switch *of,
+                        struct vswitch_port *port)
 {
     *port = (struct vswitch_port){
         .kind = VSWITCH_PORT_UPLINK,
@@ -37,6 +39,25 @@ static void view_uplink(const struct vswitch_switch *of, struct vswitch_port *po
         .mtu_bytes = of->mtu_bytes,
         .priority_trust = true,
         .queues = 1,
+        .team = vswitch_team_of(model, of),
+    };
+}
+
+static void view_member(const struct vswitch_model *model, const struct vswitch_team *team,
+                        const struct vswitch_member *member, struct vswitch_port *port)
+{
+    const struct vswitch_switch *of = vswitch_of_team(model, team);
+
+    *port = (struct vswitch_port){
+        .kind = VSWITCH_PORT_MEMBER,
+        .number = member->port,
+        .switch_id = of != NULL ? of->id : FABRIC_MAX_SWITCHES,
+        .name = member->where,
+        .vlan = vlan_policy_of_uplink(),
+        .mtu_bytes = vswitch_team_mtu(model, team),
+        .priority_trust = true,
+        .queues = 1,
+        .team = team,
     };
 }
 
@@ -101,7 +122,7 @@ static bool view_place(const struct vswitch_model *model, uint16_t id, size_t pl
         return false;
     }
     if (place % 2 == 0 && of->uplink_port != VSWITCH_NO_PORT) {
-        view_uplink(of, port);
+        view_uplink(model, of, port);
         return true;
     }
     if (place % 2 == 1 && of->host_port != VSWITCH_NO_PORT) {
@@ -122,6 +143,22 @@ bool vswitch_port_next(const struct vswitch_model *model, uint16_t id, size_t *c
     return false;
 }
 
+static bool member_at(const struct vswitch_model *model, uint16_t number,
+                      struct vswitch_port *port)
+{
+    for (size_t i = 0; i < model->team_count; i++) {
+        const struct vswitch_team *team = &model->teams[i];
+
+        for (unsigned m = 0; m < TEAM_MEMBERS_MAX; m++) {
+            if (team->member[m].where[0] != '\0' && team->member[m].port == number) {
+                view_member(model, team, &team->member[m], port);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 bool vswitch_port_at(const struct vswitch_model *model, uint16_t number, struct vswitch_port *port)
 {
     size_t cursor = 0;
@@ -131,7 +168,7 @@ bool vswitch_port_at(const struct vswitch_model *model, uint16_t number, struct 
             return true;
         }
     }
-    return false;
+    return member_at(model, number, port);
 }
 
 bool vswitch_port_named(const struct vswitch_model *model, uint16_t id, const char *name,
@@ -151,6 +188,10 @@ bool vswitch_port_named(const struct vswitch_model *model, uint16_t id, const ch
     }
     return false;
 }
+
+static_assert(VSWITCH_MAX_VNICS + 2 * FABRIC_MAX_SWITCHES +
+              (VSWITCH_MAX_TEAMS + 1) * TEAM_MEMBERS_MAX < FABRIC_MAX_PORTS,
+              "a number is always free, also while members come for others that go");
 
 uint16_t vswitch_new_port(struct vswitch_model *model)
 {

@@ -12,8 +12,9 @@
 
 #include "switch/vswitch_inner.h"
 
-#define WHERES "name a network interface (eth1), a PCI address (0000:01:00.0) or a device of " \
-               "DPDK's (vdev:net_tap0)"
+#define WHERES "name a network interface (eth1), a PCI address (0000:01:00.0), a device of " \
+               "DPDK's (vdev:net_tap0) or a team (team:t0)"
+#define TEAM_PREFIX_LEN (sizeof(VSWITCH_TEAM_PREFIX) - 1)
 
 /* ---- spelling -------------------------------------------------------------------------------- */
 
@@ -87,10 +88,6 @@ static size_t vdev_name_len(const char *device)
 int vswitch_read_where(const char *where, enum vswitch_where *kind,
                        char device[VSWITCH_UPLINK_SIZE], struct error *error)
 {
-    if (strncmp(where, "team:", 5) == 0) {
-        return error_set(error, EOPNOTSUPP, "\"%s\" cannot be an uplink, because this version has "
-                         "no teams yet; " WHERES, text_show(where).text);
-    }
     if (read_pci(where, device)) {
         *kind = VSWITCH_WHERE_PCI;
         return 0;
@@ -101,6 +98,10 @@ int vswitch_read_where(const char *where, enum vswitch_where *kind,
                vdev_name_len(where + 5) > 0) {
         *kind = VSWITCH_WHERE_VDEV;
         where += 5;
+    } else if (strncmp(where, VSWITCH_TEAM_PREFIX, TEAM_PREFIX_LEN) == 0 &&
+               vswitch_is_word(where + TEAM_PREFIX_LEN, VSWITCH_NAME_SIZE)) {
+        *kind = VSWITCH_WHERE_TEAM;
+        where += TEAM_PREFIX_LEN;
     } else {
         return error_set(error, EINVAL, "\"%s\" cannot be an uplink; " WHERES,
                          text_show(where).text);
@@ -130,15 +131,20 @@ bool vswitch_same_uplink(const char *a, const char *b)
     return left.kind == right.kind && strcmp(left.device, right.device) == 0;
 }
 
-/* Whether @p a and @p b cannot both be had, because they are one device, whatever its arguments. */
-static bool is_taken_by(const struct where *a, const struct where *b)
+/* How much of the device's spelling says which it is, without arguments. */
+static size_t name_len(const struct where *where)
 {
-    const size_t len_a = a->kind == VSWITCH_WHERE_VDEV ? vdev_name_len(a->device)
-                                                       : strlen(a->device);
-    const size_t len_b = b->kind == VSWITCH_WHERE_VDEV ? vdev_name_len(b->device)
-                                                       : strlen(b->device);
+    return where->kind == VSWITCH_WHERE_VDEV ? vdev_name_len(where->device)
+                                             : strlen(where->device);
+}
 
-    return a->kind == b->kind && len_a == len_b && memcmp(a->device, b->device, len_a) == 0;
+bool vswitch_clash(const char *a, const char *b)
+{
+    const struct where left = read_checked(a), right = read_checked(b);
+    const size_t len = name_len(&left);
+
+    return left.kind == right.kind && len == name_len(&right) &&
+           memcmp(left.device, right.device, len) == 0;
 }
 
 /* ---- rules ----------------------------------------------------------------------------------- */
@@ -149,20 +155,24 @@ static const char *type_word(enum vswitch_type type)
 }
 
 static int check_unused(const struct vswitch_model *model, const struct vswitch_switch *is,
-                        const struct vswitch_switch *wanted, const struct where *where,
-                        struct error *error)
+                        const struct vswitch_switch *wanted, struct error *error)
 {
+    const struct vswitch_team *team = vswitch_team_with(model, NULL, wanted->uplink);
+
+    if (team != NULL) {
+        return error_set(error, EBUSY, "switch \"%s\" cannot have uplink \"%s\", which is a member "
+                         "of team \"%s\"; name another, or take it out of the team first",
+                         wanted->name, wanted->uplink, team->name);
+    }
     for (size_t i = 0; i < model->switch_count; i++) {
         const struct vswitch_switch *each = &model->switches[i];
-        const struct where other = read_checked(each->uplink);
 
-        if (each != is && each->uplink[0] != '\0' && is_taken_by(where, &other)) {
+        if (each != is && each->uplink[0] != '\0' && vswitch_clash(wanted->uplink, each->uplink)) {
             return error_set(error, EBUSY, "switch \"%s\" cannot have uplink \"%s\", which is "
                              "that of switch \"%s\"; name another, or take it away there first",
                              wanted->name, wanted->uplink, each->name);
         }
-        if (each != is && where->kind == VSWITCH_WHERE_INTERFACE &&
-            strcmp(where->device, each->host_name) == 0) {
+        if (each != is && strcmp(wanted->uplink, each->host_name) == 0) {
             return error_set(error, EBUSY, "switch \"%s\" cannot have uplink \"%s\", which is the "
                              "host's own adapter on switch \"%s\"; name another", wanted->name,
                              wanted->uplink, each->name);
@@ -171,14 +181,44 @@ static int check_unused(const struct vswitch_model *model, const struct vswitch_
     return 0;
 }
 
+/* The addresses that --move-addresses moves are those of one interface of the host's. */
+static int check_move(const struct vswitch_switch *wanted, enum vswitch_where kind,
+                      struct error *error)
+{
+    if (!wanted->move_addresses) {
+        return 0;
+    }
+    if (!wanted->host_vnic) {
+        return error_set(error, EINVAL, "switch \"%s\": there is no host vNIC for "
+                         "--move-addresses to carry addresses to; use it with --host-vnic on",
+                         wanted->name);
+    }
+    if (kind == VSWITCH_WHERE_TEAM) {
+        return error_set(error, EINVAL, "switch \"%s\": uplink \"%s\" is several interfaces, of "
+                         "which none is the one to move addresses from; leave --move-addresses "
+                         "out, and give the host vNIC its own with --host-address", wanted->name,
+                         wanted->uplink);
+    }
+    if (kind != VSWITCH_WHERE_INTERFACE) {
+        return error_set(error, EINVAL, "switch \"%s\": uplink \"%s\" is no network interface of "
+                         "the host's, so it has no addresses; leave --move-addresses out",
+                         wanted->name, wanted->uplink);
+    }
+    return 0;
+}
+
 static int check_external(const struct vswitch_model *model, const struct vswitch_switch *is,
                           const struct vswitch_switch *wanted, struct error *error)
 {
+    const struct vswitch_vnic *vnic = vswitch_find_vnic(model, wanted->uplink);
     struct error inner = { 0 };
     struct where where;
-    const struct vswitch_vnic *vnic = vswitch_find_vnic(model, wanted->uplink);
-    const int rc = vswitch_read_where(wanted->uplink, &where.kind, where.device, &inner);
+    int rc = vswitch_read_where(wanted->uplink, &where.kind, where.device, &inner);
 
+    if (rc == 0 && where.kind == VSWITCH_WHERE_TEAM &&
+        vswitch_need_team(model, where.device, &inner) == NULL) {
+        rc = -ENOENT;
+    }
     if (rc != 0) {
         return error_set(error, -rc, "switch \"%s\": %s", wanted->name, inner.text);
     }
@@ -186,17 +226,8 @@ static int check_external(const struct vswitch_model *model, const struct vswitc
         return error_set(error, EEXIST, "switch \"%s\": uplink and vNIC \"%s\" would be two ports "
                          "of one name; remove the vNIC first", wanted->name, vnic->name);
     }
-    if (wanted->move_addresses && !wanted->host_vnic) {
-        return error_set(error, EINVAL, "switch \"%s\": there is no host vNIC for "
-                         "--move-addresses to carry addresses to; use it with --host-vnic on",
-                         wanted->name);
-    }
-    if (wanted->move_addresses && where.kind != VSWITCH_WHERE_INTERFACE) {
-        return error_set(error, EINVAL, "switch \"%s\": uplink \"%s\" is no network interface of "
-                         "the host's, so it has no addresses; leave --move-addresses out",
-                         wanted->name, wanted->uplink);
-    }
-    return check_unused(model, is, wanted, &where, error);
+    rc = check_move(wanted, where.kind, error);
+    return rc != 0 ? rc : check_unused(model, is, wanted, error);
 }
 
 int vswitch_check_uplink(const struct vswitch_model *model, const struct vswitch_switch *is,

@@ -80,6 +80,30 @@ static inline struct vswitch_switch an_external(const char *name, const char *up
     return wanted;
 }
 
+/* A team of those members that are not NULL. */
+static inline struct vswitch_team a_team(const char *name, const char *first, const char *second)
+{
+    struct vswitch_team wanted = { .setting.mode = TEAM_INDEPENDENT,
+                                   .setting.balance = TEAM_DYNAMIC,
+                                   .setting.hash = TEAM_HASH_L4 };
+
+    team_setting_default(&wanted.setting);
+    snprintf(wanted.name, sizeof(wanted.name), "%s", name);
+    if (first != NULL) {
+        assert_int_equal(vswitch_team_put(&wanted, first, false, NULL), 0);
+    }
+    if (second != NULL) {
+        assert_int_equal(vswitch_team_put(&wanted, second, false, NULL), 0);
+    }
+    return wanted;
+}
+
+static inline const struct vswitch_team *add_team(struct lab *lab, struct vswitch_team wanted)
+{
+    assert_int_equal(vswitch_add_team(lab->model, &wanted, &lab->error), 0);
+    return vswitch_find_team(lab->model, wanted.name);
+}
+
 /* Adds what has been made to measure. */
 static inline const struct vswitch_switch *add_made(struct lab *lab, struct vswitch_switch wanted)
 {
@@ -126,7 +150,10 @@ static inline void assert_unchanged(const struct vswitch_model *is, const struct
     assert_true(same_array(is->switches, was->switches, is->switch_count, sizeof(*is->switches)));
     assert_true(same_array(is->vnics, was->vnics, is->vnic_count, sizeof(*is->vnics)));
     assert_true(same_array(is->macs, was->macs, is->mac_count, sizeof(*is->macs)));
+    assert_int_equal(is->team_count, was->team_count);
+    assert_true(same_array(is->teams, was->teams, is->team_count, sizeof(*is->teams)));
     assert_int_equal(is->next_switch_id, was->next_switch_id);
+    assert_int_equal(is->next_team_id, was->next_team_id);
     assert_int_equal(is->next_port, was->next_port);
     assert_true(is->pool_first == was->pool_first && is->pool_last == was->pool_last);
     assert_true(is->pool_next == was->pool_next);

@@ -433,7 +433,7 @@ static void test_persist_broken_rules_are_refused_by_the_model(void **state)
     assert_refused(room, "\"switch\": \"dmz\"", "\"switch\": \"no\"", "vnics[2]");
     assert_refused(room, "\"port\": \"web1\"", "\"port\": \"mail\"", "macs[0]");
     assert_refused(room, "\"00:15:5d:0a:01:01\"", "\"00:15:5d:0a:01:00\"", "vnics[1]");
-    assert_refused(room, "\"eth1\"", "\"team:a\"", "no teams");
+    assert_refused(room, "\"eth1\"", "\"team:a\"", "there is no team named \"a\"");
     assert_refused(room, "\"access:5\"", "\"isolated:5,6\"", "switches[2]");
     assert_refused(room, "\"192.0.2.1/24\"", "\"192.0.2.1/33\"", "switches[2]");
     assert_refused(room, "\"02:00:00:00:00:12\"", "\"00:15:5d:0a:01:00\"", "vnics[3]");
