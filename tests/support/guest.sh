@@ -60,7 +60,7 @@ guest_download() {
         (cd "$1" && apt-get download -qq -o APT::Sandbox::User=root "$package")
 }
 
-# Writes the driver module $1 beside the list $2 as the kernel's loader takes it, and notes it there.
+# Writes the driver module $1 beside the list $2, as the kernel's loader takes it, and notes it.
 guest_add_driver() {
     local name=${1##*/}
     case $name in

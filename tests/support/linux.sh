@@ -74,7 +74,7 @@ linux_run() {
 }
 
 # ---- one life over PCI, for any kernel -----------------------------------------------------------
-# On the switch lan are the peer, 10.0.0.9, and vNICs for Linux; on far the peer, 10.0.1.9, and late.
+# On the switch lan are the peer, 10.0.0.9, and NICs for Linux; on far the peer, 10.0.1.9, and late.
 linux_scene() {
     local nic
     vswitchctl switch add lan --type private && vswitchctl switch add far --type private &&
