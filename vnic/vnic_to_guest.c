@@ -158,8 +158,8 @@ static inline uint16_t find_plain(struct delivery *d, bool facts, uint16_t head[
         if (to[n] == NULL || (facts && is_strange(d, frame))) {
             break;
         }
-        __builtin_prefetch(to[n], 1);
-        __builtin_prefetch(to[n] + 64, 1);
+        copy_fetch_own(to[n]);
+        copy_fetch_own(to[n] + 64);
     }
     return n;
 }
