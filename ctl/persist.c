@@ -21,6 +21,36 @@ static int append_all(json_t *list, const struct persist_section *section, const
     return json_array_append_new(list, persist_record_to_json(section, record));
 }
 
+static json_t *team_to_json(const struct vswitch_team *team)
+{
+    struct persist_team record = { .team = *team };
+
+    for (unsigned m = 0; m < TEAM_MEMBERS_MAX; m++) {
+        const struct vswitch_member *member = &team->member[m];
+
+        if (member->where[0] == '\0') {
+            continue;
+        }
+        memcpy(member->standby ? record.standby[record.standby_count++]
+                               : record.member[record.member_count++],
+               member->where, sizeof(member->where));
+    }
+    return persist_record_to_json(&persist_teams, &record);
+}
+
+static json_t *teams_to_json(const struct vswitch_model *model)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < model->team_count; i++) {
+        if (json_array_append_new(list, team_to_json(&model->teams[i])) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 static json_t *switches_to_json(const struct vswitch_model *model)
 {
     json_t *list = json_array();
@@ -79,10 +109,17 @@ json_t *persist_to_json(const struct vswitch_model *model)
         .next = model->pool_next, .first = model->pool_first, .last = model->pool_last,
     };
 
-    return json_pack("{s:i, s:o, s:o, s:o, s:o}", "version", PERSIST_VERSION,
-                     "mac_pool", persist_record_to_json(&persist_pool, &pool),
-                     "switches", switches_to_json(model),
-                     "vnics", vnics_to_json(model), "macs", macs_to_json(model));
+    json_t *root = json_pack("{s:i, s:o, s:o, s:o, s:o}", "version", PERSIST_VERSION,
+                             "mac_pool", persist_record_to_json(&persist_pool, &pool),
+                             "switches", switches_to_json(model),
+                             "vnics", vnics_to_json(model), "macs", macs_to_json(model));
+
+    /* A file without teams can be read by a daemon that knows none. */
+    if (model->team_count > 0 && json_object_set_new(root, "teams", teams_to_json(model)) != 0) {
+        json_decref(root);
+        return NULL;
+    }
+    return root;
 }
 
 /* ---- to a model ------------------------------------------------------------------------------ */
@@ -110,12 +147,17 @@ static int check_version(const json_t *root, struct error *error)
 
 static int check_root(const json_t *root, struct error *error)
 {
-    static const struct { const char *key; json_type type; const char *what; } parts[] = {
-        { "version",  JSON_INTEGER, "a number" },
-        { "mac_pool", JSON_OBJECT,  "an object" },
-        { "switches", JSON_ARRAY,   "a list" },
-        { "vnics",    JSON_ARRAY,   "a list" },
-        { "macs",     JSON_ARRAY,   "a list" },
+    static const struct {
+        const char *key, *must;
+        json_type type;
+        bool optional;
+    } parts[] = {
+        { "version",  "must be there and be a number",  JSON_INTEGER, false },
+        { "mac_pool", "must be there and be an object", JSON_OBJECT,  false },
+        { "teams",    "must be a list",                 JSON_ARRAY,   true },
+        { "switches", "must be there and be a list",    JSON_ARRAY,   false },
+        { "vnics",    "must be there and be a list",    JSON_ARRAY,   false },
+        { "macs",     "must be there and be a list",    JSON_ARRAY,   false },
     };
     const size_t count = sizeof(parts) / sizeof(parts[0]);
     const char *key;
@@ -123,9 +165,8 @@ static int check_root(const json_t *root, struct error *error)
 
     for (size_t i = 0; i < count; i++) {
         value = json_object_get(root, parts[i].key);
-        if (value == NULL || json_typeof(value) != parts[i].type) {
-            return error_set(error, EINVAL, "\"%s\" must be there and be %s", parts[i].key,
-                             parts[i].what);
+        if (value == NULL ? !parts[i].optional : json_typeof(value) != parts[i].type) {
+            return error_set(error, EINVAL, "\"%s\" %s", parts[i].key, parts[i].must);
         }
     }
     json_object_foreach((json_t *)(uintptr_t)root, key, value) {
@@ -164,6 +205,30 @@ static int read_pool(const json_t *root, struct vswitch_model *model, struct err
     return rc;
 }
 
+static int read_members(struct persist_team *record, struct error *error)
+{
+    int rc = 0;
+
+    for (uint16_t i = 0; i < record->member_count && rc == 0; i++) {
+        rc = vswitch_team_put(&record->team, record->member[i], false, error);
+    }
+    for (uint16_t i = 0; i < record->standby_count && rc == 0; i++) {
+        rc = vswitch_team_put(&record->team, record->standby[i], true, error);
+    }
+    return rc;
+}
+
+static int read_team(const json_t *item, struct vswitch_model *model, struct error *error)
+{
+    struct persist_team record;
+    int rc = persist_record_from_json(&persist_teams, item, &record, error);
+
+    if (rc == 0) {
+        rc = read_members(&record, error);
+    }
+    return rc != 0 ? rc : vswitch_add_team(model, &record.team, error);
+}
+
 static int read_switch(const json_t *item, struct vswitch_model *model, struct error *error)
 {
     struct vswitch_switch record;
@@ -195,13 +260,16 @@ static int read_mac(const json_t *item, struct vswitch_model *model, struct erro
                                           record.port_name, error);
 }
 
-/* A switch stands before its vNICs, and a vNIC before its addresses. */
+/* Each stands before what names it: a team, its switch, that one's vNICs, their addresses. */
 static int read_lists(const json_t *root, struct vswitch_model *model, struct error *error)
 {
     static const struct {
         const char *key;
         int (*read)(const json_t *item, struct vswitch_model *model, struct error *error);
-    } lists[] = { { "switches", read_switch }, { "vnics", read_vnic }, { "macs", read_mac } };
+    } lists[] = {
+        { "teams", read_team }, { "switches", read_switch }, { "vnics", read_vnic },
+        { "macs", read_mac },
+    };
 
     for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
         const json_t *list = json_object_get(root, lists[l].key);

@@ -12,6 +12,9 @@
  *
  *     { "version": 2,
  *       "mac_pool": { "next": "00:15:5d:0a:01:03", "first", "last" },
+ *       "teams"?:   [ { "name", "mode", "balance", "hash", "members", "standby"?,
+ *                       "flowlet_gap_ms", "rebalance_ms", "imbalance_percent", "up_delay_ms",
+ *                       "lacp_slow"?, "lacp_passive"?, "force"? } ],
  *       "switches": [ { "name", "type", "mtu", "mac_capacity", "mac_ageing", "coalesce"?,
  *                       "uplink"?, "force"?, "move_addresses"?,
  *                       "host_vnic"?, "host_mac"?, "host_vlan"?, "host_address"? } ],

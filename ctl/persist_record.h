@@ -21,6 +21,15 @@ struct persist_pool {
     uint64_t first, last;          /* 0 in a file of version 1: all that differ in the last byte */
 };
 
+/* A team, whose members are those in the lists. */
+struct persist_team {
+    struct vswitch_team team;
+    char member[TEAM_MEMBERS_MAX][VSWITCH_UPLINK_SIZE];
+    uint16_t member_count;
+    char standby[TEAM_MEMBERS_MAX][VSWITCH_UPLINK_SIZE];
+    uint16_t standby_count;
+};
+
 struct persist_vnic {
     struct vswitch_vnic vnic;
     char switch_name[VSWITCH_NAME_SIZE];
@@ -36,6 +45,7 @@ struct persist_mac {
 struct persist_section;
 
 extern const struct persist_section persist_pool;       /* of struct persist_pool   */
+extern const struct persist_section persist_teams;      /* of struct persist_team   */
 extern const struct persist_section persist_switches;   /* of struct vswitch_switch */
 extern const struct persist_section persist_vnics;      /* of struct persist_vnic   */
 extern const struct persist_section persist_macs;       /* of struct persist_mac    */

@@ -221,7 +221,7 @@ int vswitch_team_put(struct vswitch_team *team, const char *where, bool standby,
         }
     }
     return error_set(error, ERANGE, "team \"%s\" would have more than %u members; leave some out",
-                     team->name, TEAM_MEMBERS_MAX);
+                     text_show(team->name).text, TEAM_MEMBERS_MAX);
 }
 
 /* Where the device of @p where is a member of @p team, or TEAM_MEMBERS_MAX. */
