@@ -360,7 +360,7 @@ static const uint8_t *frame_whole(const struct capture_lane *lane, const struct 
 static void show_checksum(const struct frame *frame, uint8_t *bytes, uint32_t captured_bytes)
 {
     if (frame->csum_state == FRAME_CSUM_PARTIAL && captured_bytes == frame->len_bytes) {
-        checksum_store(bytes + frame->csum_start_bytes + frame->csum_offset_bytes,
+        checksum_store(bytes + frame->csum_start_bytes + frame->csum_offset_bytes, frame,
                        checksum_add(0, bytes + frame->csum_start_bytes,
                                     frame->len_bytes - frame->csum_start_bytes, false));
     }

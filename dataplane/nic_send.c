@@ -181,7 +181,7 @@ static uint8_t fill_partial(struct nic *nic, struct rte_mbuf *mbuf, const struct
     }
     checksum_store(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, frame->csum_start_bytes +
                                                             frame->csum_offset_bytes),
-                   summing.sum.sum);
+                   frame, summing.sum.sum);
     return verdict;
 }
 

@@ -14,6 +14,7 @@
 #define IPV4_ADDRESSES_BYTES 8u
 #define IPV6_ADDRESSES_OFF   8u    /* RFC 8200, 3 */
 #define IPV6_ADDRESSES_BYTES 32u
+#define TCP_CHECKSUM_OFF     16u   /* RFC 9293, 3.1 */
 
 typedef uint64_t lanes __attribute__((vector_size(16)));
 
@@ -141,11 +142,12 @@ uint64_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, uint32_t len_bytes
            : checksum_add(sum, ip + IPV6_ADDRESSES_OFF, IPV6_ADDRESSES_BYTES, false);
 }
 
-void checksum_store(uint8_t field[2], uint64_t sum)
+void checksum_store(uint8_t field[2], const struct frame *frame, uint64_t sum)
 {
     const uint16_t result = checksum_finish(sum);
+    const bool as_ones = result == 0 && frame->csum_offset_bytes != TCP_CHECKSUM_OFF;
 
-    bytes_put_2(field, result != 0 ? result : 0xffff);
+    bytes_put_2(field, as_ones ? 0xffff : result);
 }
 
 void checksum_store_partial(uint8_t field[2], uint64_t sum)

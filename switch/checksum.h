@@ -49,10 +49,13 @@ uint16_t checksum_finish(uint64_t sum);
 uint64_t checksum_pseudo(const uint8_t *ip, uint8_t protocol, uint32_t len_bytes);
 
 /**
- * Stores the checksum of TCP or UDP that @p sum comes to.  A result of 0 is stored as 0xffff, which
- * UDP asks for and which is the same number to TCP.
+ * Stores what the partial checksum of @p frame comes to, @p sum being that of all its bytes.
+ *
+ * A result of 0 is stored as 0xffff, because 0 says of UDP that there is none; but of TCP as 0.  To
+ * whoever sums both are right, but TCP stores 0 itself, and who compares would call the other
+ * wrong.  That it is TCP's is told by where its field is, also within a tunnel.
  */
-void checksum_store(uint8_t field[2], uint64_t sum);
+void checksum_store(uint8_t field[2], const struct frame *frame, uint64_t sum);
 
 /** Stores a partial checksum: @p sum as it is so far, folded and not inverted. */
 void checksum_store_partial(uint8_t field[2], uint64_t sum);

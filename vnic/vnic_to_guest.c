@@ -111,7 +111,7 @@ static void copy_and_complete(const struct delivery *d, const struct frame *fram
     gather_copy(&from, to, frame->hdr_len_bytes);
     gather_copy_sum(&from, to + frame->hdr_len_bytes, frame->len_bytes - frame->hdr_len_bytes,
                     &sum);
-    checksum_store(&to[csum_field(frame)], sum.sum);
+    checksum_store(&to[csum_field(frame)], frame, sum.sum);
 }
 
 /* ---- the short way --------------------------------------------------------------------------- */
@@ -349,7 +349,7 @@ static void fill_room(const struct delivery *d, const struct frame *frame, const
 
         pour(&spout, &from, frame->hdr_len_bytes, NULL);
         pour(&spout, &from, frame->len_bytes - frame->hdr_len_bytes, &sum);
-        checksum_store(result, sum.sum);
+        checksum_store(result, frame, sum.sum);
         put_byte(room, field, result[0]);
         put_byte(room, field + 1, result[1]);
     } else {

@@ -133,9 +133,9 @@ static void check_done(const uint8_t *header, const struct frame *frame, uint32_
 
     check(memcmp(header, zeros, sizeof(zeros)) == 0);
     if (frame->csum_state == FRAME_CSUM_PARTIAL) {
-        sum = (uint16_t)~checksum_naive(0, sent + frame->csum_start_bytes,
-                                        len_bytes - frame->csum_start_bytes);
-        sum = sum == 0 ? 0xffff : sum;
+        sum = checksum_naive_stored(checksum_naive(0, sent + frame->csum_start_bytes,
+                                                   len_bytes - frame->csum_start_bytes),
+                                    frame->csum_offset_bytes);
         sent[field] = (uint8_t)(sum >> 8);
         sent[field + 1] = (uint8_t)sum;
     }

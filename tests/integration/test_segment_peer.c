@@ -81,7 +81,8 @@ static void complete(struct room *room, struct frame *segment, bool within_copy)
     gather_copy(&bytes, room->bytes, segment->csum_start_bytes);
     gather_copy_sum(&bytes, room->bytes + segment->csum_start_bytes,
                     segment->len_bytes - segment->csum_start_bytes, &sum);
-    checksum_store(room->bytes + segment->csum_start_bytes + segment->csum_offset_bytes, sum.sum);
+    checksum_store(room->bytes + segment->csum_start_bytes + segment->csum_offset_bytes, segment,
+                   sum.sum);
 }
 
 static void write_frame(struct room *room, pcap_dumper_t *file, unsigned number)

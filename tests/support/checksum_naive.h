@@ -20,4 +20,10 @@ static inline uint16_t checksum_naive(uint16_t sum, const uint8_t *bytes, size_t
     return sum;
 }
 
+/** What is stored of a sum whose field is @p field_off behind its start: 0 of TCP only, at 16. */
+static inline uint16_t checksum_naive_stored(uint16_t sum, uint32_t field_off)
+{
+    return sum == 0xffff && field_off != 16 ? 0xffff : (uint16_t)~sum;
+}
+
 #endif

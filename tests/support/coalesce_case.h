@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A coalesce_lab as the state of a cmocka test; the lab itself also serves a fuzzer, which has none.
+ * A coalesce_lab as the state of a test of cmocka, of which the lab, a fuzzer's too, knows nothing.
  */
 #ifndef TESTS_SUPPORT_COALESCE_CASE_H
 #define TESTS_SUPPORT_COALESCE_CASE_H

@@ -150,12 +150,6 @@ static uint16_t pseudo_sum(const struct wire *wire, const struct lab_segment *wa
     return checksum_naive(sum, rest, sizeof(rest));
 }
 
-/* Writes a checksum as checksum_complete() would: all ones rather than none. */
-static void write_sum(uint8_t *field, uint16_t sum)
-{
-    bytes_put_2(field, sum == 0xffff ? 0xffff : (uint16_t)~sum);
-}
-
 static void write_sums(struct wire *wire, const struct lab_segment *wanted)
 {
     uint8_t *ip = wire->data + IP_OFF;
@@ -169,7 +163,7 @@ static void write_sums(struct wire *wire, const struct lab_segment *wanted)
     if (wanted->csum_state == FRAME_CSUM_PARTIAL) {
         bytes_put_2(tcp + TCP_CHECKSUM_OFF, pseudo);
     } else {
-        write_sum(tcp + TCP_CHECKSUM_OFF, checksum_naive(pseudo, tcp, tcp_bytes));
+        bytes_put_2(tcp + TCP_CHECKSUM_OFF, (uint16_t)~checksum_naive(pseudo, tcp, tcp_bytes));
     }
 }
 
@@ -253,8 +247,8 @@ static void read_frame(const struct frame_batch *batch, const struct frame *fram
 
     gather_copy(&from, bytes, frame->len_bytes);
     if (frame->csum_state == FRAME_CSUM_PARTIAL && frame->gso_type == FRAME_GSO_NONE) {
-        write_sum(bytes + start + frame->csum_offset_bytes,
-                  checksum_naive(0, bytes + start, frame->len_bytes - start));
+        bytes_put_2(bytes + start + frame->csum_offset_bytes,
+                    (uint16_t)~checksum_naive(0, bytes + start, frame->len_bytes - start));
     }
 }
 

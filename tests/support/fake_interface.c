@@ -109,7 +109,7 @@ static void take_note(struct fake_interface *fake, const struct frame_batch *bat
     gather_copy(&gather, note->data,
                 frame->len_bytes < FAKE_NOTE_BYTES ? frame->len_bytes : FAKE_NOTE_BYTES);
     if (frame->csum_state == FRAME_CSUM_PARTIAL && frame->len_bytes <= FAKE_NOTE_BYTES) {
-        checksum_store(&note->data[start_bytes + frame->csum_offset_bytes],
+        checksum_store(&note->data[start_bytes + frame->csum_offset_bytes], frame,
                        checksum_add(0, &note->data[start_bytes], frame->len_bytes - start_bytes,
                                     false));
     }

@@ -12,7 +12,7 @@
 static inline void frame_complete(const struct frame_batch *batch, struct frame *frame)
 {
     if (frame->csum_state == FRAME_CSUM_PARTIAL) {
-        checksum_store(&frame->hdr[frame->csum_start_bytes + frame->csum_offset_bytes],
+        checksum_store(&frame->hdr[frame->csum_start_bytes + frame->csum_offset_bytes], frame,
                        checksum_add_frame(0, batch, frame, frame->csum_start_bytes));
         frame->csum_state = FRAME_CSUM_CHECKED;
     }

@@ -49,10 +49,10 @@ void partial_frame_write_complete(struct long_frame *frame, bool right)
     uint16_t sum;
 
     partial_frame_write(frame);
-    sum = (uint16_t)~checksum_naive(0, &frame->wire.data[frame->l4_off_bytes],
-                                    frame->wire.len_bytes - frame->l4_off_bytes);
-    bytes_put_2(&frame->wire.data[partial_frame_field(frame)],
-                (sum == 0 ? 0xffffu : sum) ^ (right ? 0 : 0x0100u));
+    sum = checksum_naive(0, &frame->wire.data[frame->l4_off_bytes],
+                         frame->wire.len_bytes - frame->l4_off_bytes);
+    sum = checksum_naive_stored(sum, partial_frame_field(frame) - frame->l4_off_bytes);
+    bytes_put_2(&frame->wire.data[partial_frame_field(frame)], sum ^ (right ? 0 : 0x0100u));
 }
 
 struct frame *partial_frame_add_long(struct long_frame *frame, struct frame_batch *batch)
@@ -79,7 +79,7 @@ bool partial_frame_complete(const struct long_frame *frame, const uint8_t *bytes
     return memcmp(bytes, frame->wire.data, field) == 0 &&
            memcmp(bytes + field + 2, &frame->wire.data[field + 2],
                   frame->wire.len_bytes - field - 2) == 0 &&
-           (bytes[field] != 0 || bytes[field + 1] != 0) &&
+           (frame->gso_type != FRAME_GSO_UDP || bytes[field] != 0 || bytes[field + 1] != 0) &&
            checksum_naive(partial_frame_pseudo(frame, l4_bytes), bytes + frame->l4_off_bytes,
                           l4_bytes) == 0xffff;
 }

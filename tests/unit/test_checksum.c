@@ -171,19 +171,21 @@ static void test_checksum_pseudo_is_the_naive_one_of_either_version(void **state
     }
 }
 
-static void test_checksum_store_never_stores_zero(void **state)
+static void test_checksum_store_stores_zero_of_tcp_only(void **state)
 {
+    const struct frame udp = { .csum_offset_bytes = 6 }, tcp = { .csum_offset_bytes = 16 };
     uint8_t field[] = { 1, 2, 3 };
     (void)state;
 
-    checksum_store(field, 0x2ffed);
-    assert_int_equal(field[0], 0x00);
-    assert_int_equal(field[1], 0x10);
+    checksum_store(field, &udp, 0x2ffed);
+    assert_memory_equal(field, "\x00\x10\x03", 3);
+    checksum_store(field, &udp, 0x2fffd);
+    assert_memory_equal(field, "\xff\xff\x03", 3);
 
-    checksum_store(field, 0x2fffd);                            /* its complement would be 0 */
-    assert_int_equal(field[0], 0xff);
-    assert_int_equal(field[1], 0xff);
-    assert_int_equal(field[2], 3);
+    checksum_store(field, &tcp, 0x2ffed);
+    assert_memory_equal(field, "\x00\x10\x03", 3);
+    checksum_store(field, &tcp, 0x2fffd);
+    assert_memory_equal(field, "\x00\x00\x03", 3);
 }
 
 static void test_checksum_store_partial_stores_the_sum_so_far(void **state)
@@ -207,7 +209,7 @@ static void test_checksum_of_a_frame_in_pieces_verifies_when_stored(void **state
         struct wire *wire = &room->long_frame.wire;
         const uint16_t l4 = frame->csum_start_bytes;
 
-        checksum_store(&frame->hdr[l4 + frame->csum_offset_bytes],
+        checksum_store(&frame->hdr[l4 + frame->csum_offset_bytes], frame,
                        checksum_add_frame(0, &room->batch, frame, l4));
 
         memcpy(wire->data, frame->hdr, frame->hdr_len_bytes);
@@ -226,7 +228,7 @@ int main(void)
         cmocka_unit_test(test_checksum_copy_copies_and_sums_at_every_length_and_place),
         cmocka_unit_test(test_checksum_of_the_longest_frame_of_ones_does_not_overflow),
         cmocka_unit_test(test_checksum_pseudo_is_the_naive_one_of_either_version),
-        cmocka_unit_test(test_checksum_store_never_stores_zero),
+        cmocka_unit_test(test_checksum_store_stores_zero_of_tcp_only),
         cmocka_unit_test(test_checksum_store_partial_stores_the_sum_so_far),
         cmocka_unit_test(test_checksum_of_a_frame_in_pieces_verifies_when_stored),
     };
