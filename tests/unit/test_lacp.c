@@ -435,6 +435,30 @@ static void test_lacp_stale_knowledge_is_corrected_at_once(void **state)
     assert_int_equal(lab.end[A].sent[0], sent + 1);
 }
 
+static void test_lacp_marker_is_answered_at_once(void **state)
+{
+    struct lacp_marker marker = { .system_mac = 5, .transaction = 77, .port = 3 };
+    uint8_t frame[LACP_PDU_FRAME_BYTES];
+    struct lacp_pdu pdu;
+    unsigned number = 0;
+    (void)state;
+
+    agree(2);
+    lacp_pdu_write_response(&marker, 1, frame);
+    frame[16] = 1;                 /* it asks */
+    lacp_receive(lab.end[A].lacp, 1, frame, sizeof(frame), lab.now_ms);
+    assert_true(lacp_fetch(lab.end[A].lacp, lab.now_ms, &number, frame));
+
+    assert_int_equal(number, 1);
+    marker.transaction = 0;
+    assert_int_equal(lacp_pdu_read(frame, sizeof(frame), &pdu, &marker), LACP_PDU_MARKER_RESPONSE);
+    assert_int_equal(marker.transaction, 77);
+    assert_int_equal(lacp_lab_status(&lab, A, 1).markers_in, 1);
+    lacp_receive(lab.end[A].lacp, 1, frame, sizeof(frame), lab.now_ms);
+    assert_false(lacp_fetch(lab.end[A].lacp, lab.now_ms, &number, frame));
+    assert_int_equal(lacp_lab_status(&lab, A, 1).pdus_bad, 0);
+}
+
 static void test_lacp_partner_that_never_agrees_churns(void **state)
 {
     struct lacp_pdu pdu;
@@ -484,6 +508,7 @@ int main(void)
         T(answers_at_most_three_a_second),
         T(what_is_held_back_is_said_when_it_may),
         T(stale_knowledge_is_corrected_at_once),
+        T(marker_is_answered_at_once),
         T(partner_that_never_agrees_churns),
     };
 

@@ -104,7 +104,9 @@ static void test_lacp_transmit_answers_a_marker_first(void **state)
 
     assert_int_equal(lacp_pdu_read(frame, sizeof(frame), &pdu, &answered),
                      LACP_PDU_MARKER_RESPONSE);
-    assert_memory_equal(&answered, &marker, sizeof(marker));
+    assert_int_equal(answered.system_mac, marker.system_mac);
+    assert_int_equal(answered.transaction, marker.transaction);
+    assert_int_equal(answered.port, marker.port);
     assert_int_equal(port.pdus_out, 0);
     assert_true(fetch(NOW));
     assert_int_equal(lacp_pdu_read(frame, sizeof(frame), &pdu, &answered), LACP_PDU_LACP);
