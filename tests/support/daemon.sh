@@ -7,6 +7,7 @@
 #   daemon_stop            asks it to end (SIGTERM) and returns its exit status; 5 s for that
 #   daemon_kill            SIGKILL, as a crash
 #   vswitchctl WORD...     the tool, talking to that daemon
+#   vswitchctl_start WORD...   the same in the background, to be ended by its own pid: $vswitchctl_pid
 #
 # The daemon dies with the shell that started it, so that no killed script leaves one behind.
 
@@ -23,6 +24,12 @@ daemon_prepare() {
 
 vswitchctl() {
     "$daemon_bin/vswitchctl" --run-dir "$daemon_dir/run" "$@"
+}
+
+# In the background a function is a shell, which the tool would outlive.
+vswitchctl_start() {
+    setpriv --pdeathsig KILL "$daemon_bin/vswitchctl" --run-dir "$daemon_dir/run" "$@" </dev/null &
+    vswitchctl_pid=$!
 }
 
 daemon_start() {
