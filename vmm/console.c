@@ -389,6 +389,7 @@ void console_destroy(struct console *console)
         return;
     }
     drain_file(console);
+    drain_client(console);
     client_close(console);
     sink_close(&console->file);
     if (console->woken != NULL) {

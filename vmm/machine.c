@@ -165,7 +165,13 @@ static int make_board(struct machine *machine, struct error *error)
         return -error->code;
     }
     machine->console = console_create(machine->base, machine->config->console_file, error);
-    return machine->console != NULL ? 0 : -error->code;
+    if (machine->console == NULL) {
+        return -error->code;
+    }
+    if (machine->config->console_fd != 0) {
+        console_attach(machine->console, machine->config->console_fd);
+    }
+    return 0;
 }
 
 /* First of all: what is no file takes no memory, no vNIC and no disk. */
@@ -280,11 +286,18 @@ static int reset(struct machine *machine, struct error *error)
     return result != 0 ? result : run_all(machine, error);
 }
 
+/* Why it ended is also said where its operator may be looking. */
 static void end_machine(struct machine *machine, const char *why)
 {
+    char last[ERROR_TEXT_SIZE + sizeof("\r\nvswitch-vm: \r\n")];
+    const int length = snprintf(last, sizeof(last), "\r\nvswitch-vm: %s\r\n", why);
+
     machine->state = MACHINE_ENDED;
     (void)snprintf(machine->why_ended, sizeof(machine->why_ended), "%s", why);
     stop_all(machine);
+    if (why[0] != '\0') {
+        console_write(machine->console, NULL, (const uint8_t *)last, (size_t)length);
+    }
     machine->ended(machine->context);
 }
 

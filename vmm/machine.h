@@ -42,6 +42,7 @@ struct machine_config {
     unsigned nic_count;
     struct virtio_net_options nic[MACHINE_NICS_MAX];
     const char *console_file;      /* NULL: none */
+    int console_fd;                /* somebody's at the console from the start; 0: nobody's */
     struct sandbox_config sandbox;
 };
 

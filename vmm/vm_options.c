@@ -16,7 +16,8 @@
 enum option_id {
     OPTION_NAME = 1, OPTION_KERNEL, OPTION_INITRD, OPTION_CMDLINE, OPTION_CPUS, OPTION_MEMORY,
     OPTION_CPU, OPTION_MINIMAL, OPTION_TRANSPORT, OPTION_VNIC, OPTION_DISK, OPTION_CONSOLE,
-    OPTION_RUN_DIR, OPTION_READY_FD, OPTION_JAIL, OPTION_USER, OPTION_HELP, OPTION_VERSION,
+    OPTION_CONSOLE_FD, OPTION_RUN_DIR, OPTION_READY_FD, OPTION_JAIL, OPTION_USER, OPTION_HELP,
+    OPTION_VERSION,
 };
 
 static const struct option table[] = {
@@ -32,6 +33,7 @@ static const struct option table[] = {
     { "vnic", required_argument, NULL, OPTION_VNIC },
     { "disk", required_argument, NULL, OPTION_DISK },
     { "console", required_argument, NULL, OPTION_CONSOLE },
+    { "console-fd", required_argument, NULL, OPTION_CONSOLE_FD },
     { "run-dir", required_argument, NULL, OPTION_RUN_DIR },
     { "ready-fd", required_argument, NULL, OPTION_READY_FD },
     { "jail", required_argument, NULL, OPTION_JAIL },
@@ -46,7 +48,7 @@ const char *vm_options_help(void)
     return "Usage: vswitch-vm --name NAME --kernel FILE [--initrd FILE] [--cmdline TEXT]\n"
            "                  [--cpus N] [--memory SIZE] [--cpu host|v2|v3|v4]\n"
            "                  [--vnic NAME=SOCKET,mac=MAC[,mtu=BYTES][,queues=N]]...\n"
-           "                  [--disk FILE[,ro]]... [--console FILE]\n"
+           "                  [--disk FILE[,ro]]... [--console FILE] [--console-fd FD]\n"
            "                  [--transport pci|mmio] [--minimal]\n"
            "                  [--jail DIR] [--user UID:GID] [--run-dir DIR] [--ready-fd FD]\n"
            "\n"
@@ -286,6 +288,10 @@ static int take_option(enum option_id id, char *value, struct vm_options *option
         return read_disk(value, machine, error);
     case OPTION_CONSOLE:
         machine->console_file = value;
+        break;
+    case OPTION_CONSOLE_FD:
+        result = read_count("--console-fd", value, 1, INT_MAX, &number, error);
+        machine->console_fd = (int)number;
         break;
     case OPTION_RUN_DIR:
         options->run_dir = value;

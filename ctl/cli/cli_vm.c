@@ -61,6 +61,15 @@ static int vm_ask_itself(const char *run_dir, const char *name, uint32_t timeout
     return rc;
 }
 
+bool cli_vm_answers(const struct cli_command *command, const char *name)
+{
+    json_t *shown = NULL;
+    const bool answers = vm_ask_itself(command->run_dir, name, command->timeout_ms, &shown) == 0;
+
+    json_decref(shown);
+    return answers;
+}
+
 /* ---- vm list --------------------------------------------------------------------------------- */
 
 /* Whether @p entry is NAME.sock; then the name is in @p name. */

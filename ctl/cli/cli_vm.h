@@ -9,6 +9,8 @@
 #ifndef CTL_CLI_CLI_VM_H
 #define CTL_CLI_CLI_VM_H
 
+#include <stdbool.h>
+
 #include "ctl/cli/cli_words.h"
 
 /**
@@ -24,6 +26,16 @@ enum cli_status cli_vm_run(const struct cli_command *command, json_t **result,
 
 /** Is at a VM's console until the operator leaves it, or the VM ends. */
 enum cli_status cli_vm_console(const struct cli_command *command, struct error *error);
+
+/**
+ * The same, at the console of a VM that this command has started.
+ * @param socket  taken; the monitor has its other end
+ */
+enum cli_status cli_vm_stay(const struct cli_command *command, const char *name, int socket,
+                            struct error *error);
+
+/** Whether the VM @p name answers. */
+bool cli_vm_answers(const struct cli_command *command, const char *name);
 
 /** What `vm list` prints: an array, owned, by name.  VMs that do not answer are not in it. */
 json_t *cli_vm_list(const char *run_dir, uint32_t timeout_ms);

@@ -4,7 +4,10 @@
  *
  * The terminal is raw, so that Ctrl-C is the guest's; ~. at the start of a line leaves, ~~ there is
  * one ~, as with ssh.  Where standard input is no terminal its end leaves, when what the guest had
- * said until then has been written.
+ * said until then has been written; but not a VM that was started to be watched (`vm run --console
+ * -`), of which all is written until it ends.
+ *
+ * A VM has one console for one operator: who comes later gets it, and who had it is told.
  */
 #include "ctl/cli/cli_vm.h"
 
@@ -27,8 +30,12 @@ enum escape { ESCAPE_LINE_START, ESCAPE_TILDE, ESCAPE_WITHIN };
 
 struct console {
     int socket;
-    bool typing;                   /* standard input has not ended */
-    bool left;
+    char *early;                   /* what had come with the answer; owned */
+    size_t early_bytes;
+    bool stays;                    /* also when standard input has ended */
+    bool typing;                   /* it has not */
+    bool left;                     /* by the operator */
+    bool ended;                    /* by the monitor */
     enum escape escape;
 };
 
@@ -79,48 +86,97 @@ static void typed(struct console *console)
     (void)write_all(console->socket, out, len_bytes);
 }
 
-/* @return whether there may be more */
-static bool said(const struct console *console)
+static void said(struct console *console)
 {
     char bytes[BUFFER_BYTES];
     const ssize_t n = recv(console->socket, bytes, sizeof(bytes), 0);
 
-    if (n < 0) {
-        return errno == EINTR || errno == EAGAIN;
+    if (n > 0) {
+        console->left = !write_all(STDOUT_FILENO, bytes, (size_t)n) || console->left;
+    } else {
+        console->ended = n == 0 || (errno != EINTR && errno != EAGAIN);
     }
-    return n > 0 && write_all(STDOUT_FILENO, bytes, (size_t)n);
 }
 
 static void copy(struct console *console)
 {
     const struct timespec linger = { .tv_nsec = LINGER_MS * 1000000 };
-    bool more = true;
+    const struct timespec *limit;
 
-    while (more && !console->left) {
+    while (!console->ended && !console->left) {
         struct pollfd fds[] = {
             { .fd = console->socket, .events = POLLIN },
             { .fd = console->typing ? STDIN_FILENO : -1, .events = POLLIN },
         };
-        if (!cli_interrupt_poll_for(fds, 2, console->typing ? NULL : &linger)) {
+        limit = console->typing || console->stays ? NULL : &linger;
+        if (!cli_interrupt_poll_for(fds, 2, limit)) {
             break;                              /* a signal, or silence */
         }
         if (fds[1].revents != 0) {
             typed(console);
         }
         if (fds[0].revents != 0) {
-            more = said(console);
+            said(console);
         }
     }
 }
 
-static enum cli_status attach(const struct cli_command *command, struct console *console,
-                              struct error *error)
+/* ---- being there ----------------------------------------------------------------------------- */
+
+/* The monitor hung up.  The VM has ended, or somebody else is at its console. */
+static enum cli_status explain_end(const struct cli_command *command, const char *name,
+                                   struct error *error)
+{
+    if (cli_vm_answers(command, name)) {
+        (void)error_set(error, EBUSY, "Another `vm console %s` has the console now, which is for "
+                        "one at a time.", name);
+        return CLI_REFUSED;
+    }
+    (void)fputs("The VM has ended.\n", stderr);
+    return CLI_DONE;
+}
+
+/* Closes the socket. */
+static enum cli_status stay(const struct cli_command *command, const char *name,
+                            struct console *console, struct error *error)
+{
+    struct termios before, raw;
+    const bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
+
+    console->typing = true;
+    cli_interrupt_catch();
+    if (terminal) {
+        (void)fprintf(stderr, "This is the console of %s; ~. at the start of a line leaves it.\r\n",
+                      name);
+        raw = before;
+        cfmakeraw(&raw);
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+    }
+    (void)write_all(STDOUT_FILENO, console->early, console->early_bytes);
+    copy(console);
+    if (terminal) {
+        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+        (void)fputc('\n', stderr);
+    }
+    (void)close(console->socket);
+    return console->ended ? explain_end(command, name, error) : CLI_DONE;
+}
+
+enum cli_status cli_vm_stay(const struct cli_command *command, const char *name, int socket,
+                            struct error *error)
+{
+    struct console console = { .socket = socket, .stays = true };
+
+    return stay(command, name, &console, error);
+}
+
+enum cli_status cli_vm_console(const struct cli_command *command, struct error *error)
 {
     const char *name = json_string_value(json_object_get(command->params, "name"));
+    struct console console = { 0 };
     struct client *client = NULL;
     json_t *result = NULL;
-    char *early = NULL;
-    size_t early_bytes = 0;
+    enum cli_status status;
 
     if (client_connect_vm(command->run_dir, name, command->timeout_ms, &client, error) != 0) {
         return CLI_REFUSED;
@@ -130,34 +186,8 @@ static enum cli_status attach(const struct cli_command *command, struct console 
         return CLI_REFUSED;
     }
     json_decref(result);
-    console->socket = client_take_stream(client, &early, &early_bytes);
-    (void)write_all(STDOUT_FILENO, early, early_bytes);
-    free(early);
-    return CLI_DONE;
-}
-
-enum cli_status cli_vm_console(const struct cli_command *command, struct error *error)
-{
-    struct console console = { .typing = true };
-    struct termios before, raw;
-    const bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
-    enum cli_status status = attach(command, &console, error);
-
-    if (status != CLI_DONE) {
-        return status;
-    }
-    cli_interrupt_catch();
-    if (terminal) {
-        (void)fputs("This is the VM's console; ~. at the start of a line leaves it.\r\n", stderr);
-        raw = before;
-        cfmakeraw(&raw);
-        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
-    }
-    copy(&console);
-    if (terminal) {
-        (void)tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-        (void)fputc('\n', stderr);
-    }
-    (void)close(console.socket);
-    return CLI_DONE;
+    console.socket = client_take_stream(client, &console.early, &console.early_bytes);
+    status = stay(command, name, &console, error);
+    free(console.early);
+    return status;
 }

@@ -4,6 +4,8 @@
  *
  * It is started as itself, not by the daemon: it runs as who runs this, and outlives both.  It says
  * on a pipe whether the guest runs, or why not; a pipe that ends without a word is one that died.
+ * With --console - it has a socket to this process from the start, so that nothing is missed of a
+ * guest that ends at once.
  */
 #include "ctl/cli/cli_vm.h"
 
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +27,9 @@
 #define GUEST            "vswitch-guest"
 #define READY_FD         3
 #define READY_FD_TEXT    "3"
+#define CONSOLE_FD       4
+#define CONSOLE_FD_TEXT  "4"
+#define CONSOLE_HERE     "-"       /* this terminal, instead of a file */
 #define READY_TEXT       "running"
 #define ANSWER_SIZE      1024u
 
@@ -138,6 +144,13 @@ static enum cli_status words_add_vnic(struct words *words, const struct cli_comm
     return status;
 }
 
+static bool is_console_here(const struct cli_command *command)
+{
+    const char *console = json_string_value(json_object_get(command->own, "console"));
+
+    return console != NULL && strcmp(console, CONSOLE_HERE) == 0;
+}
+
 static enum cli_status words_fill(struct words *words, const struct cli_command *command,
                                   struct error *error)
 {
@@ -155,10 +168,15 @@ static enum cli_status words_fill(struct words *words, const struct cli_command 
     words_add(words, command->run_dir);
     words_add(words, "--ready-fd");
     words_add(words, READY_FD_TEXT);
+    if (is_console_here(command)) {
+        words_add(words, "--console-fd");
+        words_add(words, CONSOLE_FD_TEXT);
+    }
     for (size_t i = 0; i < method_key_count(command->spec); i++) {
         const struct method_key *key = &command->spec->keys[i];
 
-        if (strcmp(key->name, "vnic") != 0) {
+        if (strcmp(key->name, "vnic") != 0 &&
+            (strcmp(key->name, "console") != 0 || !is_console_here(command))) {
             words_add_key(words, key, json_object_get(command->own, key->name));
         }
     }
@@ -183,16 +201,45 @@ static enum cli_status words_fill(struct words *words, const struct cli_command 
 
 /* ---- starting it ----------------------------------------------------------------------------- */
 
-/* In the child: a session and descriptors of its own, nothing of this terminal.  Never returns. */
-static void become_monitor(char *const *words, int ready)
+/* What joins this process and the monitor: [0] is this one's end.  -1: not there. */
+struct joints {
+    int ready[2];
+    int console[2];
+};
+
+static void joint_close(int *end)
 {
+    if (*end >= 0) {
+        (void)close(*end);
+        *end = -1;
+    }
+}
+
+static int joints_open(struct joints *joints, bool with_console, struct error *error)
+{
+    *joints = (struct joints){ .ready = { -1, -1 }, .console = { -1, -1 } };
+    if (pipe2(joints->ready, O_CLOEXEC) != 0 ||
+        (with_console &&
+         socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, joints->console) != 0)) {
+        return error_set(error, errno, "No pipe for the VM: %s.", strerror(errno));
+    }
+    return 0;
+}
+
+/* In the child: a session and descriptors of its own, nothing of this terminal.  Never returns. */
+static void become_monitor(char *const *words, const struct joints *joints)
+{
+    const bool with_console = joints->console[1] >= 0;
     const int nowhere = open("/dev/null", O_RDWR);
+    /* First out of the way of the numbers that they will have. */
+    const int ready = fcntl(joints->ready[1], F_DUPFD_CLOEXEC, CONSOLE_FD + 1);
+    const int console = fcntl(joints->console[1], F_DUPFD_CLOEXEC, CONSOLE_FD + 1);
 
     (void)setsid();
     if (nowhere >= 0 && dup2(nowhere, STDIN_FILENO) >= 0 && dup2(nowhere, STDOUT_FILENO) >= 0 &&
-        dup2(nowhere, STDERR_FILENO) >= 0 &&
-        (ready == READY_FD ? fcntl(ready, F_SETFD, 0) : dup2(ready, READY_FD)) >= 0) {
-        (void)close_range(READY_FD + 1, ~0u, 0);
+        dup2(nowhere, STDERR_FILENO) >= 0 && dup2(ready, READY_FD) >= 0 &&
+        (!with_console || dup2(console, CONSOLE_FD) >= 0)) {
+        (void)close_range(with_console ? CONSOLE_FD + 1 : READY_FD + 1, ~0u, 0);
         (void)execv(words[0], words);
     }
     (void)dprintf(READY_FD, "%s cannot be started: %s\n", words[0], strerror(errno));
@@ -246,31 +293,43 @@ static enum cli_status await_guest(const struct cli_command *command, pid_t pid,
 }
 
 static enum cli_status start(const struct cli_command *command, char *const *words,
-                             json_t **result, struct error *error)
+                             struct joints *joints, pid_t *pid, struct error *error)
 {
-    const char *name = json_string_value(json_object_get(command->own, "name"));
-    enum cli_status status;
-    int ready[2];
-    pid_t pid;
-
-    if (pipe2(ready, O_CLOEXEC) != 0) {
-        (void)error_set(error, errno, "No pipe for the VM: %s.", strerror(errno));
+    *pid = fork();
+    if (*pid == 0) {
+        become_monitor(words, joints);
+    }
+    joint_close(&joints->ready[1]);
+    joint_close(&joints->console[1]);
+    if (*pid < 0) {
+        (void)error_set(error, errno, "No process for the VM: %s.", strerror(errno));
         return CLI_REFUSED;
     }
-    pid = fork();
-    if (pid == 0) {
-        become_monitor(words, ready[1]);
+    return await_guest(command, *pid, joints->ready[0], error);
+}
+
+/* Starts it, and stays at its console if that is wanted here. */
+static enum cli_status start_and_stay(const struct cli_command *command, char *const *words,
+                                      json_t **result, struct error *error)
+{
+    const char *name = json_string_value(json_object_get(command->own, "name"));
+    struct joints joints;
+    enum cli_status status = CLI_REFUSED;
+    pid_t pid;
+
+    if (joints_open(&joints, is_console_here(command), error) == 0) {
+        status = start(command, words, &joints, &pid, error);
     }
-    (void)close(ready[1]);
-    if (pid < 0) {
-        (void)error_set(error, errno, "No process for the VM: %s.", strerror(errno));
-        status = CLI_REFUSED;
-    } else {
-        status = await_guest(command, pid, ready[0], error);
+    if (status == CLI_DONE && joints.console[0] >= 0) {
+        status = cli_vm_stay(command, name, joints.console[0], error);
+        joints.console[0] = -1;
     }
-    (void)close(ready[0]);
     if (status == CLI_DONE) {
         *result = json_pack("{s:s, s:I}", "name", name, "pid", (json_int_t)pid);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        joint_close(&joints.ready[i]);
+        joint_close(&joints.console[i]);
     }
     return status;
 }
@@ -279,10 +338,16 @@ enum cli_status cli_vm_run(const struct cli_command *command, json_t **result,
                            struct error *error)
 {
     struct words words = { 0 };
-    enum cli_status status = words_fill(&words, command, error);
+    enum cli_status status;
 
+    if (command->json && is_console_here(command)) {
+        (void)error_set(error, EINVAL, "--json and --console - both want standard output: leave "
+                        "one of them out.");
+        return CLI_USAGE;
+    }
+    status = words_fill(&words, command, error);
     if (status == CLI_DONE) {
-        status = start(command, words.word, result, error);
+        status = start_and_stay(command, words.word, result, error);
     }
     words_clear(&words);
     return status;

@@ -66,6 +66,7 @@ static void test_a_name_and_a_kernel_are_enough(void **state)
     assert_int_equal(parsed.options.machine.cpu, CPU_HOST);
     assert_false(parsed.options.machine.mmio);
     assert_null(parsed.options.machine.console_file);
+    assert_int_equal(parsed.options.machine.console_fd, 0);
     assert_int_equal(parsed.options.machine.sandbox.uid, (uid_t)-1);
     assert_int_equal(parsed.options.ready_fd, -1);
 }

@@ -93,13 +93,14 @@ size_t text_make(char *text, size_t size, const char *format, ...)
 void say(const char *format, ...)
 {
     char text[TEXT_LINE_MAX];
-    struct line line = { .text = text, .size = sizeof(text) - 1 };
+    struct line line = { .text = text, .size = sizeof(text) - 2 };
     va_list arguments;
 
     put_text(&line, "guest: ");
     va_start(arguments, format);
     put_all(&line, format, &arguments);
     va_end(arguments);
+    text[line.len++] = '\r';               /* as any serial line, for a terminal that is raw */
     text[line.len++] = '\n';
     ring0_call(CALL_OUT_BYTES, SERIAL_PORT, (uintptr_t)text, line.len);
 }
