@@ -168,7 +168,7 @@ static int segments_load(const struct elf *elf, struct error *error)
         if (result != 0) {
             return result;
         }
-        memset(to + part->p_filesz, 0, part->p_memsz - part->p_filesz);
+        ram_clear(elf->ram, to + part->p_filesz, part->p_memsz - part->p_filesz);
     }
     return 0;
 }

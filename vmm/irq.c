@@ -2,6 +2,8 @@
 /*
  * KVM takes the routing table only as a whole: it is composed anew from what is kept here each time
  * a message gets another address.  GSIs below IRQ_LINES are the lines, message n is IRQ_LINES + n.
+ * The lines' part is what KVM begins with.  It takes KVM up to milliseconds, so that it is not done
+ * for a message that goes: nobody sends it any more.
  *
  * An eventfd that KVM has (an irqfd) is emptied by KVM as it is written.  Only what was written
  * while KVM did not have it stays: KVM then interrupts when it gets the eventfd, but leaves the
@@ -141,10 +143,7 @@ struct irq *irq_create(int vm_fd, struct error *error)
     for (unsigned i = 0; i < IRQ_MESSAGES; i++) {
         irq->message[i] = (struct irq_message){ .fd = -1, .masked = true };
     }
-    result = irq_route(irq);
-    if (result == 0) {
-        result = irq_save(irq);
-    }
+    result = irq_save(irq);
     if (result != 0) {
         error_set(error, -result, "KVM does not set up the VM's interrupt controllers: %s",
                   strerror(-result));
@@ -269,7 +268,6 @@ void irq_message_give_back(struct irq *irq, int message)
         (void)message_mask(irq, message, true);
         close(own->fd);
         *own = (struct irq_message){ .fd = -1, .masked = true };
-        (void)irq_route(irq);
     }
     pthread_mutex_unlock(&irq->lock);
 }

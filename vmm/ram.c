@@ -18,6 +18,7 @@
 #include <linux/memfd.h>
 
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
+#define PAGE_BYTES      UINT64_C(4096)
 #define SEALS           (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* Makes and maps the memfd.  Returns 0 or a positive errno; what was made is in @p ram. */
@@ -123,4 +124,20 @@ void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len_bytes)
         }
     }
     return NULL;
+}
+
+void ram_clear(const struct ram *ram, uint8_t *at, uint64_t len_bytes)
+{
+    const uint64_t begin = (uint64_t)(at - ram->host), end = begin + len_bytes;
+    const uint64_t first = (begin + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    const uint64_t last = end & ~(PAGE_BYTES - 1);
+
+    /* 2 MiB pages were reserved: once given back, others may have them. */
+    if (ram->huge_pages || first >= last ||
+        madvise(ram->host + first, last - first, MADV_REMOVE) != 0) {
+        memset(at, 0, len_bytes);
+        return;
+    }
+    memset(at, 0, first - begin);
+    memset(ram->host + last, 0, end - last);
 }

@@ -57,4 +57,11 @@ int ram_attach(const struct ram *ram, int vm_fd, struct error *error);
  */
 void *ram_at(const struct ram *ram, uint64_t gpa, uint64_t len_bytes);
 
+/**
+ * Zeroes @p len_bytes where ram_at() said.  Whole pages are given back to the host, but those of
+ * 2 MiB: what nothing was written to yet then costs nothing until the guest writes to it.
+ * Thread: main, while no vCPU runs.
+ */
+void ram_clear(const struct ram *ram, uint8_t *at, uint64_t len_bytes);
+
 #endif

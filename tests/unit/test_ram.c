@@ -66,6 +66,54 @@ static void test_ram_is_found_within_and_nowhere_else(void **state)
     ram_destroy(&ram);
 }
 
+static void test_ram_clear_zeroes_what_it_is_told_and_no_more(void **state)
+{
+    static const struct { uint64_t begin, end; } spans[] = {
+        { 0, 4096 }, { 1, 4095 }, { 4095, 4097 }, { 4096, 3 * 4096 }, { 100, 5 * 4096 + 7 },
+        { 9, 9 },
+    };
+    struct ram ram;
+    (void)state;
+
+    assert_int_equal(ram_create(&ram, 16 * MIB, NULL), 0);
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+        uint64_t wrong_bytes = 0;
+
+        memset(ram.host, 0xff, 8 * 4096);
+
+        ram_clear(&ram, ram.host + spans[i].begin, spans[i].end - spans[i].begin);
+
+        for (uint64_t at = 0; at < 8 * 4096; at++) {
+            const bool within = at >= spans[i].begin && at < spans[i].end;
+
+            wrong_bytes += ram.host[at] != (within ? 0 : 0xff);
+        }
+        assert_int_equal(wrong_bytes, 0);
+    }
+    ram_destroy(&ram);
+}
+
+static void test_ram_clear_gives_back_what_it_clears(void **state)
+{
+    struct ram ram;
+    struct stat before, after;
+    (void)state;
+
+    assert_int_equal(ram_create(&ram, 16 * MIB, NULL), 0);
+    if (ram.huge_pages) {                  /* these stay */
+        ram_destroy(&ram);
+        return;
+    }
+    memset(ram.host, 0xff, 4 * MIB);
+    assert_int_equal(fstat(ram.fd, &before), 0);
+
+    ram_clear(&ram, ram.host, 8 * MIB);
+
+    assert_int_equal(fstat(ram.fd, &after), 0);
+    assert_true(before.st_blocks > after.st_blocks);
+    ram_destroy(&ram);
+}
+
 static void test_ram_above_three_gigabytes_goes_on_at_four(void **state)
 {
     struct ram ram;
@@ -103,6 +151,8 @@ int main(void)
         cmocka_unit_test(test_ram_of_any_size_it_may_have_is_one_sealed_file),
         cmocka_unit_test(test_ram_refuses_sizes_it_cannot_have_with_a_sentence),
         cmocka_unit_test(test_ram_is_found_within_and_nowhere_else),
+        cmocka_unit_test(test_ram_clear_zeroes_what_it_is_told_and_no_more),
+        cmocka_unit_test(test_ram_clear_gives_back_what_it_clears),
         cmocka_unit_test(test_ram_above_three_gigabytes_goes_on_at_four),
         cmocka_unit_test(test_ram_destroyed_twice_or_after_failure_is_fine),
     };
