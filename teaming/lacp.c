@@ -66,7 +66,7 @@ static void run(struct lacp *lacp, uint64_t now_ms)
     do {
         run_mux(lacp, now_ms);
         run_churn(lacp, now_ms);
-    } while (lacp_select(lacp));
+    } while (lacp_select(lacp, now_ms));
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
         if (lacp->port[i].link.present) {
             lacp_periodic_run(&lacp->port[i], now_ms);
@@ -244,9 +244,10 @@ void lacp_receive(struct lacp *lacp, unsigned number, const uint8_t *frame, uint
 
 uint64_t lacp_tick(struct lacp *lacp, uint64_t now_ms)
 {
-    uint64_t next_ms = LACP_NEVER;
+    uint64_t next_ms;
 
     run(lacp, now_ms);
+    next_ms = lacp_select_due_ms(lacp, now_ms);
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
         const struct lacp_port *port = &lacp->port[i];
         const uint64_t timer_ms[] = {

@@ -17,7 +17,8 @@
  * A link takes part only when it is up, full duplex, hears another system than its own, and is of
  * the fastest speed among its partner's links that can be had.  A standby link is selected while
  * fewer than lacp_want() others can be had: those whose partner speaks and has not refused for
- * LACP_CHURN_MS.  What has taken a failed one's place keeps it until that distributes again.
+ * LACP_CHURN_MS, or for some seconds when its system identifier is the lower one.  What has taken a
+ * failed one's place keeps it until that distributes again.
  *
  * Standard: IEEE 802.1AX-2020, 6.4; clauses are numbered as in the edition of 2014.
  * Thread: one at a time, any.

@@ -23,8 +23,9 @@
 #include "teaming/lacp.h"
 
 #define LACP_PDUS_A_SECOND     3u          /* of a port, 6.4.16 */
-#define LACP_MARKERS_A_SECOND  10u         /* of a port, annex A: of any slow protocol */
+#define LACP_MARKERS_A_SECOND  10u         /* of a port, IEEE 802.3, 57A.3 */
 #define LACP_MARKERS_KEPT      4u          /* not fetched yet */
+#define LACP_GIVE_WAY_MS       5000u       /* a partner who waited and was held back has agreed */
 #define LACP_NOT_ALONE         LACP_LINKS_MAX
 
 /* 6.4.12 */
@@ -143,7 +144,9 @@ void lacp_periodic_run(struct lacp_port *port, uint64_t now_ms);
 /* ---- selection logic, 6.4.14 ----------------------------------------------------------------- */
 
 /** Decides anew about every port.  @return whether Selected of any has changed */
-bool lacp_select(struct lacp *lacp);
+bool lacp_select(struct lacp *lacp, uint64_t now_ms);
+/** When it is to decide though nothing has happened; LACP_NEVER. */
+uint64_t lacp_select_due_ms(const struct lacp *lacp, uint64_t now_ms);
 /** Ready: all ports that are to be attached have waited long enough. */
 bool lacp_select_ready(const struct lacp *lacp);
 

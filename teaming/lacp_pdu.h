@@ -6,7 +6,8 @@
  * subtype, TLV types and TLV lengths are those of the standard and every byte of it is there.  A
  * higher version is taken, as the standard asks; reserved bytes are not looked at.
  *
- * Standard: IEEE 802.1AX-2020, 6.4.2 (LACPDUs), 6.5.3 (Marker PDUs), annex A (Slow Protocols).
+ * Standard: IEEE 802.1AX-2020, 6.4.2 (LACPDUs), 6.5.3 (Marker PDUs); IEEE 802.3, annex 57A (Slow
+ * Protocols).
  */
 #ifndef TEAMING_LACP_PDU_H
 #define TEAMING_LACP_PDU_H

@@ -24,11 +24,33 @@ static bool is_candidate(const struct lacp *lacp, const struct lacp_port *port)
            (port->receive == LACP_RECEIVE_CURRENT || port->receive == LACP_RECEIVE_EXPIRED);
 }
 
-/* The partner speaks, and has not refused for too long. */
-static bool is_promising(const struct lacp_port *port)
+/* 6.7.1: the end whose system identifier is lower decides which links rest, and the other gives
+ * way; so two ends that want different links come to have one. */
+static bool has_the_say(const struct lacp *lacp, const struct lacp_port *port)
 {
-    return port->receive == LACP_RECEIVE_CURRENT &&
-           port->partner_churn.state != LACP_CHURN_CHURN;
+    return lacp->config.system_priority != port->partner.system_priority
+               ? lacp->config.system_priority < port->partner.system_priority
+               : lacp->config.system_mac < port->partner.system_mac;
+}
+
+/* When the partner will have refused for too long, to use other links instead; LACP_NEVER. */
+static uint64_t refused_ms(const struct lacp *lacp, const struct lacp_port *port)
+{
+    const struct lacp_churn *churn = &port->partner_churn;
+
+    if (churn->state == LACP_CHURN_CHURN) {
+        return 0;
+    }
+    if (churn->timer_ms == LACP_NEVER || has_the_say(lacp, port)) {
+        return churn->timer_ms;
+    }
+    return churn->timer_ms - LACP_CHURN_MS + LACP_GIVE_WAY_MS;
+}
+
+/* The partner speaks, and has not refused for too long. */
+static bool is_promising(const struct lacp *lacp, const struct lacp_port *port, uint64_t now_ms)
+{
+    return port->receive == LACP_RECEIVE_CURRENT && refused_ms(lacp, port) > now_ms;
 }
 
 static bool is_attached(const struct lacp_port *port)
@@ -118,24 +140,24 @@ static struct lacp_choice choose_partner(const struct lacp *lacp)
 /* ---- its links ------------------------------------------------------------------------------- */
 
 /* A faster link of the same partner can have its place, or has it. */
-static bool is_too_slow(const struct lacp *lacp, unsigned number)
+static bool is_too_slow(const struct lacp *lacp, unsigned number, uint64_t now_ms)
 {
     const struct lacp_port *port = &lacp->port[number];
 
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
         const struct lacp_port *other = &lacp->port[i];
 
-        if (is_chosen(lacp, i) && is_faster(other, port) && is_promising(other) &&
-            (!is_attached(port) || distributes(other))) {
+        if (is_chosen(lacp, i) && is_faster(other, port) &&
+            is_promising(lacp, other, now_ms) && (!is_attached(port) || distributes(other))) {
             return true;
         }
     }
     return false;
 }
 
-/* How many standby links are to be selected, below @p now that are: as many as are missing for
- * certain, and at most as many as do not distribute. */
-static unsigned standby_places(const struct lacp *lacp, unsigned now)
+/* How many standby links are to be selected, where @p attached have been: as many as are missing
+ * for certain, and at most as many as do not distribute. */
+static unsigned standby_places(const struct lacp *lacp, unsigned attached, uint64_t now_ms)
 {
     unsigned promising = 0;
     unsigned distributing = 0;
@@ -144,17 +166,17 @@ static unsigned standby_places(const struct lacp *lacp, unsigned now)
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
         const struct lacp_port *port = &lacp->port[i];
 
-        if (is_chosen(lacp, i) && !port->link.standby && !is_too_slow(lacp, i)) {
-            promising += is_promising(port);
+        if (is_chosen(lacp, i) && !port->link.standby && !is_too_slow(lacp, i, now_ms)) {
+            promising += is_promising(lacp, port, now_ms);
             distributing += distributes(port);
         }
     }
     least = lacp->wanted > promising ? lacp->wanted - promising : 0;
     most = lacp->wanted > distributing ? lacp->wanted - distributing : 0;
-    return now < least ? least : now > most ? most : now;
+    return attached < least ? least : attached > most ? most : attached;
 }
 
-static const char *why_unselected(const struct lacp *lacp, unsigned number)
+static const char *why_unselected(const struct lacp *lacp, unsigned number, uint64_t now_ms)
 {
     const struct lacp_port *port = &lacp->port[number];
 
@@ -166,11 +188,12 @@ static const char *why_unselected(const struct lacp *lacp, unsigned number)
                    ? "has another partner, or its key, than the links that are used"
                    : "has a partner that does not aggregate";
     }
-    return is_too_slow(lacp, number) ? "is slower than another link" : "";
+    return is_too_slow(lacp, number, now_ms) ? "is slower than another link" : "";
 }
 
 /* Standby links that have been attached keep their places before others take one. */
-static void select_standby(const struct lacp *lacp, enum lacp_selected selected[LACP_LINKS_MAX])
+static void select_standby(const struct lacp *lacp, enum lacp_selected selected[LACP_LINKS_MAX],
+                           uint64_t now_ms)
 {
     unsigned attached = 0;
     unsigned places;
@@ -178,7 +201,7 @@ static void select_standby(const struct lacp *lacp, enum lacp_selected selected[
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
         attached += selected[i] == LACP_STANDBY && is_attached(&lacp->port[i]);
     }
-    places = standby_places(lacp, attached);
+    places = standby_places(lacp, attached, now_ms);
     for (unsigned turn = 0; turn < 2; turn++) {
         for (unsigned i = 0; i < LACP_LINKS_MAX && places > 0; i++) {
             if (selected[i] == LACP_STANDBY && is_attached(&lacp->port[i]) == (turn == 0)) {
@@ -189,24 +212,39 @@ static void select_standby(const struct lacp *lacp, enum lacp_selected selected[
     }
 }
 
-bool lacp_select(struct lacp *lacp)
+bool lacp_select(struct lacp *lacp, uint64_t now_ms)
 {
     enum lacp_selected selected[LACP_LINKS_MAX];
     bool changed = false;
 
     lacp->choice = choose_partner(lacp);
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
-        lacp->port[i].unselected_why = why_unselected(lacp, i);
-        selected[i] = !is_chosen(lacp, i) || is_too_slow(lacp, i) ? LACP_UNSELECTED
-                      : lacp->port[i].link.standby                ? LACP_STANDBY
-                                                                  : LACP_SELECTED;
+        lacp->port[i].unselected_why = why_unselected(lacp, i, now_ms);
+        selected[i] = !is_chosen(lacp, i) || is_too_slow(lacp, i, now_ms) ? LACP_UNSELECTED
+                      : lacp->port[i].link.standby                        ? LACP_STANDBY
+                                                                          : LACP_SELECTED;
     }
-    select_standby(lacp, selected);
+    select_standby(lacp, selected, now_ms);
     for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
         changed = changed || lacp->port[i].selected != selected[i];
         lacp->port[i].selected = selected[i];
     }
     return changed;
+}
+
+uint64_t lacp_select_due_ms(const struct lacp *lacp, uint64_t now_ms)
+{
+    uint64_t due_ms = LACP_NEVER;
+
+    for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
+        const struct lacp_port *port = &lacp->port[i];
+
+        if (port->link.present && refused_ms(lacp, port) > now_ms &&
+            refused_ms(lacp, port) < due_ms) {
+            due_ms = refused_ms(lacp, port);
+        }
+    }
+    return due_ms;
 }
 
 bool lacp_select_ready(const struct lacp *lacp)

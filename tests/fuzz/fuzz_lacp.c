@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * LACP on eight links, to which happens what an input says: frames of any bytes and frames that look
- * right, our own coming back, links that come and go, time that passes.
+ * LACP on eight links, to which happens what an input says: frames of any bytes and frames that
+ * look right, our own coming back, links that come and go, time that passes.
  *
  * Every four bytes are an event.  After each: links that distribute collect, are up, and have one
  * partner, which is not ourselves; no more than three PDUs in a second are sent by a link, nor more

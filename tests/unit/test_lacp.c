@@ -338,6 +338,23 @@ static void test_lacp_member_that_leaves_is_gone_and_comes_as_new(void **state)
     assert_in_range(lacp_lab_until(&lab, 0x03, 10000), 2000, 4000);
 }
 
+static void test_lacp_half_duplex_link_takes_no_part(void **state)
+{
+    (void)state;
+
+    agree(2);
+    lab.end[A].link[0].half_duplex = true;
+    lacp_lab_set(&lab, A, 0);
+    assert_int_equal(distributing(A), 0x02);
+    assert_string_equal(why(A, 0), "is half duplex");
+    lacp_lab_pass(&lab, 4000);
+    assert_int_equal(distributing(B), 0x02);
+    lab.end[A].link[0].half_duplex = false;
+    lacp_lab_set(&lab, A, 0);
+
+    assert_in_range(lacp_lab_until(&lab, 0x03, 10000), 2000, 4000);
+}
+
 /* ---- what is not a partner ------------------------------------------------------------------- */
 
 static void test_lacp_loop_does_not_aggregate(void **state)
@@ -482,6 +499,77 @@ static void test_lacp_partner_that_never_agrees_churns(void **state)
     assert_string_equal(why(A, 0), "waits for its partner to agree");
 }
 
+/* ---- anything -------------------------------------------------------------------------------- */
+
+/* Something happens to a link, or to an end. */
+static void befall(void)
+{
+    const unsigned end = random_below(&lab.seed, LACP_LAB_ENDS);
+    const unsigned number = random_below(&lab.seed, 5);    /* one more than are connected */
+    struct lacp_link *link = &lab.end[end].link[number];
+    struct lacp_lab_wire *wire = &lab.end[end].wire[number];
+
+    switch (random_below(&lab.seed, 8)) {
+    case 0:
+        link->present = !link->present;
+        break;
+    case 1:
+        link->standby = !link->standby;
+        break;
+    case 2:
+        wire->cut = !wire->cut;
+        break;
+    case 3:
+        wire->loss_percent = random_below(&lab.seed, 101);
+        wire->delay_ms = random_below(&lab.seed, 300);
+        break;
+    case 4:
+        lab.end[end].config.key = (uint16_t)(1 + random_below(&lab.seed, 2));
+        lab.end[end].config.slow = random_below(&lab.seed, 4) == 0;
+        lab.end[end].config.passive = random_below(&lab.seed, 4) == 0;
+        lacp_lab_configure(&lab, end);
+        break;
+    case 5:
+        wire->end = random_below(&lab.seed, LACP_LAB_ENDS);
+        wire->number = random_below(&lab.seed, 5);
+        break;
+    default:
+        link->up = !link->up;
+        break;
+    }
+    lacp_lab_set(&lab, end, number);
+}
+
+/* Whatever has happened, when all is well again both ends agree on all links. */
+static void test_lacp_ends_find_each_other_again(void **state)
+{
+    uint64_t longest_ms = 0;
+    (void)state;
+
+    for (unsigned round = 0; round < 300; round++) {
+        for (unsigned i = 0; i < 20; i++) {
+            befall();
+            lacp_lab_pass(&lab, random_below(&lab.seed, 3000));
+        }
+        for (unsigned end = 0; end < LACP_LAB_ENDS; end++) {
+            lab.end[end].config.slow = lab.end[end].config.passive = false;
+            lacp_lab_configure(&lab, end);
+            lab.end[end].link[4].present = false;
+            lacp_lab_set(&lab, end, 4);
+            for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
+                lab.end[end].wire[i] = (struct lacp_lab_wire){ .end = 1 - end, .number = i,
+                                                               .delay_ms = 1 };
+            }
+        }
+        lacp_lab_connect(&lab, 4);
+        const uint64_t took_ms = lacp_lab_until(&lab, 0x0f, 15000);
+
+        assert_int_not_equal(took_ms, LACP_NEVER);
+        longest_ms = took_ms > longest_ms ? took_ms : longest_ms;
+    }
+    print_message("# measured: ends agree again after %u ms at most\n", (unsigned)longest_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -503,6 +591,7 @@ int main(void)
         T(partner_that_restarts_is_had_again),
         T(configuring_the_same_disturbs_nothing),
         T(member_that_leaves_is_gone_and_comes_as_new),
+        T(half_duplex_link_takes_no_part),
         T(loop_does_not_aggregate),
         T(garbage_is_counted_and_forgotten),
         T(answers_at_most_three_a_second),
@@ -510,6 +599,7 @@ int main(void)
         T(stale_knowledge_is_corrected_at_once),
         T(marker_is_answered_at_once),
         T(partner_that_never_agrees_churns),
+        T(ends_find_each_other_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@
 #include "tests/support/random.h"
 
 #define OUR_SYSTEM 0x00155d0000aau
+#define NOW        100000u
 #define NOBODY     LACP_LINKS_MAX
 
 /*
@@ -37,7 +38,9 @@ static void arrange(struct lacp *lacp, unsigned number, const char *text)
                    : strchr(text, 'x') != NULL ? LACP_RECEIVE_EXPIRED : LACP_RECEIVE_CURRENT,
         .mux = strchr(text, 'd') != NULL   ? LACP_MUX_DISTRIBUTING
                : strchr(text, 't') != NULL ? LACP_MUX_ATTACHED : LACP_MUX_DETACHED,
-        .partner_churn.state = strchr(text, 'c') != NULL ? LACP_CHURN_CHURN : LACP_CHURN_MONITOR,
+        .partner_churn = { .state = strchr(text, 'c') != NULL ? LACP_CHURN_CHURN
+                                                              : LACP_CHURN_NO_CHURN,
+                           .timer_ms = LACP_NEVER },
     };
     lacp_set(&port->actor, LACP_STATE_DEFAULTED, nobody);
     if (!nobody) {
@@ -151,14 +154,14 @@ static void test_lacp_select_goes_by_the_table(void **state)
         char selected[LACP_LINKS_MAX + 1] = "";
 
         arrange_row(&lacp, &table[i]);
-        (void)lacp_select(&lacp);
+        (void)lacp_select(&lacp, NOW);
         for (unsigned link = 0; link < strlen(table[i].selected); link++) {
             selected[link] = letter[lacp.port[link].selected];
         }
         if (strcmp(selected, table[i].selected) != 0) {
             fail_msg("row %u: %s, not %s", i, selected, table[i].selected);
         }
-        assert_false(lacp_select(&lacp));  /* once is enough */
+        assert_false(lacp_select(&lacp, NOW));  /* once is enough */
     }
 }
 
@@ -169,7 +172,7 @@ static void test_lacp_select_says_why_not(void **state)
     (void)state;
 
     arrange_row(&lacp, &row);
-    (void)lacp_select(&lacp);
+    (void)lacp_select(&lacp, NOW);
 
     assert_string_equal(lacp.port[0].unselected_why, "is slower than another link");
     assert_string_equal(lacp.port[1].unselected_why,
@@ -295,6 +298,53 @@ static void test_lacp_select_standby_comes_when_more_are_wanted(void **state)
     assert_int_equal(lacp_distributing(lab.end[0].lacp), 0x01);
 }
 
+/* Each end has another link stand by: the one with the lower system identifier has its will. */
+static void test_lacp_select_ends_that_want_different_links_agree(void **state)
+{
+    (void)state;
+
+    lab.end[1].link[0].standby = true;
+    lacp_want(lab.end[1].lacp, 1, lab.now_ms);
+    for (unsigned i = 0; i < 2; i++) {
+        lacp_lab_carrier(&lab, i, false);
+    }
+    lacp_lab_pass(&lab, 10000);
+    for (unsigned i = 0; i < 2; i++) {
+        lacp_lab_carrier(&lab, i, true);
+    }
+
+    assert_in_range(lacp_lab_until(&lab, 0x01, 10000), 5000, 5100);
+    lacp_lab_pass(&lab, 300000);
+    assert_int_equal(lacp_distributing(lab.end[0].lacp), 0x01);
+    assert_int_equal(lacp_distributing(lab.end[1].lacp), 0x01);
+}
+
+/* The partner's time to agree: the end with the lower system identifier waits for longer. */
+static void test_lacp_select_standby_comes_when_a_partner_refuses(void **state)
+{
+    const struct row row = { { "A", "As+" }, 1, 0, "" };
+    struct lacp lacp;
+    (void)state;
+
+    for (unsigned i = 0; i < 4; i++) {
+        const bool ours = i % 2 == 0;
+        const uint64_t wait_ms = ours ? 60000 : 5000;
+
+        arrange_row(&lacp, &row);
+        lacp.config.system_priority = i < 2 ? 32768 : ours ? 32767 : 32769;
+        lacp.port[0].partner.system_mac = lacp.port[1].partner.system_mac =
+            i < 2 && !ours ? OUR_SYSTEM - 1 : OUR_SYSTEM + 1;
+        lacp.port[0].partner_churn = (struct lacp_churn){ .state = LACP_CHURN_MONITOR,
+                                                          .timer_ms = NOW + 60000 };
+        (void)lacp_select(&lacp, NOW + wait_ms - 1);
+        assert_int_equal(lacp.port[1].selected, LACP_STANDBY);
+        assert_int_equal(lacp_select_due_ms(&lacp, NOW + wait_ms - 1), NOW + wait_ms);
+        (void)lacp_select(&lacp, NOW + wait_ms);
+        assert_int_equal(lacp.port[1].selected, LACP_SELECTED);
+        assert_int_equal(lacp_select_due_ms(&lacp, NOW + wait_ms), LACP_NEVER);
+    }
+}
+
 /* Somebody else on one link, who says that he agrees, does not disturb the others. */
 static void test_lacp_select_stranger_waits(void **state)
 {
@@ -366,8 +416,8 @@ static void test_lacp_select_random_teams_have_one_partner(void **state)
             row.links[i] = text[i];
         }
         arrange_row(&lacp, &row);
-        (void)lacp_select(&lacp);
-        assert_false(lacp_select(&lacp));
+        (void)lacp_select(&lacp, NOW);
+        assert_false(lacp_select(&lacp, NOW));
         for (unsigned i = 0; i < LACP_LINKS_MAX; i++) {
             const struct lacp_port *port = &lacp.port[i];
 
@@ -396,6 +446,8 @@ int main(void)
         H(standby_takes_over_when_carrier_is_lost),
         H(standby_takes_over_when_a_partner_is_silent),
         H(standby_comes_when_more_are_wanted),
+        H(ends_that_want_different_links_agree),
+        T(standby_comes_when_a_partner_refuses),
         H(stranger_waits),
         H(moved_partner_leaves_no_trace),
         T(random_teams_have_one_partner),
