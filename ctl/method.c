@@ -134,6 +134,10 @@ const char *method_key_expects(const struct method_key *key, char *text, size_t 
                     min == max ? "the number %llu" : "a number from %llu to %llu", min, max);
         break;
     case METHOD_KIND_BYTES:
+        if (key->form != NULL) {
+            text_append(text, text_size, &used, "%s", key->form);
+            break;
+        }
         text_append(text, text_size, &used, "a number of bytes from %llu to %llu", min, max);
         break;
     case METHOD_KIND_SECONDS:

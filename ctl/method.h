@@ -104,8 +104,8 @@ struct method_key {
     const char *placeholder;                /* what the help writes for the value: "BYTES"        */
     const char *preset;                     /* what holds when the key is not given, for the help;
                                                the decoder does not put it in                     */
-    const char *form;                       /* how a TEXT looks, where its length is not all there
-                                               is to say: "none or MAC,MAC,..."                   */
+    const char *form;                       /* how a TEXT or BYTES look, where min and max are not
+                                               the way to say it: "none or MAC,MAC,..."           */
     const char *help;                       /* one line, no full stop                             */
 };
 

@@ -24,8 +24,8 @@ int boot_file_open(struct boot_file *file, const char *what, const char *path,
     *file = (struct boot_file){ .what = what, .path = path };
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);    /* a pipe cannot wait */
     if (file->fd < 0 || fstat(file->fd, &stat) != 0) {
-        return error_set(error, errno, "the %s %s cannot be opened: %s", what, path,
-                         strerror(errno));
+        return error_set(error, errno, "the %s %s cannot be opened: %s; name a file that can be "
+                         "read", what, path, strerror(errno));
     }
     if (!S_ISREG(stat.st_mode)) {
         return error_set(error, EINVAL, "the %s %s is %s: give a file", what, path,

@@ -147,7 +147,7 @@ int devices_add_nic(struct devices *devices, const struct virtio_net_options *ni
 {
     if (devices->root == NULL) {
         return error_set(error, EOPNOTSUPP, "this VM was started with --transport mmio, and takes "
-                         "vNICs at its start only");
+                         "vNICs at its start only: name them there, or use PCI");
     }
     return nic_add(devices, nic, error);
 }

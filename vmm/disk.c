@@ -14,10 +14,13 @@
 
 static int open_failed(const char *path, bool read_only, struct error *error)
 {
+    const char *way_out = errno == ENOENT ? "name an image that is there (`truncate -s 1G FILE` "
+                                            "makes an empty one)"
+                          : read_only     ? "name an image that can be read"
+                                          : "name an image that can be written, or add \",ro\"";
+
     return error_set(error, errno, "the disk %s cannot be opened for %s: %s; %s", path,
-                     read_only ? "reading" : "reading and writing", strerror(errno),
-                     read_only ? "name an image that can be read"
-                               : "name an image that can be written, or add \",ro\"");
+                     read_only ? "reading" : "reading and writing", strerror(errno), way_out);
 }
 
 /* Several readers, or one writer.  Open file description locks end with the descriptor. */

@@ -57,8 +57,8 @@ static int keep(const char *path, struct error *error)
     if (result == 0 && mount(path, path + 1, NULL, MS_BIND, NULL) != 0) {
         result = -errno;
     }
-    return result == 0 ? 0 : error_set(error, -result, "%s cannot be kept in the jail: %s", path,
-                                       strerror(-result));
+    return result == 0 ? 0 : error_set(error, -result, "%s cannot be kept in the jail: %s; it must "
+                                       "be elsewhere than the jail", path, strerror(-result));
 }
 
 /* Makes the working directory the root, and forgets the one that was. */
@@ -82,8 +82,8 @@ static int enter_jail(const struct sandbox_config *config, struct error *error)
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
         mount("jail", config->jail, "tmpfs", ROOT_FLAGS, ROOT_OPTIONS) != 0 ||
         chdir(config->jail) != 0) {
-        return error_set(error, errno, "%s cannot be a jail: %s; it must be a directory",
-                         config->jail, strerror(errno));
+        return error_set(error, errno, "%s cannot be a jail: %s; it must be an empty "
+                         "directory", config->jail, strerror(errno));
     }
     for (unsigned i = 0; i < config->keep_count && result == 0; i++) {
         result = keep(config->keep[i], error);

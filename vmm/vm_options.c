@@ -204,7 +204,8 @@ static int read_disk(char *text, struct machine_config *machine, struct error *e
     char *comma = strrchr(text, ',');
 
     if (machine->disk_count == MACHINE_DISKS_MAX) {
-        return error_set(error, EINVAL, "a VM has at most %u disks", MACHINE_DISKS_MAX);
+        return error_set(error, EINVAL, "a VM has at most %u disks: leave some out",
+                         MACHINE_DISKS_MAX);
     }
     disk->path = text;
     disk->read_only = comma != NULL && strcmp(comma, ",ro") == 0;

@@ -16,7 +16,9 @@
 #include "ctl/client.h"
 #include "ctl/value.h"
 
-#define SWEEP_AFTER_S 2
+#define SWEEP_AFTER_S   2
+#define NOTICE_MS       1000       /* for the daemon to notice that a VM has ended */
+#define NOTICE_PAUSE_MS 20
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
@@ -34,8 +36,8 @@ static int vm_ask(const char *run_dir, const char *name, uint32_t timeout_ms,
     return rc;
 }
 
-enum cli_status cli_vm_ask_vnic(const struct cli_command *command, const char *name, json_t **vnic,
-                                struct error *error)
+static enum cli_status show_vnic(const struct cli_command *command, const char *name,
+                                 json_t **vnic, struct error *error)
 {
     struct client *client = NULL;
     json_t *params = json_pack("{s:s}", "name", name);
@@ -144,6 +146,86 @@ json_t *cli_vm_list(const char *run_dir, uint32_t timeout_ms)
     }
     free(entries);
     return list;
+}
+
+/* ---- vNICs ----------------------------------------------------------------------------------- */
+
+static bool is_waiting(const json_t *vnic)
+{
+    const char *state = json_string_value(json_object_get(vnic, "state"));
+
+    return state != NULL && strcmp(state, "waiting") == 0;
+}
+
+static bool has_vnic(const json_t *vm, const char *name)
+{
+    const json_t *vnics = json_object_get(vm, "vnics");
+
+    for (size_t i = 0; i < json_array_size(vnics); i++) {
+        if (strcmp(json_string_value(json_array_get(vnics, i)), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A VM has its vNICs also while the switch is away: it is asked itself. */
+static int refuse_taken(const struct cli_command *command, const char *name, struct error *error)
+{
+    json_t *vms = cli_vm_list(command->run_dir, command->timeout_ms);
+    int rc = 0;
+
+    for (size_t i = 0; i < json_array_size(vms) && rc == 0; i++) {
+        if (has_vnic(json_array_get(vms, i), name)) {
+            const char *vm = json_string_value(json_object_get(json_array_get(vms, i), "name"));
+
+            rc = error_set(error, EBUSY, "The VM %s has the vNIC %s already: take it out with `vm "
+                           "set %s --remove-vnic %s`, or make another with `vnic add`.", vm, name,
+                           vm, name);
+        }
+    }
+    json_decref(vms);
+    return rc;
+}
+
+/* Of another monitor only the daemon knows, a moment after it has come or gone. */
+static enum cli_status await_free(const struct cli_command *command, const char *name,
+                                  json_t **vnic, struct error *error)
+{
+    const struct timespec pause = { .tv_nsec = NOTICE_PAUSE_MS * 1000000 };
+    enum cli_status status = CLI_DONE;
+
+    for (unsigned waited_ms = 0; status == CLI_DONE && !is_waiting(*vnic);
+         waited_ms += NOTICE_PAUSE_MS) {
+        if (waited_ms >= NOTICE_MS) {
+            (void)error_set(error, EBUSY, "The vNIC %s is in use: a VM of another monitor is "
+                            "attached to it; end that, or make another with `vnic add`.", name);
+            return CLI_REFUSED;
+        }
+        (void)nanosleep(&pause, NULL);
+        json_decref(*vnic);
+        *vnic = NULL;
+        status = show_vnic(command, name, vnic, error);
+    }
+    return status;
+}
+
+enum cli_status cli_vm_ask_vnic(const struct cli_command *command, const char *name, json_t **vnic,
+                                struct error *error)
+{
+    enum cli_status status = show_vnic(command, name, vnic, error);
+
+    if (status == CLI_DONE && refuse_taken(command, name, error) != 0) {
+        status = CLI_REFUSED;
+    }
+    if (status == CLI_DONE) {
+        status = await_free(command, name, vnic, error);
+    }
+    if (status != CLI_DONE) {
+        json_decref(*vnic);
+        *vnic = NULL;
+    }
+    return status;
 }
 
 /* ---- vm set ---------------------------------------------------------------------------------- */

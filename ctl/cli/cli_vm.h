@@ -41,7 +41,7 @@ bool cli_vm_answers(const struct cli_command *command, const char *name);
 json_t *cli_vm_list(const char *run_dir, uint32_t timeout_ms);
 
 /**
- * What the daemon says of the vNIC @p name.
+ * What the daemon says of the vNIC @p name, which no VM has yet: one that has is a refusal.
  * @param vnic  returned owned, with CLI_DONE only: as `vnic show` has it
  */
 enum cli_status cli_vm_ask_vnic(const struct cli_command *command, const char *name, json_t **vnic,

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -199,6 +201,24 @@ static enum cli_status words_fill(struct words *words, const struct cli_command 
     return status;
 }
 
+/* Memory costs what the guest has touched, so this is no refusal. */
+static void warn_of_memory(const struct cli_command *command)
+{
+    const uint64_t asked = (uint64_t)json_integer_value(json_object_get(command->own, "memory"));
+    struct sysinfo host;
+    uint64_t there;
+
+    if (sysinfo(&host) != 0) {
+        return;
+    }
+    there = ((uint64_t)host.totalram + host.totalswap) * host.mem_unit;
+    if (asked > there) {
+        (void)fprintf(stderr, "vswitchctl: The VM is to have %" PRIu64 " MiB of memory, and this "
+                      "host has %" PRIu64 " MiB: if its guest uses more than is there, the host "
+                      "ends it; --memory gives it less.\n", asked >> 20, there >> 20);
+    }
+}
+
 /* ---- starting it ----------------------------------------------------------------------------- */
 
 /* What joins this process and the monitor: [0] is this one's end.  -1: not there. */
@@ -347,6 +367,7 @@ enum cli_status cli_vm_run(const struct cli_command *command, json_t **result,
     }
     status = words_fill(&words, command, error);
     if (status == CLI_DONE) {
+        warn_of_memory(command);
         status = start_and_stay(command, words.word, result, error);
     }
     words_clear(&words);

@@ -69,15 +69,53 @@ check "a guest that reboots stays in its process" \
     eventually 5 answers '"resets":[1-9]' vm show again
 vswitchctl vm stop again --force
 
+mkdir "$work/dir"
+truncate -s 1000 "$work/odd"
+truncate -s 1M "$work/disk"
+touch "$work/empty"
 check "a file that is no kernel is refused" refused "neither a bzImage nor an ELF" \
     vm run bad --kernel /etc/passwd
-check "... one that is not there, too" refused "/nonexistent cannot be opened" \
+check "... one that is not there, too" refused "file or directory; name a file that can be read" \
     vm run bad --kernel /nonexistent
+check "... a directory" refused "is a directory: give a file" vm run bad --kernel "$work/dir"
+check "... an empty file" refused "has it been copied in full?" vm run bad --kernel "$work/empty"
+check "... an initrd that is not there" refused "the initrd /nonexistent cannot be opened" \
+    vm run bad --initrd /nonexistent
 check "... memory of no proper size" refused "in steps of 2M" vm run bad --memory 17M
-check "... a disk that is not there" refused "/nonexistent" vm run bad --disk /nonexistent
+check "... too little of it" with_status 2 "a size from 16M to 1T" vm run bad --memory 8M
+check "... too many CPUs" with_status 2 "a number from 1 to 64" vm run bad --cpus 65
+check "... a disk that is not there" refused "truncate -s 1G FILE" \
+    vm run bad --disk /nonexistent
+check "... a directory as a disk" refused "Is a directory" vm run bad --disk "$work/dir"
+check "... a disk of no whole sectors" refused "no whole sectors of 512" \
+    vm run bad --disk "$work/odd"
+check "... a console that cannot be written" refused "the console cannot be written to" \
+    vm run bad --console "$work/dir"
+check "... a jail that is not there" refused "it must be an empty directory" \
+    vm run bad --jail /nonexistent
+check "... a user by name" refused "two numbers, UID:GID" vm run bad --user nobody
 check "... and nothing of them is left" no_socket bad
 check "a VM that is not there is told of" refused "There is no such VM" vm show bad
 check "vNICs need the daemon" with_status 3 "No daemon answers" vm run bad --vnic a
+
+run writer --disk "$work/disk"
+check "a disk that another VM writes is refused" refused "in use by another VM" \
+    vm run bad --disk "$work/disk"
+check "... also for reading" refused "in use by another VM" vm run bad --disk "$work/disk,ro"
+vswitchctl vm stop writer --force
+read_only_disk() {
+    unshare -m sh -c 'mount -t tmpfs none "$1" && truncate -s 1M "$1/disk" &&
+        mount -o remount,ro "$1" && "$2" --run-dir "$3" vm run bad --disk "$1/disk"' \
+        sh "$work/dir" "$daemon_bin/vswitchctl" "$work/run"
+}
+check "a disk that cannot be written is refused" shows 'or add ",ro"' read_only_disk
+large() {
+    [ "$(awk '/^(Mem|Swap)Total/ { kib += $2 } END { print kib }' /proc/meminfo)" -lt \
+        $((1 << 30)) ] || return 0
+    shows "this host has" vswitchctl vm run large --memory 1T
+}
+check "a VM of more memory than the host has is started with a warning" large
+vswitchctl vm stop large --force
 
 no_kvm() {
     unshare -m sh -c 'mount -t tmpfs none /dev && "$@"' sh "$daemon_bin/vswitch-vm" \
@@ -98,15 +136,47 @@ vswitchctl switch add lan --type private
 for nic in a b c d; do
     vswitchctl vnic add "$nic" --switch lan >/dev/null
 done
-pings() {                                 # pings NAME VNIC FROM TO
+pings() {                                 # pings NAME VNIC FROM TO WORD...
     rm -f "$work/$1.console"
-    run "$1" --vnic "$2" --cmdline "ip=$3 ping=$4,5 poweroff" &&
+    run "$1" --vnic "$2" --cmdline "ip=$3 ping=$4,5 poweroff" "${@:5}" &&
         eventually 15 no_socket "$1" && says "$1" "sent 5 received 5"
 }
 check "a VM has a vNIC of the switch" run one --vnic a --cmdline "ip=10.0.0.1 echo"
 check "... attached" eventually 10 answers '"state":"attached"' vnic show a
 check "two VMs ping each other" pings two b 10.0.0.2 10.0.0.1
 check "a vNIC that is not there is told of" refused 'no vNIC named "nope"' vm run bad --vnic nope
+check "... one that a VM has" refused "The VM one has the vNIC a already" vm run bad --vnic a
+check "... one that is named twice" refused "has the vNIC b already" \
+    vm run bad --vnic b --vnic b
+foreign() {                               # the VM of a monitor that this run directory has not
+    local status
+    "$daemon_bin/vswitch-vm" --run-dir "$work/foreign" --name foreign --memory 32M \
+        --kernel "$daemon_bin/vswitch-guest" \
+        --vnic "b=$work/run/vnic/b.sock,mac=00:15:5d:00:00:0b" >/dev/null 2>&1 &
+    eventually 5 answers '"state":"attached"' vnic show b &&
+        refused "a VM of another monitor is attached to it" vm run bad --vnic b
+    status=$?
+    kill $!
+    wait $!
+    return $status
+}
+check "... one that another monitor has" foreign
+again() {
+    local times
+    for times in 1 2 3 4 5; do
+        run again --vnic b && eventually 5 answers '"state":"attached"' vnic show b &&
+            vswitchctl vm stop again --force || return 1
+    done
+}
+check "a vNIC is free as soon as its VM has ended" again
+mmio() {
+    pings two b 10.0.0.2 10.0.0.1 --transport mmio "$@"
+}
+check "a VM finds its vNIC by MMIO with ACPI" mmio
+check "... and without" mmio --minimal
+check "... and takes no more vNICs" run mmio --vnic b --transport mmio
+check "... of which it says so" refused "takes vNICs at its start only" vm set mmio --add-vnic c
+vswitchctl vm stop mmio --force
 
 check "a VM pauses" vswitchctl vm pause one
 check "... says so" has_state one paused
