@@ -225,6 +225,7 @@ bench: deps-bench
 	$(MAKE) bench-bin
 	@tests/bench/run.sh $(BENCH)
 	@tests/bench/wire.sh $(BENCH_WIRE)
+	@tests/bench/vm.sh $(BENCH_VM)
 
 demo: deps-demo
 	$(MAKE) all
@@ -239,7 +240,8 @@ PKG_QEMU  := qemu-system-x86 busybox-static cpio xz-utils kmod
 PKG_TEST  := $(PKG_DEMO) $(PKG_QEMU) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark \
              dpdk-dev iproute2 iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools \
              make flex bison bc libelf-dev lz4
-PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool
+PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool \
+             qemu-system-x86
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)
 deps-demo:
