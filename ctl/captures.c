@@ -23,13 +23,16 @@ enum state {
     STATE_DRAINING,                /* unwatched; its thread writes the rest */
 };
 
+/* What a capture was started on: with a switch its ports are watched, with a team its members. */
+enum watched { WATCHED_PORT, WATCHED_SWITCH, WATCHED_TEAM };
+
 struct slot {
     struct captures *captures;
     enum state state;
     uint32_t id;
     char target[CAPTURES_TARGET_SIZE];
-    bool on_switch;
-    uint16_t number;               /* of the switch or of the port, which a name could outlive */
+    enum watched watched;
+    uint16_t number;               /* of the port, switch or team, which a name could outlive */
     bool removed;                  /* what it watched is */
     uint32_t since_s;
     struct capture *capture;       /* owned */
@@ -98,13 +101,30 @@ static bool slot_has_object(const struct slot *slot, const struct vswitch_model 
 {
     struct vswitch_port port;
 
-    return slot->on_switch ? vswitch_by_id(model, slot->number) != NULL
-                           : vswitch_port_at(model, slot->number, &port);
+    switch (slot->watched) {
+    case WATCHED_SWITCH:
+        return vswitch_by_id(model, slot->number) != NULL;
+    case WATCHED_TEAM:
+        return vswitch_team_by_id(model, slot->number) != NULL;
+    case WATCHED_PORT:
+        break;
+    }
+    return vswitch_port_at(model, slot->number, &port);
 }
 
 static bool slot_sees(const struct slot *slot, const struct vswitch_port *port)
 {
-    return slot->number == (slot->on_switch ? port->switch_id : port->number);
+    const bool is_member = port->kind == VSWITCH_PORT_MEMBER;
+
+    switch (slot->watched) {
+    case WATCHED_SWITCH:
+        return !is_member && port->switch_id == slot->number;
+    case WATCHED_TEAM:
+        return is_member && port->team->id == slot->number;
+    case WATCHED_PORT:
+        break;
+    }
+    return port->number == slot->number;
 }
 
 /* ---- what the threads of captures report ----------------------------------------------------- */
@@ -163,24 +183,34 @@ void captures_tick(struct captures *captures)
 
 /* ---- what workers see ------------------------------------------------------------------------ */
 
+static int watch_port(struct capture_watch **watch, const struct slot *slot,
+                      const struct vswitch_port *port)
+{
+    char name[CAPTURE_NAME_SIZE];
+
+    if (!slot_sees(slot, port)) {
+        return 0;
+    }
+    if (*watch == NULL) {
+        *watch = capture_watch_create(CAPTURES_MAX);
+    }
+    (void)snprintf(name, sizeof(name), "%s:%s", vswitch_port_kind_word(port->kind), port->name);
+    return *watch == NULL ? -ENOMEM : capture_watch_add(*watch, slot->capture, port->number, name);
+}
+
 static int watch_slot(struct capture_watch **watch, const struct slot *slot,
                       const struct vswitch_model *model)
 {
-    char name[CAPTURE_NAME_SIZE];
     struct vswitch_port port;
     size_t cursor = 0;
     int rc = 0;
 
     while (rc == 0 && vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
-        if (!slot_sees(slot, &port)) {
-            continue;
-        }
-        if (*watch == NULL) {
-            *watch = capture_watch_create(CAPTURES_MAX);
-        }
-        (void)snprintf(name, sizeof(name), "%s:%s", vswitch_port_kind_word(port.kind), port.name);
-        rc = *watch == NULL ? -ENOMEM
-                            : capture_watch_add(*watch, slot->capture, port.number, name);
+        rc = watch_port(watch, slot, &port);
+    }
+    cursor = 0;
+    while (rc == 0 && vswitch_member_next(model, VSWITCH_MAX_TEAMS, &cursor, &port)) {
+        rc = watch_port(watch, slot, &port);
     }
     return rc;
 }
@@ -221,6 +251,20 @@ void captures_published(struct captures *captures, const struct vswitch_model *m
 
 /* ---- what clients ask ------------------------------------------------------------------------ */
 
+/* Finds the member of a team that is called @p name. */
+static bool find_member(const struct vswitch_model *model, const char *name,
+                        struct vswitch_port *found)
+{
+    size_t cursor = 0;
+
+    while (vswitch_member_next(model, VSWITCH_MAX_TEAMS, &cursor, found)) {
+        if (strcmp(found->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Finds the port of @p kind that is called @p name, or else that of the switch so called. */
 static bool find_port(const struct vswitch_model *model, enum vswitch_port_kind kind,
                       const char *name, struct vswitch_port *found)
@@ -251,40 +295,52 @@ static int refuse_port(enum vswitch_port_kind kind, const char *name, struct err
                      kind == VSWITCH_PORT_HOST ? "adapter of the host" : "uplink", name);
 }
 
-/* Finds what "switch:NAME", "vnic:NAME", "uplink:NAME" or "host:NAME" is, into the slot. */
+/* Finds what "uplink:NAME" or "host:NAME" is; a member of a team is an uplink by its interface. */
+static int find_interface(const struct vswitch_model *model, const char *target, const char *name,
+                          struct slot *slot, struct error *error)
+{
+    const enum vswitch_port_kind kind = strncmp(target, "host:", 5) == 0 ? VSWITCH_PORT_HOST
+                                                                         : VSWITCH_PORT_UPLINK;
+    struct vswitch_port port;
+
+    if (!find_port(model, kind, name, &port) &&
+        (kind == VSWITCH_PORT_HOST || !find_member(model, name, &port))) {
+        return refuse_port(kind, name, error);
+    }
+    slot->number = port.number;
+    return 0;
+}
+
+/* Finds what WORD:NAME is, into the slot. */
 static int find_target(struct slot *slot, const struct control *control, const char *target,
                        struct error *error)
 {
     const char *name = strchr(target, ':') + 1;
-    const size_t word_len = (size_t)(name - target) - 1;
-    struct vswitch_port port;
+    int rc = 0;
 
-    slot->on_switch = strncmp(target, "switch", word_len) == 0;
-    if (slot->on_switch) {
+    slot->watched = WATCHED_PORT;
+    if (strncmp(target, "switch:", 7) == 0) {
         const struct vswitch_switch *on = control_find_switch(control, name, error);
 
-        if (on == NULL) {
-            return -ENOENT;
-        }
-        slot->number = on->id;
-    } else if (strncmp(target, "vnic", word_len) == 0) {
+        slot->watched = WATCHED_SWITCH;
+        slot->number = on != NULL ? on->id : 0;
+        rc = on != NULL ? 0 : -ENOENT;
+    } else if (strncmp(target, "team:", 5) == 0) {
+        const struct vswitch_team *team = control_find_team(control, name, error);
+
+        slot->watched = WATCHED_TEAM;
+        slot->number = team != NULL ? team->id : 0;
+        rc = team != NULL ? 0 : -ENOENT;
+    } else if (strncmp(target, "vnic:", 5) == 0) {
         const struct vswitch_vnic *vnic = control_find_vnic(control, name, error);
 
-        if (vnic == NULL) {
-            return -ENOENT;
-        }
-        slot->number = vnic->port;
+        slot->number = vnic != NULL ? vnic->port : 0;
+        rc = vnic != NULL ? 0 : -ENOENT;
     } else {
-        const enum vswitch_port_kind kind = strncmp(target, "host", word_len) == 0
-                                                ? VSWITCH_PORT_HOST : VSWITCH_PORT_UPLINK;
-
-        if (!find_port(control->model, kind, name, &port)) {
-            return refuse_port(kind, name, error);
-        }
-        slot->number = port.number;
+        rc = find_interface(control->model, target, name, slot, error);
     }
     (void)snprintf(slot->target, sizeof(slot->target), "%s", target);
-    return 0;
+    return rc;
 }
 
 int64_t captures_add(struct captures *captures, const char *target,

@@ -315,6 +315,18 @@ const struct vswitch_vnic *control_find_vnic(const struct control *control, cons
     return found;
 }
 
+const struct vswitch_team *control_find_team(const struct control *control, const char *name,
+                                             struct error *error)
+{
+    const struct vswitch_team *found = vswitch_find_team(control->model, name);
+
+    if (found == NULL) {
+        (void)error_set(error, ENOENT, "there is no team named \"%s\"; team list shows those there "
+                        "are", name);
+    }
+    return found;
+}
+
 /* ---- start and stop -------------------------------------------------------------------------- */
 
 /*

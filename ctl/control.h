@@ -111,6 +111,10 @@ const struct vswitch_switch *control_find_switch(const struct control *control, 
 const struct vswitch_vnic *control_find_vnic(const struct control *control, const char *name,
                                              struct error *error);
 
+/** Finds a team of the model in force.  @return borrowed; NULL with a sentence */
+const struct vswitch_team *control_find_team(const struct control *control, const char *name,
+                                             struct error *error);
+
 /** RUN/vnic/NAME.sock.  @return 0, or -ENAMETOOLONG and a sentence */
 int control_socket_path(const struct control *control, const char *vnic_name, char *path,
                         size_t path_size, struct error *error);

@@ -15,6 +15,12 @@
 #define SHOWN_SIZE      VALUE_QUOTE_SIZE
 #define UPLINK_NAME_MAX 255u
 
+static const struct method_spec *const table[METHOD_COUNT] = {
+#define X(id, noun, verb) [METHOD_##id] = &method_row_##id,
+    METHODS(X)
+#undef X
+};
+
 const char *method_noun_help(const char *noun)
 {
     for (const struct method_noun *n = method_nouns; n->noun != NULL; n++) {
@@ -28,14 +34,14 @@ const char *method_noun_help(const char *noun)
 const struct method_spec *method_get(enum method_id id)
 {
     assert((unsigned)id < METHOD_COUNT);
-    return &method_table[id];
+    return table[id];
 }
 
 const struct method_spec *method_find(const char *name)
 {
     for (size_t i = 0; i < METHOD_COUNT; i++) {
-        if (strcmp(method_table[i].name, name) == 0) {
-            return &method_table[i];
+        if (strcmp(table[i]->name, name) == 0) {
+            return table[i];
         }
     }
     return NULL;

@@ -36,6 +36,11 @@
     X(VNIC_LIST,       "vnic",    "list")           \
     X(VNIC_SHOW,       "vnic",    "show")           \
     X(VNIC_REMOVE,     "vnic",    "remove")         \
+    X(TEAM_ADD,        "team",    "add")            \
+    X(TEAM_SET,        "team",    "set")            \
+    X(TEAM_LIST,       "team",    "list")           \
+    X(TEAM_SHOW,       "team",    "show")           \
+    X(TEAM_REMOVE,     "team",    "remove")         \
     X(MAC_SHOW,        "mac",     "show")           \
     X(MAC_ADD,         "mac",     "add")            \
     X(MAC_REMOVE,      "mac",     "remove")         \

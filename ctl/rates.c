@@ -55,6 +55,14 @@ void rates_note(struct rates *rates, uint16_t port, const struct port_counters *
     };
 }
 
+static void note_port(struct rates *rates, const struct dataplane *dataplane, uint16_t port)
+{
+    struct port_counters counters;
+
+    dataplane_counters(dataplane, port, &counters);
+    rates_note(rates, port, &counters);
+}
+
 void rates_tick(struct rates *rates, const struct dataplane *dataplane,
                 const struct vswitch_model *model)
 {
@@ -65,10 +73,11 @@ void rates_tick(struct rates *rates, const struct dataplane *dataplane,
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     rates_begin(rates, (uint64_t)now.tv_sec * US_PER_S + (uint64_t)now.tv_nsec / 1000u);
     while (vswitch_port_next(model, FABRIC_MAX_SWITCHES, &cursor, &port)) {
-        struct port_counters counters;
-
-        dataplane_counters(dataplane, port.number, &counters);
-        rates_note(rates, port.number, &counters);
+        note_port(rates, dataplane, port.number);
+    }
+    cursor = 0;
+    while (vswitch_member_next(model, VSWITCH_MAX_TEAMS, &cursor, &port)) {
+        note_port(rates, dataplane, port.number);
     }
 }
 

@@ -6,7 +6,7 @@
  * and every reason is always there, zeros too, so that a script needs no case for "not yet".
  *
  * report_port.c has the ports and what they counted, report_switch.c and report_vnic.c what their
- * names say, report_mtu.c where MTUs disagree.
+ * names say, report_team.c teams, report_mtu.c where MTUs disagree.
  */
 #ifndef CTL_REPORT_H
 #define CTL_REPORT_H
@@ -21,7 +21,10 @@
 
 /* ---- ports: report_port.c -------------------------------------------------------------------- */
 
-/** A port of @p of: {switch, name, kind, state, vlan, mtu, mac, the counters, rates, drops}. */
+/**
+ * A port of @p of, which is NULL for a member of a team that has no switch: {switch, team, name,
+ * kind, state, vlan, mtu, mac, the counters, rates, drops}.
+ */
 json_t *report_port(const struct vswitch_switch *of, const struct port_reading *reading);
 /** {from_frames, from_bytes, ...} */
 json_t *report_counters(const struct port_counters *counters);
@@ -53,6 +56,15 @@ json_t *report_mtu(const struct vswitch_switch *of, const struct port_reading *r
 json_t *report_vnic(const struct control *control, const struct vswitch_vnic *vnic);
 /** What `vnic show` says: that, its policy, the guest's side, counters and drops. */
 json_t *report_vnic_whole(const struct control *control, const struct vswitch_vnic *vnic);
+
+/* ---- teams: report_team.c -------------------------------------------------------------------- */
+
+/** What `team list` says of a team. */
+json_t *report_team(const struct control *control, const struct vswitch_team *team);
+/** What `team show` says: that, its knobs, and its members as they stand. */
+json_t *report_team_whole(const struct control *control, const struct vswitch_team *team);
+/** The names of its members: those that stand by, or the others. */
+json_t *report_members(const struct vswitch_team *team, bool standby);
 
 /* ---- parts of these -------------------------------------------------------------------------- */
 

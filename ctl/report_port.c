@@ -115,17 +115,20 @@ static json_t *rates_json(const struct port_reading *reading)
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
-/* A port has its address from the model, but for an uplink: that one is the interface's. */
+/* A port has its address from the model, but for an interface: that one has its own. */
 static uint64_t mac_of(const struct port_reading *reading)
 {
-    return reading->port.kind == VSWITCH_PORT_UPLINK ? reading->status.uplink.mac
-                                                     : reading->port.mac;
+    return reading->port.kind == VSWITCH_PORT_UPLINK ||
+                   reading->port.kind == VSWITCH_PORT_MEMBER
+               ? reading->status.uplink.mac : reading->port.mac;
 }
 
 json_t *report_port(const struct vswitch_switch *of, const struct port_reading *reading)
 {
     const struct vswitch_port *port = &reading->port;
-    json_t *is = json_pack("{s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "switch", of->name,
+    json_t *is = json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:I, s:o}",
+                           "switch", report_text(of != NULL ? of->name : ""),
+                           "team", report_text(port->team != NULL ? port->team->name : ""),
                            "name", port->name, "kind", vswitch_port_kind_word(port->kind),
                            "state", port_reading_state(reading), "vlan", report_vlan(port->vlan),
                            "mtu", (json_int_t)port->mtu_bytes, "mac", report_mac(mac_of(reading)));

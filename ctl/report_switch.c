@@ -116,12 +116,14 @@ json_t *report_switch_whole(const struct control *control, const struct vswitch_
     struct port_reading *readings = port_readings_take(control, of->id, &count);
     const struct port_reading *uplink = find_kind(readings, count, VSWITCH_PORT_UPLINK);
     const struct port_reading *host = find_kind(readings, count, VSWITCH_PORT_HOST);
+    const struct vswitch_team *team = vswitch_team_of(control->model, of);
     json_t *whole;
 
     if (readings == NULL) {
         return NULL;
     }
-    whole = json_pack("{s:o, s:o, s:o}",
+    whole = json_pack("{s:o, s:o, s:o, s:o}",
+                      "team", team == NULL ? json_null() : report_team_whole(control, team),
                       "uplink_status", uplink == NULL ? json_null()
                                                       : uplink_json(&uplink->status.uplink),
                       "host", host == NULL ? json_null()

@@ -165,6 +165,9 @@ bool vswitch_port_at(const struct vswitch_model *model, uint16_t number,
  */
 bool vswitch_port_next(const struct vswitch_model *model, uint16_t id, size_t *cursor,
                        struct vswitch_port *port);
+/** The members of team @p id, or of all with @p id VSWITCH_MAX_TEAMS, likewise. */
+bool vswitch_member_next(const struct vswitch_model *model, uint16_t id, size_t *cursor,
+                         struct vswitch_port *port);
 /** The port of switch @p id that people call @p name: a vNIC's name first. */
 bool vswitch_port_named(const struct vswitch_model *model, uint16_t id, const char *name,
                         struct vswitch_port *port);
@@ -237,6 +240,9 @@ enum vswitch_where {
  */
 int vswitch_read_where(const char *where, enum vswitch_where *kind,
                        char device[VSWITCH_UPLINK_SIZE], struct error *error);
+
+/** Whether two WHEREs name the same device, however they spell it, or nothing. */
+bool vswitch_same_uplink(const char *a, const char *b);
 
 /*
  * ---- editing: 0, or a negative errno and a sentence, with the model unchanged -------------------

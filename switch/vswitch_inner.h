@@ -91,8 +91,6 @@ void vswitch_drop_macs(struct vswitch_model *model, uint16_t port);
 /** @p is is the switch that changes, NULL for a new one. */
 int vswitch_check_uplink(const struct vswitch_model *model, const struct vswitch_switch *is,
                          const struct vswitch_switch *wanted, struct error *error);
-/** Whether both name the same device, or none. */
-bool vswitch_same_uplink(const char *a, const char *b);
 /** Whether two cannot both be had, because they are one device, whatever its arguments. */
 bool vswitch_clash(const char *a, const char *b);
 int vswitch_check_host(const struct vswitch_model *model, const struct vswitch_switch *is,

@@ -143,17 +143,17 @@ bool vswitch_port_next(const struct vswitch_model *model, uint16_t id, size_t *c
     return false;
 }
 
-static bool member_at(const struct vswitch_model *model, uint16_t number,
-                      struct vswitch_port *port)
+bool vswitch_member_next(const struct vswitch_model *model, uint16_t id, size_t *cursor,
+                         struct vswitch_port *port)
 {
-    for (size_t i = 0; i < model->team_count; i++) {
-        const struct vswitch_team *team = &model->teams[i];
+    while (*cursor < model->team_count * TEAM_MEMBERS_MAX) {
+        const struct vswitch_team *team = &model->teams[*cursor / TEAM_MEMBERS_MAX];
+        const struct vswitch_member *member = &team->member[*cursor % TEAM_MEMBERS_MAX];
 
-        for (unsigned m = 0; m < TEAM_MEMBERS_MAX; m++) {
-            if (team->member[m].where[0] != '\0' && team->member[m].port == number) {
-                view_member(model, team, &team->member[m], port);
-                return true;
-            }
+        (*cursor)++;
+        if (member->where[0] != '\0' && (id == VSWITCH_MAX_TEAMS || team->id == id)) {
+            view_member(model, team, member, port);
+            return true;
         }
     }
     return false;
@@ -168,7 +168,13 @@ bool vswitch_port_at(const struct vswitch_model *model, uint16_t number, struct 
             return true;
         }
     }
-    return member_at(model, number, port);
+    cursor = 0;
+    while (vswitch_member_next(model, VSWITCH_MAX_TEAMS, &cursor, port)) {
+        if (port->number == number) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool vswitch_port_named(const struct vswitch_model *model, uint16_t id, const char *name,

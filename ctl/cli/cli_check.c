@@ -36,7 +36,8 @@ int cli_check(const char *path, json_t **result, struct error *error)
     if (rc != 0) {
         return error_set(error, -rc, "The file would be refused: %s.", inner.text);
     }
-    *result = json_pack("{s:b, s:I, s:I, s:I}", "valid", true,
+    *result = json_pack("{s:b, s:I, s:I, s:I, s:I}", "valid", true,
+                        "teams", (json_int_t)model->team_count,
                         "switches", (json_int_t)model->switch_count,
                         "vnics", (json_int_t)model->vnic_count,
                         "macs", (json_int_t)model->mac_count);

@@ -95,6 +95,12 @@ static void offer_objects(const struct line *line, const struct method_key *key)
     if (key->positional && strcmp(line->noun, "vm") == 0) {
         offer_vms(line);
     }
+    if (either || (key->positional && strcmp(line->noun, "team") == 0)) {
+        offer_names(line, "", METHOD_TEAM_LIST);
+    }
+    if (strcmp(key->name, "uplink") == 0) {
+        offer_names(line, "team:", METHOD_TEAM_LIST);
+    }
     if (either || is_port || strcmp(key->placeholder, "VNIC") == 0 ||
         (key->positional && strcmp(line->noun, "vnic") == 0)) {
         offer_names(line, "", METHOD_VNIC_LIST);
@@ -118,6 +124,8 @@ static void offer_values(const struct line *line, const struct method_key *key)
             offer_names(line, prefix, METHOD_SWITCH_LIST);
         } else if (strcmp(key->words[i], "vnic") == 0) {
             offer_names(line, prefix, METHOD_VNIC_LIST);
+        } else if (strcmp(key->words[i], "team") == 0) {
+            offer_names(line, prefix, METHOD_TEAM_LIST);
         } else if (strcmp(key->words[i], "uplink") == 0) {
             offer_members(line, prefix, METHOD_SWITCH_LIST, "uplink");
         }

@@ -59,6 +59,9 @@ static void show_flushed(const json_t *result, FILE *out)
 static void show_checked(const json_t *result, FILE *out)
 {
     (void)fprintf(out, "valid, with ");
+    if (cli_show_number(result, "teams") > 0) {
+        print_count(cli_show_number(result, "teams"), "team, ", "teams, ", out);
+    }
     print_count(cli_show_number(result, "switches"), "switch, ", "switches, ", out);
     print_count(cli_show_number(result, "vnics"), "vNIC and ", "vNICs and ", out);
     print_count(cli_show_number(result, "macs"), "pinned address", "pinned addresses", out);
@@ -110,6 +113,11 @@ void cli_show(const struct method_spec *spec, const json_t *result, FILE *out)
         [METHOD_VNIC_LIST] = cli_show_vnics,
         [METHOD_VNIC_SHOW] = cli_show_vnic,
         [METHOD_VNIC_REMOVE] = show_nothing,
+        [METHOD_TEAM_ADD] = show_nothing,
+        [METHOD_TEAM_SET] = show_nothing,
+        [METHOD_TEAM_LIST] = cli_show_teams,
+        [METHOD_TEAM_SHOW] = cli_show_team,
+        [METHOD_TEAM_REMOVE] = show_nothing,
         [METHOD_MAC_SHOW] = show_macs,
         [METHOD_MAC_ADD] = show_nothing,
         [METHOD_MAC_REMOVE] = show_nothing,

@@ -65,6 +65,8 @@ void cli_show_vnics(const json_t *result, FILE *out);
 void cli_show_vnic(const json_t *result, FILE *out);
 void cli_show_added_vnic(const json_t *result, FILE *out);
 void cli_show_set_vnic(const json_t *result, FILE *out);
+void cli_show_teams(const json_t *result, FILE *out);
+void cli_show_team(const json_t *result, FILE *out);
 void cli_show_vms(const json_t *result, FILE *out);
 void cli_show_vm(const json_t *result, FILE *out);
 

@@ -55,6 +55,28 @@ static void print_offloads(const json_t *list, const char *by, FILE *out)
     (void)fputs(json_array_size(list) < WORD_COUNT ? "; the rest in software\n" : "\n", out);
 }
 
+/* "2 of 3 carry: eth1 up, eth2 up, eth3 no carrier"; more is for `team show`. */
+static void print_team(const json_t *team, FILE *out)
+{
+    const json_t *members = json_object_get(team, "members");
+    struct cli_show_facts facts = { out, ": " };
+
+    if (!json_is_object(team)) {
+        return;
+    }
+    cli_show_label("members", out);
+    (void)fprintf(out, "%" JSON_INTEGER_FORMAT " of %zu carry",
+                  cli_show_number(team, "active_count"), json_array_size(members));
+    for (size_t i = 0; i < json_array_size(members); i++) {
+        const json_t *member = json_array_get(members, i);
+
+        cli_show_fact_of(&facts, "", json_object_get(member, "name"), " ");
+        cli_show_value(json_object_get(member, "state"), out);
+        (void)fputs(json_is_true(json_object_get(member, "standby")) ? " (standby)" : "", out);
+    }
+    (void)fputc('\n', out);
+}
+
 /* Without a status, as from an older daemon, it is just named. */
 static void print_uplink(const json_t *result, FILE *out)
 {
@@ -83,10 +105,12 @@ static void print_uplink(const json_t *result, FILE *out)
         }
     }
     (void)fputc('\n', out);
+    print_team(json_object_get(result, "team"), out);
     print_offloads(json_object_get(status, "offloads"), by, out);
     cli_show_field_if_set(status, "uplink note", "note", "", out);
     cli_show_field_if_set(status, "moved", "moved", "", out);
     if (json_is_true(json_object_get(status, "present")) &&
+        !json_is_object(json_object_get(result, "team")) &&
         json_is_false(json_object_get(status, "exclusive")) &&
         !cli_show_is_set(json_object_get(status, "moved")) &&
         !cli_show_is_set(json_object_get(status, "note"))) {
@@ -212,7 +236,7 @@ static const char *const count_keys[] = { "from_frames", "from_bytes", "to_frame
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* An uplink is in every VLAN, which says less in full. */
+/* An uplink is in every VLAN, as its members are, which says less in full. */
 static void port_cells(struct cli_table *table, const json_t *port, bool with_switch)
 {
     const char *kind = json_string_value(json_object_get(port, "kind"));
@@ -223,7 +247,7 @@ static void port_cells(struct cli_table *table, const json_t *port, bool with_sw
     cli_table_json(table, json_object_get(port, "name"));
     cli_table_json(table, json_object_get(port, "kind"));
     cli_table_json(table, json_object_get(port, "state"));
-    if (kind != NULL && strcmp(kind, "uplink") == 0) {
+    if (kind != NULL && (strcmp(kind, "uplink") == 0 || strcmp(kind, "member") == 0)) {
         cli_table_text(table, "all");
     } else {
         cli_table_json(table, json_object_get(port, "vlan"));

@@ -7,7 +7,8 @@
  * need not guess the frame around them), and as a word of the command line.  What a decoder lets
  * through is checked again: it has only known keys, and a name that is one.
  *
- * fuzz-sources: ctl/rpc.c ctl/method.c ctl/method_table.c ctl/value.c switch/error.c
+ * fuzz-sources: ctl/rpc.c ctl/method.c ctl/method_table.c ctl/method_table_vm.c
+ * fuzz-sources: ctl/method_table_team.c ctl/value.c switch/error.c
  */
 #include <stdint.h>
 #include <stdlib.h>

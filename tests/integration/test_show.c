@@ -141,7 +141,7 @@ static void test_show_stats_of_a_port_and_of_nothing(void **state)
     assert_int_equal(json_array_size(lab_value(answer.json, "ports")), 1);
     lab_answer_release(&answer);
     assert_int_equal(lab_ask(&f->lab, &answer, "stats show vdev:none"), 1);
-    assert_non_null(strstr(answer.error, "there is no switch, vNIC, uplink or host adapter named"));
+    assert_non_null(strstr(answer.error, "there is no switch, vNIC, uplink, team, member or "));
     lab_answer_release(&answer);
 }
 

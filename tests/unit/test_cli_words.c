@@ -279,7 +279,7 @@ static void test_value_that_is_none_is_refused(void **state)
     assert_usage("vswitchctl switch add a --type private --mtu 1", "from 576 to 9600");
     assert_usage("vswitchctl mac add lan --mac 1 --port a", "--mac must be an address");
     assert_usage("vswitchctl capture start --on lan",
-                 "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+                 "vnic:NAME, switch:NAME, uplink:NAME, team:NAME or host:NAME");
     assert_usage("vswitchctl switch list --timeout 0", "--timeout must be a time");
     assert_usage("vswitchctl switch list --timeout abc", "--timeout must be a time");
 }
@@ -352,7 +352,7 @@ static void test_complete_offers_what_may_follow(void **state)
 {
     (void)state;
     (void)setenv(CLI_RUN_DIR_ENV, "/nonexistent", 1);
-    assert_completed("", "switch\nvnic\nmac\nstats\ncapture\nvm\nconfig\ndaemon\n");
+    assert_completed("", "switch\nvnic\nteam\nmac\nstats\ncapture\nvm\nconfig\ndaemon\n");
     assert_completed("sw", "switch\n");
     assert_completed("capture ", "start\nlist\nstop\n");
     assert_completed("switch add lan --ty", "--type\n");
@@ -360,7 +360,7 @@ static void test_complete_offers_what_may_follow(void **state)
     assert_completed("switch add lan --type ex", "external\n");
     assert_completed("switch add lan --mtu ", "");
     assert_completed("--run-dir /x --json vnic re", "remove\n");
-    assert_completed("potato ", "switch\nvnic\nmac\nstats\ncapture\nvm\nconfig\ndaemon\n");
+    assert_completed("potato ", "switch\nvnic\nteam\nmac\nstats\ncapture\nvm\nconfig\ndaemon\n");
     (void)unsetenv(CLI_RUN_DIR_ENV);
 }
 

@@ -233,13 +233,13 @@ static void test_decode_refuses_words_it_does_not_know(void **state)
     assert_refused(METHOD_SWITCH_ADD, "{\"name\": \"lan\", \"type\": \"Private\"}",
                    "private, internal or external");
     assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic\"}",
-                   "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+                   "vnic:NAME, switch:NAME, uplink:NAME, team:NAME or host:NAME");
     assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic:\"}",
-                   "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+                   "vnic:NAME, switch:NAME, uplink:NAME, team:NAME or host:NAME");
     assert_refused(METHOD_CAPTURE_START, "{\"on\": \"port:a\"}",
-                   "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+                   "vnic:NAME, switch:NAME, uplink:NAME, team:NAME or host:NAME");
     assert_refused(METHOD_CAPTURE_START, "{\"on\": \"vnic:a/b\"}",
-                   "vnic:NAME, switch:NAME, uplink:NAME or host:NAME");
+                   "vnic:NAME, switch:NAME, uplink:NAME, team:NAME or host:NAME");
 }
 
 static void test_decode_refuses_control_characters_in_a_text(void **state)
