@@ -389,8 +389,8 @@ static int refuse_level(const struct cpuid_table *supported, enum cpu_model want
         }
     }
     return error_set(error, EINVAL,
-                     "this host's KVM does not offer all of x86-64-%s, nor of v2: use host",
-                     model_word[wanted]);
+                     "this host's KVM does not offer all of x86-64-%s%s: use host",
+                     model_word[wanted], wanted > CPU_V2 ? ", nor of v2" : "");
 }
 
 int cpuid_make(const struct cpuid_table *supported, enum cpu_model model, unsigned cpus,
