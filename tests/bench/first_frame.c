@@ -3,8 +3,8 @@
  * Starts a command, and prints as JSON how long it took from there until its VM's first frame came
  * out of the switch at a port of ours.
  *
- * The clock runs from before the fork of the command to when the port's interrupt has been taken, so
- * the switch's way and a wake-up are in the figure; both are far below what a VM takes to start.
+ * The clock runs from before the fork of the command to when the port's interrupt has been taken:
+ * the switch's way and a wake-up are in the figure, both far below what a VM takes to start.
  * Only a frame of the guest's own kind counts: VMMs and switches announce guests that have not run.
  */
 #include "tests/support/bench.h"

@@ -179,6 +179,6 @@ if [ -z "$why" ]; then
     printf "  %-28s %s\n" "QEMU microvm, 1 VM" "$(memory_of "${pids[microvm]}")"
 fi
 if [ -d /sys/module/kvm_pvm ]; then
-    echo "This host emulates the guests' ring 0 (kvm_pvm), in which firmware and the first steps of" \
-        "a kernel run: the times are this host's, not what the VMMs need elsewhere."
+    echo "This host emulates the guests' ring 0 (kvm_pvm), in which firmware and a kernel's first" \
+        "steps run: the times are this host's, not what the VMMs need elsewhere."
 fi

@@ -59,8 +59,8 @@ static char folder[] = "/tmp/vm-load.XXXXXX";
 static const char usage[] =
     "usage: vm_load --port A.sock --port B.sock [--size BYTES] [--seconds S] [--core N]\n"
     "               [--second-core N] [--bin DIR]\n"
-    "Sends frames from A to B through the switch that listens on the sockets, from one VM, or with\n"
-    "a second core from one VM to another.  vswitch-vm and vswitch-guest are in DIR.\n";
+    "Sends frames from A to B through the switch that listens on the sockets, from one VM, or\n"
+    "with a second core from one VM to another.  vswitch-vm and vswitch-guest are in DIR.\n";
 
 static void __attribute__((noreturn)) usage_exit(const char *why)
 {
@@ -277,7 +277,8 @@ static void report(const struct options *o, const struct outcome *outcome)
            "\"gbit_per_s\": %.3f, \"sent_frames\": %lu, \"received_frames\": %lu, "
            "\"waited_percent\": %.2f}\n",
            o->second_core < 0 ? 1 : 2, o->size_bytes, passed_s, rate,
-           rate * o->size_bytes * 8 / 1e9, outcome->sent, outcome->frames, 100 * (double)outcome->waited_us / 1e6 / passed_s);
+           rate * o->size_bytes * 8 / 1e9, outcome->sent, outcome->frames,
+           100 * (double)outcome->waited_us / 1e6 / passed_s);
 }
 
 static void remove_folder(void)
