@@ -6,9 +6,9 @@
 # when interrupted.  It ends with 0 only if everything that it shows has happened.
 #
 #   demo_begin             first; the script may define demo_end, which stops what it has started
-#   step TEXT              a headline; who reads along at a terminal gets a moment for the last one
+#   step TEXT              a headline; at a terminal there is a moment to read the last one
 #   say TEXT
-#   run WORD...            shows the command as one would type it, and what it writes; it must succeed
+#   run WORD...            shows the command as typed, and what it writes; it must succeed
 #   shown TEXT             what the last command wrote has TEXT, or the demo has failed
 #   await SECONDS COMMAND...   tries until it succeeds, or the demo has failed
 #   demo_switch            vswitchd, in $work
