@@ -126,12 +126,6 @@ static void note_moved(struct lacp *lacp, const struct lacp_port *heard, uint64_
     }
 }
 
-static bool same_link(const struct lacp_link *a, const struct lacp_link *b)
-{
-    return a->present == b->present && a->standby == b->standby && a->up == b->up &&
-           a->half_duplex == b->half_duplex && a->speed_mbps == b->speed_mbps && a->mac == b->mac;
-}
-
 /* ---- calls ----------------------------------------------------------------------------------- */
 
 struct lacp *lacp_create(const struct lacp_config *config, uint64_t now_ms)
@@ -183,28 +177,26 @@ void lacp_set_link(struct lacp *lacp, unsigned number, const struct lacp_link *l
                    uint64_t now_ms)
 {
     struct lacp_port *port;
-    struct lacp_link was;
+    bool was_up;
 
     assert(number < LACP_LINKS_MAX);
     port = &lacp->port[number];
-    was = port->link;
-    if (same_link(&was, link)) {
-        return;
-    }
     if (!link->present) {
         *port = (struct lacp_port){ .link.present = false };
-    } else {
-        if (!was.present) {
-            begin(lacp, number);
-        }
-        port->link = *link;
-        set_actor(lacp, number);
-        if (link->up && !(was.present && was.up)) {
-            port->ntt = true;      /* a second sooner than the periodic machine does */
-        }
-        if (!link->up) {
-            port->markers_kept = 0;
-        }
+        run(lacp, now_ms);
+        return;
+    }
+    if (!port->link.present) {
+        begin(lacp, number);
+    }
+    was_up = port->link.up;
+    port->link = *link;
+    set_actor(lacp, number);
+    if (link->up && !was_up) {
+        port->ntt = true;          /* a second sooner than the periodic machine has it */
+    }
+    if (!link->up) {
+        port->markers_kept = 0;
     }
     run(lacp, now_ms);
 }

@@ -66,6 +66,7 @@ static void test_lacp_ends_agree_after_the_aggregate_wait(void **state)
     (void)state;
 
     lacp_lab_connect(&lab, 8);
+    assert_int_equal(lab.end[A].sent[7], 1);       /* at once */
     took_ms = lacp_lab_until(&lab, 0xff, 10000);
 
     print_message("# measured: 8 links distribute after %u ms\n", (unsigned)took_ms);
@@ -476,6 +477,23 @@ static void test_lacp_marker_is_answered_at_once(void **state)
     assert_int_equal(lacp_lab_status(&lab, A, 1).pdus_bad, 0);
 }
 
+static void test_lacp_marker_on_a_link_that_is_lost_has_no_answer(void **state)
+{
+    const struct lacp_marker marker = { .system_mac = 5, .transaction = 77, .port = 3 };
+    uint8_t frame[LACP_PDU_FRAME_BYTES];
+    unsigned number;
+    (void)state;
+
+    agree(2);
+    lacp_pdu_write_response(&marker, 1, frame);
+    frame[16] = 1;
+    lacp_receive(lab.end[A].lacp, 1, frame, sizeof(frame), lab.now_ms);
+    lab.end[A].link[1].up = false;
+    lacp_set_link(lab.end[A].lacp, 1, &lab.end[A].link[1], lab.now_ms);
+
+    assert_false(lacp_fetch(lab.end[A].lacp, lab.now_ms, &number, frame));
+}
+
 static void test_lacp_partner_that_never_agrees_churns(void **state)
 {
     struct lacp_pdu pdu;
@@ -598,6 +616,7 @@ int main(void)
         T(what_is_held_back_is_said_when_it_may),
         T(stale_knowledge_is_corrected_at_once),
         T(marker_is_answered_at_once),
+        T(marker_on_a_link_that_is_lost_has_no_answer),
         T(partner_that_never_agrees_churns),
         T(ends_find_each_other_again),
     };

@@ -189,9 +189,8 @@ static void test_lacp_mux_unselected_wait_starts_again(void **state)
     arrange(LACP_MUX_DETACHED);
     see(LACP_SELECTED, false, false);
     lacp_mux_run(&port, false, NOW);
-    lacp_mux_run(&port, false, NOW + 2000);
     see(LACP_UNSELECTED, false, false);
-    lacp_mux_run(&port, false, NOW + 2000);
+    lacp_mux_run(&port, false, NOW + 1000);
     assert_false(port.ready_n);
     assert_int_equal(port.wait_while_timer_ms, LACP_NEVER);
     see(LACP_SELECTED, false, false);

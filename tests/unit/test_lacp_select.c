@@ -34,8 +34,8 @@ static void arrange(struct lacp *lacp, unsigned number, const char *text)
         .link = { .present = true, .up = true, .standby = strchr(text, 's') != NULL,
                   .speed_mbps = strchr(text, 'u') != NULL ? 0
                                 : strchr(text, 'f') != NULL ? 25000 : 10000 },
-        .receive = nobody                       ? LACP_RECEIVE_DEFAULTED
-                   : strchr(text, 'x') != NULL ? LACP_RECEIVE_EXPIRED : LACP_RECEIVE_CURRENT,
+        .receive = strchr(text, 'x') != NULL ? LACP_RECEIVE_EXPIRED
+                   : nobody                  ? LACP_RECEIVE_DEFAULTED : LACP_RECEIVE_CURRENT,
         .mux = strchr(text, 'd') != NULL   ? LACP_MUX_DISTRIBUTING
                : strchr(text, 't') != NULL ? LACP_MUX_ATTACHED : LACP_MUX_DETACHED,
         .partner_churn = { .state = strchr(text, 'c') != NULL ? LACP_CHURN_CHURN
@@ -65,6 +65,7 @@ static const struct row table[] = {
     /* One partner. */
     { { "A", "A", "A" },               3, NOBODY, "SSS" },
     { { ".", "A" },                    2, NOBODY, ".S" },
+    { { ".x" },                        1, NOBODY, "." },
     { { "Axt", "At+" },                2, 0,      "SS" },
     { { "Ax", "Ax" },                  2, NOBODY, "SS" },
     /* Several: most links with synchronisation, then the one there is, then the lowest link. */
@@ -306,6 +307,8 @@ static void test_lacp_select_ends_that_want_different_links_agree(void **state)
     lab.end[1].link[0].standby = true;
     lacp_want(lab.end[1].lacp, 1, lab.now_ms);
     for (unsigned i = 0; i < 2; i++) {
+        lab.end[i].config.slow = true;     /* nothing else has them look */
+        lacp_lab_configure(&lab, i);
         lacp_lab_carrier(&lab, i, false);
     }
     lacp_lab_pass(&lab, 10000);
