@@ -7,7 +7,7 @@
 #   daemon_stop            asks it to end (SIGTERM) and returns its exit status; 5 s for that
 #   daemon_kill            SIGKILL, as a crash
 #   vswitchctl WORD...     the tool, talking to that daemon
-#   vswitchctl_start WORD...   the same in the background, to be ended by its own pid: $vswitchctl_pid
+#   vswitchctl_start WORD...   the same in the background; its own pid in $vswitchctl_pid
 #
 # The daemon dies with the shell that started it, so that no killed script leaves one behind.
 
