@@ -67,7 +67,7 @@ LD_switch    =
 LD_teaming   =
 LD_vnic      = $(DPDK_LD)
 LD_dataplane = $(DPDK_LD) -lpcap
-LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD) $(NL_LD)
+LD_ctl       = $(DPDK_LD) -lpcap $(CTL_LD) -levent_pthreads $(NL_LD)
 LD_vmm       = $(CTL_LD) $(VMM_LD)
 
 BIN := $(O)/vswitchd $(O)/vswitchctl $(if $(wildcard vmm/main.c),$(O)/vswitch-vm) \

@@ -15,13 +15,15 @@
 #include "ctl/host/follow.h"
 #include "ctl/host/link.h"
 #include "ctl/host/loans.h"
-#include "ctl/log.h"
 #include "ctl/host/move_addresses.h"
+#include "ctl/host/team_keeper.h"
+#include "ctl/host/uplink.h"
+#include "ctl/log.h"
 #include "ctl/notices.h"
 #include "ctl/persist.h"
 #include "ctl/rates.h"
 #include "ctl/resources.h"
-#include "ctl/host/uplink.h"
+#include "ctl/teams.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
 
@@ -51,6 +53,7 @@ static struct fabric *compile(struct control *control, const struct vswitch_mode
 {
     const struct fabric_binding binding = {
         .table = resources->table,
+        .team = resources->team,
         .endpoint = resources->endpoint,
         .worker_count = dataplane_worker_count(control->config.dataplane),
     };
@@ -124,7 +127,7 @@ static void flush_stale(const struct fabric *before, const struct fabric *now)
         const struct fabric_port *was = &before->port[port], *is = &now->port[port];
 
         if (was->kind != FABRIC_PORT_UNUSED && is->kind != FABRIC_PORT_UNUSED &&
-            !learns_alike(was, is)) {
+            (is->flags & FABRIC_PORT_MEMBER) == 0 && !learns_alike(was, is)) {
             (void)mac_table_flush(now->switches[is->switch_index].table, port);
         }
     }
@@ -181,6 +184,7 @@ static int put_in_force(struct control *control, struct vswitch_model *wanted,
     }
 
     publish(control, fabric);
+    teams_tell(control, wanted, &made);
     resources_settle(control, wanted, &made);
     control->model = wanted;
     captures_published(control->captures, wanted);
@@ -192,7 +196,8 @@ static int start_moves(struct control *control, struct error *error)
 {
     for (size_t i = 0; i < control->model->switch_count; i++) {
         const struct vswitch_switch *of = &control->model->switches[i];
-        struct uplink *uplink = control->resources.uplink[of->id];
+        struct uplink *uplink = of->uplink_port == VSWITCH_NO_PORT
+                                    ? NULL : control->resources.uplink[of->uplink_port];
         int rc = 0;
 
         if (uplink != NULL) {
@@ -273,6 +278,7 @@ int control_refresh(struct control *control, struct error *error)
         return -ENOMEM;
     }
     publish(control, fabric);
+    teams_tell(control, control->model, &control->resources);
     captures_published(control->captures, control->model);
     return 0;
 }
@@ -435,6 +441,9 @@ static int make_ready(struct control *control, struct error *error)
         control->notices = notices_create(control, error);
     }
     if (control->notices != NULL) {
+        control->keeper = team_keeper_start(error);
+    }
+    if (control->keeper != NULL) {
         control->follow = follow_create(control, error);
     }
     return control->follow != NULL ? 0 : -(error->code != 0 ? error->code : ENOMEM);
@@ -443,6 +452,7 @@ static int make_ready(struct control *control, struct error *error)
 static void release(struct control *control)
 {
     follow_destroy(control->follow);
+    team_keeper_stop(control->keeper);
     notices_destroy(control->notices);
     captures_destroy(control->captures);
     loans_close(control->loans);

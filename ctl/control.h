@@ -35,6 +35,7 @@ struct links;
 struct loans;
 struct notices;
 struct rates;
+struct team_keeper;
 struct uplink;
 
 struct control_config {
@@ -48,9 +49,10 @@ struct control_config {
 
 /* What exists at run time for what a model names; NULL where it names nothing. */
 struct control_resources {
-    struct mac_table *table[FABRIC_MAX_SWITCHES];   /* by switch id, as the next two */
-    struct uplink *uplink[FABRIC_MAX_SWITCHES];
+    struct mac_table *table[FABRIC_MAX_SWITCHES];   /* by switch id, as the next */
     struct host_vnic *host[FABRIC_MAX_SWITCHES];
+    void *team[VSWITCH_MAX_TEAMS];                  /* struct team_port, by team id */
+    struct uplink *uplink[FABRIC_MAX_PORTS];        /* by port: of a switch, or a team's member */
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS];   /* by port: its vNIC, its interface */
     struct pins pins;                               /* what is pinned in the tables */
 };
@@ -65,6 +67,7 @@ struct control {
     struct links *links;                   /* to ask the kernel about interfaces */
     struct loans *loans;                   /* what of them is to be given back */
     struct follow *follow;                 /* their coming and going */
+    struct team_keeper *keeper;            /* of teams: which member carries what */
     struct captures *captures;
     struct notices *notices;
     struct rates *rates;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/host/team_keeper.h"
+
 /* What a NIC or the kernel lost before the switch saw it came from there all the same. */
 static void count_overruns(struct port_counters *counters, uint64_t overruns)
 {
@@ -11,24 +13,15 @@ static void count_overruns(struct port_counters *counters, uint64_t overruns)
     counters->drops[DROP_RECEIVE_OVERRUN] += overruns;
 }
 
-/* A team is up when one of its members is. */
+/* A team is up when one of its members carries. */
 static void read_team(const struct control *control, const struct vswitch_team *team,
                       struct uplink_status *status)
 {
-    struct vswitch_port member;
-    size_t cursor = 0;
+    struct team_keeper_status keeper;
 
     status->present = true;
-    while (vswitch_member_next(control->model, team->id, &cursor, &member)) {
-        status->carrier |= port_reading_is_open(control, member.number);
-    }
-}
-
-bool port_reading_is_open(const struct control *control, uint16_t port)
-{
-    const enum fabric_port_kind kind = control->resources.endpoint[port].kind;
-
-    return kind != FABRIC_PORT_UNUSED && kind != FABRIC_PORT_ABSENT;
+    status->carrier = team_keeper_status(control->keeper, team->id, &keeper) &&
+                      keeper.carries != 0;
 }
 
 void port_reading_take(const struct control *control, const struct vswitch_port *port,
@@ -45,15 +38,12 @@ void port_reading_take(const struct control *control, const struct vswitch_port 
         vhost_control_status(behind->endpoint[port->number].at, &reading->status.vnic);
         break;
     case VSWITCH_PORT_MEMBER:
-        reading->status.uplink.present = port_reading_is_open(control, port->number);
-        reading->status.uplink.carrier = reading->status.uplink.present;
-        break;
     case VSWITCH_PORT_UPLINK:
-        if (port->team != NULL) {
-            read_team(control, port->team, &reading->status.uplink);
-        } else if (behind->uplink[port->switch_id] != NULL) {
-            uplink_status(behind->uplink[port->switch_id], &reading->status.uplink);
+        if (behind->uplink[port->number] != NULL) {
+            uplink_status(behind->uplink[port->number], &reading->status.uplink);
             count_overruns(&reading->counters, reading->status.uplink.overruns);
+        } else if (port->kind == VSWITCH_PORT_UPLINK && port->team != NULL) {
+            read_team(control, port->team, &reading->status.uplink);
         }
         break;
     case VSWITCH_PORT_HOST:

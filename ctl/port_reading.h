@@ -43,9 +43,6 @@ void port_reading_take(const struct control *control, const struct vswitch_port 
  */
 struct port_reading *port_readings_take(const struct control *control, uint16_t id, size_t *count);
 
-/** Whether frames can pass by @p port, which is an interface: it is there and has carrier. */
-bool port_reading_is_open(const struct control *control, uint16_t port);
-
 /** "waiting", "attached", "broken"; "up", "no carrier", "down", "gone". */
 const char *port_reading_state(const struct port_reading *reading);
 

@@ -2,24 +2,18 @@
 #include "ctl/resources.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "ctl/host/host_vnic.h"
 #include "ctl/host/link.h"
-#include "ctl/log.h"
-#include "ctl/notices.h"
 #include "ctl/host/uplink.h"
+#include "ctl/notices.h"
+#include "ctl/resources_inner.h"
+#include "dataplane/team_port.h"
 #include "switch/mac.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
-
-#define SOCKET_PATH_SIZE sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 /* ---- address tables -------------------------------------------------------------------------- */
 
@@ -74,160 +68,30 @@ static int add_pins(const struct control *control, const struct vswitch_model *w
     return 0;
 }
 
-/* ---- who owns a socket ----------------------------------------------------------------------- */
-
-static int find_user(const char *name, uid_t *uid)
-{
-    const struct passwd *user = getpwnam(name);
-
-    if (user != NULL) {
-        *uid = user->pw_uid;
-    }
-    return user != NULL ? 0 : -ENOENT;
-}
-
-static int find_group(const char *name, gid_t *gid)
-{
-    const struct group *group = getgrnam(name);
-
-    if (group != NULL) {
-        *gid = group->gr_gid;
-    }
-    return group != NULL ? 0 : -ENOENT;
-}
-
-/* An account that is gone since the state was kept must not keep the whole switch from starting. */
-static int refuse_account(const struct control *control, const struct vswitch_vnic *vnic,
-                          const char *what, const char *name, struct error *error)
-{
-    if (control->restoring) {
-        log_warning("vNIC %s: there is no %s %s any more, so its socket stays the daemon's; give "
-                    "it another with vnic set", vnic->name, what, name);
-        return 0;
-    }
-    return error_set(error, ENOENT, "vNIC \"%s\": there is no %s named \"%s\" on this host; make "
-                     "it first or choose another", vnic->name, what, name);
-}
-
-static int find_owner(const struct control *control, const struct vswitch_vnic *vnic, uid_t *uid,
-                      gid_t *gid, struct error *error)
-{
-    int rc = 0;
-
-    *uid = (uid_t)-1;
-    *gid = control->config.group;
-    if (vnic->socket_owner[0] != '\0' && find_user(vnic->socket_owner, uid) != 0) {
-        rc = refuse_account(control, vnic, "user", vnic->socket_owner, error);
-    }
-    if (rc == 0 && vnic->socket_group[0] != '\0' && find_group(vnic->socket_group, gid) != 0) {
-        rc = refuse_account(control, vnic, "group", vnic->socket_group, error);
-    }
-    return rc;
-}
-
-static bool same_owner(const struct vswitch_vnic *a, const struct vswitch_vnic *b)
-{
-    return strcmp(a->socket_owner, b->socket_owner) == 0 &&
-           strcmp(a->socket_group, b->socket_group) == 0;
-}
-
-/* Gives the socket to whom @p wanted says; where it says nobody, to the daemon's own. */
-static int change_owner(const struct control *control, struct vnic *endpoint,
-                        const struct vswitch_vnic *wanted, struct error *error)
-{
-    uid_t uid;
-    gid_t gid;
-    int rc = find_owner(control, wanted, &uid, &gid, error);
-
-    if (rc == 0) {
-        uid = uid == (uid_t)-1 ? geteuid() : uid;
-        gid = gid == (gid_t)-1 ? getegid() : gid;
-        rc = vhost_control_chown(endpoint, uid, gid, error);
-    }
-    return rc;
-}
-
-/* ---- vNICs ----------------------------------------------------------------------------------- */
-
-static int make_vnic(struct control *control, const struct vswitch_vnic *wanted,
-                     struct control_resources *made, struct error *error)
-{
-    char path[SOCKET_PATH_SIZE];
-    struct vhost_control_config config = {
-        .path = path,
-        .port = wanted->port,
-        .pairs = wanted->queues,
-        .shared = dataplane_worker_count(control->config.dataplane) > 1,
-        .offload = wanted->offload,
-        .granted = wanted->offload_granted,
-    };
-    int rc = control_socket_path(control, wanted->name, path, sizeof(path), error);
-
-    if (rc == 0) {
-        rc = find_owner(control, wanted, &config.owner, &config.group, error);
-    }
-    if (rc == 0) {
-        made->endpoint[wanted->port] = (struct fabric_endpoint){
-            .at = vhost_control_add(&config, error),
-            .kind = FABRIC_PORT_VNIC,
-            .queues = wanted->queues,
-        };
-        rc = made->endpoint[wanted->port].at == NULL ? -(error->code != 0 ? error->code : EIO) : 0;
-    }
-    return rc;
-}
-
-static int keep_vnic(struct control *control, const struct vswitch_vnic *is,
-                     const struct vswitch_vnic *wanted, struct control_resources *made,
-                     struct error *error)
-{
-    made->endpoint[wanted->port] = control->resources.endpoint[wanted->port];
-    if (same_owner(is, wanted)) {
-        return 0;
-    }
-    return change_owner(control, made->endpoint[wanted->port].at, wanted, error);
-}
-
-/* Offers of vNICs that stay what is offered now. */
-static void settle_offloads(const struct control *control, const struct vswitch_model *wanted,
-                            const struct control_resources *made)
-{
-    for (size_t i = 0; i < wanted->vnic_count; i++) {
-        const struct vswitch_vnic *vnic = &wanted->vnics[i];
-        const struct vswitch_vnic *was = vswitch_vnic_by_port(control->model, vnic->port);
-
-        if (was != NULL && (was->offload != vnic->offload ||
-                            was->offload_granted != vnic->offload_granted)) {
-            vhost_control_set_offload(made->endpoint[vnic->port].at, vnic->offload,
-                                      vnic->offload_granted);
-        }
-    }
-}
-
 /* ---- uplinks and the host's adapters --------------------------------------------------------- */
 
 /* Whether the host's addresses may go back to an uplink that it is kept off. */
-static int check_move_end(const struct control *control, const struct vswitch_switch *is,
-                          const struct vswitch_switch *wanted, struct error *error)
+static int check_move_end(const struct control *control, const struct uplink_wanted *is,
+                          const struct uplink_wanted *wanted, struct error *error)
 {
     char name[LINK_NAME_SIZE];
 
     if (!is->move_addresses || wanted->move_addresses || wanted->force) {
         return 0;
     }
-    if (link_default_route(control->links, name, error) == 0 && strcmp(name, is->host_name) == 0) {
+    if (link_default_route(control->links, name, error) == 0 && strcmp(name, is->adapter) == 0) {
         return error_set(error, EBUSY, "switch \"%s\": the host's default route would go back to "
                          "interface \"%s\", which the host could not use; say --force to cut it "
-                         "off, or remove the switch", is->name, is->uplink);
+                         "off, or remove the switch", is->owner_name, is->where);
     }
     return 0;
 }
 
 /* Changes what is another of an uplink that stays. */
-static int change_uplink(struct control *control, const struct vswitch_switch *is,
-                         const struct vswitch_switch *wanted, struct error *error)
+static int change_uplink(struct control *control, const struct uplink_wanted *is,
+                         const struct uplink_wanted *wanted, struct error *error)
 {
-    struct uplink *uplink = control->resources.uplink[is->id];
+    struct uplink *uplink = control->resources.uplink[is->port];
     int rc = check_move_end(control, is, wanted, error);
 
     if (rc == 0 && is->mtu_bytes != wanted->mtu_bytes) {
@@ -239,28 +103,48 @@ static int change_uplink(struct control *control, const struct vswitch_switch *i
     return rc;
 }
 
-/* Of an uplink whose addresses are not to be moved, none are. */
-static void settle_move(struct uplink *uplink, const struct vswitch_switch *of)
+/* Keeps the uplink, or member of a team, that stands, or opens the one that is new. */
+static int make_uplink(struct control *control, const struct uplink_wanted *wanted,
+                       struct control_resources *made, struct error *error)
 {
-    if (uplink != NULL && !of->move_addresses) {
+    const uint16_t port = wanted->port;
+    struct uplink_wanted is;
+
+    if (!uplink_wanted(control->model, port, &is)) {
+        made->uplink[port] = uplink_open(control, wanted, &made->endpoint[port], error);
+        return made->uplink[port] != NULL ? 0 : -(error->code != 0 ? error->code : EIO);
+    }
+    made->uplink[port] = control->resources.uplink[port];
+    made->endpoint[port] = control->resources.endpoint[port];
+    return change_uplink(control, &is, wanted, error);
+}
+
+/* Changes an uplink back that stays, as far as it was changed. */
+static void restore_uplink(struct control *control, const struct uplink_wanted *is,
+                           const struct uplink_wanted *wanted)
+{
+    struct uplink *uplink = control->resources.uplink[is->port];
+    struct error ignored;
+
+    if (!is->move_addresses) {
         uplink_end_move(uplink, true);
+    }
+    if (is->mtu_bytes != wanted->mtu_bytes) {
+        (void)uplink_set_mtu(uplink, is->mtu_bytes, &ignored);
     }
 }
 
-/* Keeps the uplink that stands, or opens the one that is new. */
-static int make_uplink(struct control *control, const struct vswitch_switch *is,
-                       const struct vswitch_switch *wanted, struct control_resources *made,
-                       struct error *error)
+/* Keeps what workers know of a team that stands, or makes it for one that is new. */
+static int make_team(struct control *control, const struct vswitch_team *wanted,
+                     struct control_resources *made, struct error *error)
 {
-    const uint16_t port = wanted->uplink_port;
+    const uint16_t workers = dataplane_worker_count(control->config.dataplane);
 
-    if (is == NULL || is->uplink_port != port) {
-        made->uplink[wanted->id] = uplink_open(control, wanted, &made->endpoint[port], error);
-        return made->uplink[wanted->id] != NULL ? 0 : -(error->code != 0 ? error->code : EIO);
+    made->team[wanted->id] = control->resources.team[wanted->id];
+    if (vswitch_team_by_id(control->model, wanted->id) == NULL) {
+        made->team[wanted->id] = team_port_create(workers, error);
     }
-    made->uplink[wanted->id] = control->resources.uplink[wanted->id];
-    made->endpoint[port] = control->resources.endpoint[port];
-    return change_uplink(control, is, wanted, error);
+    return made->team[wanted->id] != NULL ? 0 : -ENOMEM;
 }
 
 static int make_host(struct control *control, const struct vswitch_switch *is,
@@ -278,15 +162,18 @@ static int make_host(struct control *control, const struct vswitch_switch *is,
     return host_vnic_set(made->host[wanted->id], wanted, error);
 }
 
-/* An uplink can say no more often than the host's adapter, so it is asked first. */
-static int make_switch(struct control *control, const struct vswitch_switch *wanted,
-                       struct control_resources *made, struct error *error)
+static int make_switch(struct control *control, const struct vswitch_model *model,
+                       const struct vswitch_switch *wanted, struct control_resources *made,
+                       struct error *error)
 {
     const struct vswitch_switch *is = vswitch_by_id(control->model, wanted->id);
+    const struct vswitch_team *team = vswitch_team_of(model, wanted);
     int rc = make_table(control, wanted, made, error);
 
-    if (rc == 0 && wanted->uplink_port != VSWITCH_NO_PORT) {
-        rc = make_uplink(control, is, wanted, made, error);
+    if (team != NULL) {
+        made->endpoint[wanted->uplink_port] = (struct fabric_endpoint){
+            .at = made->team[team->id], .kind = FABRIC_PORT_TEAM,
+        };
     }
     if (rc == 0 && wanted->host_port != VSWITCH_NO_PORT) {
         rc = make_host(control, is, wanted, made, error);
@@ -300,12 +187,6 @@ static void restore_switch(struct control *control, const struct vswitch_switch 
 {
     struct error ignored;
 
-    if (is->uplink_port != VSWITCH_NO_PORT && is->uplink_port == wanted->uplink_port) {
-        settle_move(control->resources.uplink[is->id], is);
-        if (is->mtu_bytes != wanted->mtu_bytes) {
-            (void)uplink_set_mtu(control->resources.uplink[is->id], is->mtu_bytes, &ignored);
-        }
-    }
     if (is->host_port != VSWITCH_NO_PORT && is->host_port == wanted->host_port) {
         (void)host_vnic_set(control->resources.host[is->id], is, &ignored);
     }
@@ -316,25 +197,33 @@ static void restore_switch(struct control *control, const struct vswitch_switch 
 int resources_make(struct control *control, const struct vswitch_model *wanted,
                    struct control_resources *made, struct error *error)
 {
+    struct uplink_wanted uplink;
+    size_t cursor = 0;
     int rc = 0;
 
     memset(made, 0, sizeof(*made));
+    /* An uplink can say no more often than the host's adapter, so it is asked first. */
+    while (rc == 0 && uplink_wanted_next(wanted, &cursor, &uplink)) {
+        rc = make_uplink(control, &uplink, made, error);
+    }
+    for (size_t i = 0; i < wanted->team_count && rc == 0; i++) {
+        rc = make_team(control, &wanted->teams[i], made, error);
+    }
     for (size_t i = 0; i < wanted->switch_count && rc == 0; i++) {
-        rc = make_switch(control, &wanted->switches[i], made, error);
+        rc = make_switch(control, wanted, &wanted->switches[i], made, error);
     }
     for (size_t i = 0; i < wanted->vnic_count && rc == 0; i++) {
-        const struct vswitch_vnic *vnic = &wanted->vnics[i];
-        const struct vswitch_vnic *is = vswitch_vnic_by_port(control->model, vnic->port);
-
-        rc = is == NULL ? make_vnic(control, vnic, made, error)
-                        : keep_vnic(control, is, vnic, made, error);
+        rc = resources_make_vnic(control, &wanted->vnics[i], made, error);
     }
     return rc != 0 ? rc : add_pins(control, wanted, made, error);
 }
 
 /* ---- giving back ----------------------------------------------------------------------------- */
 
-/* What a port leaves behind: its table entries, its counters, what the log has said of it. */
+/*
+ * What a port leaves behind: its table entries, its counters, what the log has said of it.  What a
+ * member had counted its team has too.
+ */
 static void forget_port(struct control *control, uint16_t port, uint16_t switch_id,
                         struct mac_table *table)
 {
@@ -344,7 +233,9 @@ static void forget_port(struct control *control, uint16_t port, uint16_t switch_
         (void)mac_table_remove_port(table, port);
     }
     dataplane_counters(control->config.dataplane, port, &counters);
-    port_counters_add(&control->removed[switch_id], &counters);
+    if (switch_id < FABRIC_MAX_SWITCHES) {
+        port_counters_add(&control->removed[switch_id], &counters);
+    }
     dataplane_clear_counters(control->config.dataplane, port);
     notices_forget_port(control->notices, port);
 }
@@ -363,21 +254,19 @@ static void drop_vnics(struct control *control, const struct control_resources *
     }
 }
 
+/* A switch's uplink that was a team has no interface of its own, but a port. */
+static bool loses_team(const struct control_resources *drop, const struct control_resources *stay,
+                       const struct vswitch_switch *of)
+{
+    return of->uplink_port != VSWITCH_NO_PORT &&
+           drop->endpoint[of->uplink_port].kind == FABRIC_PORT_TEAM &&
+           stay->endpoint[of->uplink_port].kind != FABRIC_PORT_TEAM;
+}
+
 static void drop_switch(struct control *control, const struct control_resources *drop,
                         const struct control_resources *stay, const struct vswitch_switch *of)
 {
-    struct uplink *uplink = drop->uplink[of->id];
-    struct host_vnic *host = drop->host[of->id];
-
-    if (uplink != NULL && uplink != stay->uplink[of->id]) {
-        uplink_end_move(uplink, false);            /* while its adapter is there */
-    }
-    if (host != NULL && host != stay->host[of->id]) {
-        host_vnic_close(host);
-        forget_port(control, of->host_port, of->id, stay->table[of->id]);
-    }
-    if (uplink != NULL && uplink != stay->uplink[of->id]) {
-        uplink_close(uplink);
+    if (loses_team(drop, stay, of)) {
         forget_port(control, of->uplink_port, of->id, stay->table[of->id]);
     }
     if (drop->table[of->id] != stay->table[of->id]) {
@@ -388,13 +277,48 @@ static void drop_switch(struct control *control, const struct control_resources 
     }
 }
 
+/* An uplink's addresses go back while the adapter is there that has them. */
+static void drop_interfaces(struct control *control, const struct control_resources *drop,
+                            const struct control_resources *stay,
+                            const struct vswitch_model *model)
+{
+    struct uplink_wanted of;
+
+    for (size_t cursor = 0; uplink_wanted_next(model, &cursor, &of);) {
+        if (drop->uplink[of.port] != NULL && drop->uplink[of.port] != stay->uplink[of.port]) {
+            uplink_end_move(drop->uplink[of.port], false);
+        }
+    }
+    for (size_t i = 0; i < model->switch_count; i++) {
+        const struct vswitch_switch *each = &model->switches[i];
+
+        if (drop->host[each->id] != NULL && drop->host[each->id] != stay->host[each->id]) {
+            host_vnic_close(drop->host[each->id]);
+            forget_port(control, each->host_port, each->id, stay->table[each->id]);
+        }
+    }
+    for (size_t cursor = 0; uplink_wanted_next(model, &cursor, &of);) {
+        if (drop->uplink[of.port] != NULL && drop->uplink[of.port] != stay->uplink[of.port]) {
+            uplink_close(drop->uplink[of.port]);
+            forget_port(control, of.port, of.switch_id,
+                        of.switch_id < FABRIC_MAX_SWITCHES ? stay->table[of.switch_id] : NULL);
+        }
+    }
+}
+
 /* Gives back what stands in @p drop and not in @p stay; @p model is what @p drop was made for. */
 static void drop_others(struct control *control, struct control_resources *drop,
                         const struct control_resources *stay, const struct vswitch_model *model)
 {
     drop_vnics(control, drop, stay, model);
+    drop_interfaces(control, drop, stay, model);
     for (size_t i = 0; i < model->switch_count; i++) {
         drop_switch(control, drop, stay, &model->switches[i]);
+    }
+    for (size_t i = 0; i < VSWITCH_MAX_TEAMS; i++) {
+        if (drop->team[i] != stay->team[i]) {
+            team_port_destroy(drop->team[i]);
+        }
     }
     pins_release(&drop->pins);
 }
@@ -403,12 +327,18 @@ void resources_undo(struct control *control, const struct vswitch_model *wanted,
                     struct control_resources *made)
 {
     const struct control_resources *is = &control->resources;
+    struct uplink_wanted uplink, other_uplink;
     struct vswitch_pin unused;
-    struct error ignored;
+    size_t cursor = 0;
 
     pins_drop(is->table, &made->pins, &is->pins);
     (void)pins_add(is->table, is->table, &made->pins, &is->pins, &unused);
     drop_others(control, made, is, wanted);
+    while (uplink_wanted_next(control->model, &cursor, &uplink)) {
+        if (uplink_wanted(wanted, uplink.port, &other_uplink)) {
+            restore_uplink(control, &uplink, &other_uplink);
+        }
+    }
     for (size_t i = 0; i < control->model->switch_count; i++) {
         const struct vswitch_switch *of = &control->model->switches[i];
         const struct vswitch_switch *other = vswitch_by_id(wanted, of->id);
@@ -421,8 +351,8 @@ void resources_undo(struct control *control, const struct vswitch_model *wanted,
         const struct vswitch_vnic *vnic = &control->model->vnics[i];
         const struct vswitch_vnic *other = vswitch_vnic_by_port(wanted, vnic->port);
 
-        if (other != NULL && !same_owner(vnic, other)) {
-            (void)change_owner(control, is->endpoint[vnic->port].at, vnic, &ignored);
+        if (other != NULL) {
+            resources_restore_vnic(control, vnic, other);
         }
     }
 }
@@ -430,14 +360,20 @@ void resources_undo(struct control *control, const struct vswitch_model *wanted,
 void resources_settle(struct control *control, const struct vswitch_model *wanted,
                       const struct control_resources *made)
 {
+    struct uplink_wanted of;
+
     pins_drop(made->table, &control->resources.pins, &made->pins);
+    for (size_t cursor = 0; uplink_wanted_next(wanted, &cursor, &of);) {
+        if (!of.move_addresses) {
+            uplink_end_move(made->uplink[of.port], true);
+        }
+    }
     for (size_t i = 0; i < wanted->switch_count; i++) {
         const struct vswitch_switch *each = &wanted->switches[i];
 
         mac_table_set_ageing(made->table[each->id], each->mac_ageing_s);
-        settle_move(made->uplink[each->id], each);
     }
-    settle_offloads(control, wanted, made);
+    resources_settle_offloads(control, wanted, made);
     drop_others(control, &control->resources, made, control->model);
     control->resources = *made;
 }

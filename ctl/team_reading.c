@@ -3,18 +3,15 @@
 
 #include <string.h>
 
-/* What the team makes of member @p number. */
-static void take_status(const struct control *control, const struct vswitch_team *team,
-                        unsigned number, struct team_member_status *status)
-{
-    status->carries = port_reading_is_open(control, team->member[number].port);
-    status->why = status->carries ? "" : "its interface is gone or has no carrier";
-}
+#include "ctl/host/team_keeper.h"
 
 void team_reading_take(const struct control *control, const struct vswitch_team *team,
                        struct team_reading *reading)
 {
+    struct team_keeper_status keeper;
+
     memset(reading, 0, sizeof(*reading));
+    (void)team_keeper_status(control->keeper, team->id, &keeper);
     for (unsigned m = 0; m < TEAM_MEMBERS_MAX; m++) {
         struct team_member_reading *each = &reading->member[reading->count];
         struct vswitch_port port;
@@ -25,7 +22,7 @@ void team_reading_take(const struct control *control, const struct vswitch_team 
         each->member = &team->member[m];
         (void)vswitch_port_at(control->model, each->member->port, &port);
         port_reading_take(control, &port, &each->port);
-        take_status(control, team, m, &each->status);
+        each->status = keeper.member[m];
         reading->count++;
     }
 }

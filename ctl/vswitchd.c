@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include <event2/event.h>
+#include <event2/thread.h>
 #include <systemd/sd-daemon.h>
 
 #include "ctl/client.h"
@@ -225,6 +226,7 @@ int main(int argc, char **argv)
     /* Whatever is made is the daemon's own, unless a mode is set with purpose. */
     (void)umask(0077);
     log_start(daemon.options.log_level);
+    (void)evthread_use_pthreads();  /* before the first loop: that of teams is another thread's */
     raise_descriptor_limit();
     rc = start(&daemon, &error);
     if (rc == 0) {

@@ -7,6 +7,7 @@
 #include "dataplane/host_port.h"
 #include "dataplane/nic.h"
 #include "dataplane/packet_port.h"
+#include "dataplane/team_port.h"
 #include "switch/ether.h"
 #include "switch/frame_tag.h"
 #include "switch/mac.h"
@@ -23,8 +24,8 @@ static void show(const struct worker *worker, uint16_t port, const struct frame_
     }
 }
 
-/* Counts a group by its verdicts, and shows it; only flooded frames can have a group address. */
-static void settle(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+/* Only flooded frames can have a group address. */
+void egress_settle(struct worker *worker, uint16_t port, const struct frame_batch *batch,
                    const struct egress_group *group, const uint8_t *verdict, uint16_t delivered)
 {
     struct port_counters *counters = &worker->counters[port];
@@ -110,7 +111,7 @@ static void deliver_pair(struct worker *worker, uint16_t port, struct vnic_live 
     const uint16_t delivered = vnic_to_guest(vnic, live, pair, batch, group->index, group->count,
                                              verdict);
 
-    settle(worker, port, batch, group, verdict, delivered);
+    egress_settle(worker, port, batch, group, verdict, delivered);
 }
 
 /* Spreads a group over the receive rings of a multiqueue guest: a flow stays on one ring. */
@@ -157,42 +158,51 @@ static void deliver_guest(struct worker *worker, uint16_t port, const struct fra
 /* ---- any port -------------------------------------------------------------------------------- */
 
 /*
- * Frames that fit, to a port that is there.  A worker keeps to one queue of an interface: so does a
- * flow then, because all of it comes from a queue that one worker polls.
+ * A worker keeps to one queue of an interface: so does a flow then, because all of it comes from a
+ * queue that one worker polls.
  */
-static void deliver(struct worker *worker, uint16_t port, const struct frame_batch *batch,
-                    const struct egress_group *group)
+uint16_t egress_send(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                     const struct egress_group *group, uint8_t *verdict)
 {
     const struct fabric_port *out = &worker->fabric->port[port];
-    uint8_t verdict[FRAME_BURST];
-    uint16_t delivered = 0;
     uint16_t queue;
 
     switch ((enum fabric_port_kind)out->kind) {
-    case FABRIC_PORT_VNIC:
-        deliver_guest(worker, port, batch, group);
-        return;
     case FABRIC_PORT_HOST:
         queue = (uint16_t)(worker->id % host_port_queues(out->endpoint));
-        delivered = host_port_to_host(out->endpoint, queue, batch, group->index, group->count,
-                                      verdict);
-        break;
+        return host_port_to_host(out->endpoint, queue, batch, group->index, group->count, verdict);
     case FABRIC_PORT_PACKET:
         queue = (uint16_t)(worker->id % packet_port_queues(out->endpoint));
-        delivered = packet_port_to_wire(out->endpoint, queue, batch, group->index, group->count,
-                                        verdict);
-        break;
+        return packet_port_to_wire(out->endpoint, queue, batch, group->index, group->count,
+                                   verdict);
     case FABRIC_PORT_NIC:
-        delivered = nic_to_wire(out->endpoint, worker->id, batch, group->index, group->count,
-                                verdict);
-        break;
+        return nic_to_wire(out->endpoint, worker->id, batch, group->index, group->count, verdict);
+    case FABRIC_PORT_VNIC:
     case FABRIC_PORT_TEAM:
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
-        egress_drop(worker, port, batch, group, DROP_LINK_DOWN);
-        return;
+        break;
     }
-    settle(worker, port, batch, group, verdict, delivered);
+    memset(verdict, DROP_LINK_DOWN, group->count);
+    return 0;
+}
+
+/* Frames that fit. */
+static void deliver(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                    const struct egress_group *group)
+{
+    const uint8_t kind = worker->fabric->port[port].kind;
+    uint8_t verdict[FRAME_BURST];
+
+    if (kind == FABRIC_PORT_VNIC) {
+        deliver_guest(worker, port, batch, group);
+    } else if (kind == FABRIC_PORT_TEAM) {
+        team_port_deliver(worker, port, batch, group);
+    } else {
+        const uint16_t delivered = egress_send(worker, port, batch, group, verdict);
+
+        egress_settle(worker, port, batch, group, verdict, delivered);
+    }
 }
 
 uint8_t egress_takes(const struct worker *worker, uint16_t port)
@@ -212,6 +222,7 @@ uint8_t egress_takes(const struct worker *worker, uint16_t port)
     case FABRIC_PORT_NIC:
         return nic_takes(out->endpoint);
     case FABRIC_PORT_TEAM:
+        return team_port_takes(worker, port);
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
         break;

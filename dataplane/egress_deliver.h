@@ -28,6 +28,19 @@ void egress_deliver(struct worker *worker, uint16_t port, const struct frame_bat
 /** What @p port of worker->fabric takes undone now (enum offload_take).  Thread: the worker. */
 uint8_t egress_takes(const struct worker *worker, uint16_t port);
 
+/* ---- for team_port.c, whose members are ports too -------------------------------------------- */
+
+/**
+ * Hands frames to the interface behind @p port, counting nothing.
+ * @param verdict  filled, one each: VNIC_DELIVERED, or why not
+ * @return how many it took
+ */
+uint16_t egress_send(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                     const struct egress_group *group, uint8_t *verdict);
+/** Counts frames by their verdicts as what @p port took or lost, and shows them to captures. */
+void egress_settle(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                   const struct egress_group *group, const uint8_t *verdict, uint16_t delivered);
+
 /** Counts frames for @p port as lost, under the port that owns @p reason.  Thread: the worker. */
 void egress_drop(struct worker *worker, uint16_t port, const struct frame_batch *batch,
                  const struct egress_group *group, enum drop_reason reason);

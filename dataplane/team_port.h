@@ -14,7 +14,8 @@
  * add up.
  *
  * Frames of the slow protocols (LACP) are copied into a bounded box for the keeper, whose
- * descriptor is written when it was empty.  A peer that floods them loses its own.
+ * descriptor is written when it was empty.  A peer that floods them loses its own.  They are no
+ * frames of the team's, and no drops.
  */
 #ifndef DATAPLANE_TEAM_PORT_H
 #define DATAPLANE_TEAM_PORT_H
@@ -37,7 +38,7 @@ struct team_port_slow {
     uint8_t member;
     uint8_t len_bytes;             /* of those that are here */
     uint8_t bytes[FRAME_HDR_BYTES];
-};
+} __attribute__((aligned(4)));     /* as a ring wants its elements */
 static_assert(FRAME_HDR_BYTES >= LACP_PDU_FRAME_BYTES, "a PDU is all header");
 
 /** @return owned, with a plan by which nobody carries; NULL with a sentence.  Thread: control. */

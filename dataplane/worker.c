@@ -12,6 +12,7 @@
 #include "dataplane/idle.h"
 #include "dataplane/nic.h"
 #include "dataplane/packet_port.h"
+#include "dataplane/team_port.h"
 #include "switch/coalesce.h"
 #include "switch/offload.h"
 
@@ -99,13 +100,21 @@ static void coalesce(struct worker *worker)
 /* Carries what a queue of @p port gave to where it goes.  @return whether it had given anything */
 static bool carry(struct worker *worker, uint16_t port, uint32_t now_s)
 {
-    struct port_counters *counters = &worker->counters[port];
+    struct port_counters *counters;
     struct forward_classes classes;
 
+    if (worker->batch.count == 0 && worker->refused.count == 0) {
+        return false;
+    }
+    if (__builtin_expect((worker->fabric->port[port].flags & FABRIC_PORT_MEMBER) != 0, 0)) {
+        port = team_port_from_member(worker, port);
+        if (port == PORT_NONE) {
+            return true;
+        }
+    }
+    counters = &worker->counters[port];
     if (__builtin_expect(worker->refused.count != 0, 0)) {
         count_refused(counters, &worker->refused);
-    } else if (worker->batch.count == 0) {
-        return false;
     }
     forward_batch(worker->fabric, &worker->batch, now_s, &worker->notes, &classes);
     count_from(worker, counters, &classes);

@@ -31,16 +31,24 @@ static bool publish(struct follow *follow)
     return !follow->unpublished;
 }
 
-static void look_at_uplink(struct follow *follow, const struct vswitch_switch *of)
+/* The name of the host's adapter on the switch that uplink @p port is of; "" without one. */
+static const char *adapter_of(const struct follow *follow, uint16_t port)
+{
+    struct uplink_wanted wanted;
+
+    return uplink_wanted(follow->control->model, port, &wanted) ? wanted.adapter : "";
+}
+
+static void look_at_uplink(struct follow *follow, uint16_t port)
 {
     struct control_resources *resources = &follow->control->resources;
-    struct uplink *uplink = resources->uplink[of->id];
+    struct uplink *uplink = resources->uplink[port];
 
     for (unsigned i = 0; i < LOOKS_MAX; i++) {
-        if (!uplink_look(uplink, &resources->endpoint[of->uplink_port]) || !publish(follow)) {
+        if (!uplink_look(uplink, &resources->endpoint[port]) || !publish(follow)) {
             return;
         }
-        uplink_published(uplink, of->host_name);
+        uplink_published(uplink, adapter_of(follow, port));
     }
 }
 
@@ -71,23 +79,28 @@ static void look_at_host(struct follow *follow, const struct vswitch_switch *of)
         changed = true;
     }
     if (changed && of->move_addresses) {
-        move_again(resources->uplink[of->id], of);
+        move_again(resources->uplink[of->uplink_port], of);
     }
 }
 
-static void on_change(void *context, int ifindex, const char *name)
+static void on_change(void *context, const struct link_change *change)
 {
+    const char *name = change->name;
+    const int ifindex = change->ifindex;
     struct follow *follow = context;
     const struct control *control = follow->control;
 
-    for (size_t i = 0; i < control->model->switch_count; i++) {
-        const struct vswitch_switch *of = &control->model->switches[i];
-        const struct uplink *uplink = control->resources.uplink[of->id];
-        const struct host_vnic *host = control->resources.host[of->id];
+    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
+        const struct uplink *uplink = control->resources.uplink[port];
 
         if (uplink != NULL && (name == NULL || uplink_is(uplink, ifindex, name))) {
-            look_at_uplink(follow, of);
+            look_at_uplink(follow, port);
         }
+    }
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *of = &control->model->switches[i];
+        const struct host_vnic *host = control->resources.host[of->id];
+
         if (host != NULL && (name == NULL || host_vnic_is(host, ifindex, name))) {
             look_at_host(follow, of);
         }
@@ -102,17 +115,19 @@ static void publish_at_last(struct follow *follow)
     if (!publish(follow)) {
         return;
     }
+    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
+        if (control->resources.uplink[port] != NULL) {
+            uplink_published(control->resources.uplink[port], adapter_of(follow, port));
+        }
+    }
     for (size_t i = 0; i < control->model->switch_count; i++) {
         const struct vswitch_switch *of = &control->model->switches[i];
 
-        if (control->resources.uplink[of->id] != NULL) {
-            uplink_published(control->resources.uplink[of->id], of->host_name);
-        }
         if (control->resources.host[of->id] != NULL) {
             host_vnic_published(control->resources.host[of->id]);
         }
     }
-    on_change(follow, 0, NULL);
+    on_change(follow, &(struct link_change){ .ifindex = 0 });
 }
 
 void follow_tick(struct follow *follow)
@@ -122,12 +137,11 @@ void follow_tick(struct follow *follow)
     if (follow->unpublished) {
         publish_at_last(follow);
     }
-    for (size_t i = 0; i < control->model->switch_count; i++) {
-        const struct vswitch_switch *of = &control->model->switches[i];
-        const struct uplink *uplink = control->resources.uplink[of->id];
+    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
+        const struct uplink *uplink = control->resources.uplink[port];
 
         if (uplink != NULL && uplink_wants_looks(uplink)) {
-            look_at_uplink(follow, of);
+            look_at_uplink(follow, port);
         }
     }
 }

@@ -10,6 +10,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 
@@ -28,12 +29,19 @@ static int on_message(struct nl_msg *message, void *arg)
     const struct link_watch *watch = arg;
     struct nlattr *part[IFLA_MAX + 1];
     const struct ifinfomsg *info;
+    struct link_change change;
 
     if ((header->nlmsg_type == RTM_NEWLINK || header->nlmsg_type == RTM_DELLINK) &&
         nlmsg_parse(header, sizeof(*info), part, IFLA_MAX, NULL) == 0 &&
         part[IFLA_IFNAME] != NULL) {
         info = nlmsg_data(header);
-        watch->changed(watch->context, info->ifi_index, nla_get_string(part[IFLA_IFNAME]));
+        change = (struct link_change){
+            .ifindex = info->ifi_index,
+            .name = nla_get_string(part[IFLA_IFNAME]),
+            .flows = header->nlmsg_type == RTM_NEWLINK && (info->ifi_flags & IFF_UP) != 0 &&
+                     (info->ifi_flags & IFF_LOWER_UP) != 0,
+        };
+        watch->changed(watch->context, &change);
     }
     return NL_OK;
 }
@@ -46,7 +54,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     if (nl_recvmsgs_default(watch->socket) == -NLE_NOMEM) {
-        watch->changed(watch->context, 0, NULL);
+        watch->changed(watch->context, &(struct link_change){ .ifindex = 0 });
     }
 }
 

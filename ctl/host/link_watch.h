@@ -2,22 +2,27 @@
 /*
  * Hears from the kernel that something has changed about a network interface.
  *
- * It says of which, and no more: when events come thick, some are lost (netlink says that some
- * were), so whoever hears has to look at how the interface is now anyway.
+ * It says of which, and whether frames can flow: when events come thick, some are lost (netlink
+ * says that some were), so whoever needs to know for sure has to look at how the interface is now.
  */
 #ifndef CTL_LINK_WATCH_H
 #define CTL_LINK_WATCH_H
+
+#include <stdbool.h>
 
 #include "switch/error.h"
 
 struct event_base;
 struct link_watch;
 
-/**
- * @param name  as it is called now; the interface may be gone already.  NULL, with an @p ifindex of
- *              0: events were lost, it may be any
- */
-typedef void link_watch_fn(void *context, int ifindex, const char *name);
+/* What was heard. */
+struct link_change {
+    int ifindex;                   /* 0: events were lost, it may be any */
+    const char *name;              /* as it is called now; NULL when any may have changed */
+    bool flows;                    /* it is there, up, and has a carrier */
+};
+
+typedef void link_watch_fn(void *context, const struct link_change *change);
 
 /** @return owned, or NULL with a sentence.  @p changed is called from the loop of @p base */
 struct link_watch *link_watch_create(struct event_base *base, link_watch_fn *changed,

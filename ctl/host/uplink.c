@@ -44,6 +44,64 @@ static void fill_endpoint(const struct uplink *uplink, struct fabric_endpoint *e
     }
 }
 
+/* ---- what is wanted -------------------------------------------------------------------------- */
+
+static bool of_switch(const struct vswitch_model *model, const struct vswitch_switch *of,
+                      struct uplink_wanted *wanted)
+{
+    *wanted = (struct uplink_wanted){
+        .owner = "Switch", .owner_name = of->name, .what = "uplink", .role = "uplink of switch",
+        .where = of->uplink, .adapter = of->host_name, .port = of->uplink_port,
+        .switch_id = of->id, .mtu_bytes = of->mtu_bytes, .force = of->force, .move_addresses = of->move_addresses,
+    };
+    return of->uplink_port != VSWITCH_NO_PORT && vswitch_team_of(model, of) == NULL;
+}
+
+static bool of_team(const struct vswitch_model *model, const struct vswitch_team *of, size_t place,
+                    struct uplink_wanted *wanted)
+{
+    const struct vswitch_member *member = &of->member[place];
+
+    *wanted = (struct uplink_wanted){
+        .owner = "Team", .owner_name = of->name, .what = "member", .role = "member of team",
+        .where = member->where, .adapter = "", .port = member->port,
+        .switch_id = FABRIC_MAX_SWITCHES, .more_senders = 1, .mtu_bytes = vswitch_team_mtu(model, of), .force = of->force,
+    };
+    return member->where[0] != '\0';
+}
+
+bool uplink_wanted_next(const struct vswitch_model *model, size_t *cursor,
+                        struct uplink_wanted *wanted)
+{
+    bool found = false;
+
+    while (!found && *cursor < model->switch_count + model->team_count * TEAM_MEMBERS_MAX) {
+        const size_t at = (*cursor)++;
+
+        if (at < model->switch_count) {
+            found = of_switch(model, &model->switches[at], wanted);
+        } else {
+            const size_t member = at - model->switch_count;
+
+            found = of_team(model, &model->teams[member / TEAM_MEMBERS_MAX],
+                            member % TEAM_MEMBERS_MAX, wanted);
+        }
+    }
+    return found;
+}
+
+bool uplink_wanted(const struct vswitch_model *model, uint16_t port, struct uplink_wanted *wanted)
+{
+    size_t cursor = 0;
+
+    while (uplink_wanted_next(model, &cursor, wanted)) {
+        if (wanted->port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- opening and closing --------------------------------------------------------------------- */
 
 static bool ask_carrier(struct uplink *uplink)
@@ -66,7 +124,7 @@ static int take_device(struct uplink *uplink, struct error *error)
         .where = uplink->device,
         .port = uplink->port,
         .queues = workers,
-        .workers = workers,
+        .workers = uplink->senders,
         .mtu_bytes = uplink->mtu_bytes,
     };
 
@@ -75,7 +133,7 @@ static int take_device(struct uplink *uplink, struct error *error)
 }
 
 /* Takes what is absent.  @return 0, or a negative errno and a sentence with nothing changed */
-static int take(struct uplink *uplink, const struct vswitch_switch *of, struct error *error)
+static int take(struct uplink *uplink, const struct uplink_wanted *of, struct error *error)
 {
     const int rc = is_interface(uplink) ? uplink_take_interface(uplink, of, error)
                                         : take_device(uplink, error);
@@ -88,29 +146,32 @@ static int take(struct uplink *uplink, const struct vswitch_switch *of, struct e
     return rc;
 }
 
-struct uplink *uplink_open(struct control *control, const struct vswitch_switch *of,
+struct uplink *uplink_open(struct control *control, const struct uplink_wanted *of,
                            struct fabric_endpoint *endpoint, struct error *error)
 {
     struct uplink *uplink = calloc(1, sizeof(*uplink));
 
     if (uplink == NULL) {
-        (void)error_set(error, ENOMEM, "switch \"%s\": there is no memory left for its uplink",
-                        of->name);
+        (void)error_set(error, ENOMEM, "there is no memory left for %s %s", of->what, of->where);
         return NULL;
     }
     uplink->control = control;
-    uplink->switch_id = of->id;
-    uplink->port = of->uplink_port;
+    uplink->owner = of->owner;
+    uplink->what = of->what;
+    uplink->role = of->role;
+    uplink->senders = (uint16_t)(dataplane_worker_count(control->config.dataplane) +
+                                 of->more_senders);
+    uplink->port = of->port;
     uplink->mtu_bytes = of->mtu_bytes;
-    (void)snprintf(uplink->switch_name, sizeof(uplink->switch_name), "%s", of->name);
-    if (vswitch_read_where(of->uplink, &uplink->where, uplink->device, error) != 0 ||
+    (void)snprintf(uplink->owner_name, sizeof(uplink->owner_name), "%s", of->owner_name);
+    if (vswitch_read_where(of->where, &uplink->where, uplink->device, error) != 0 ||
         take(uplink, of, error) != 0) {
         if (!control->restoring) {
             free(uplink);
             return NULL;
         }
-        log_warning("Switch %s goes on without its uplink %s: %s", of->name, of->uplink,
-                    error->text);
+        log_warning("%s %s goes on without its %s %s: %s", of->owner, of->owner_name, of->what,
+                    of->where, error->text);
     }
     fill_endpoint(uplink, endpoint);
     return uplink;
@@ -165,8 +226,8 @@ bool uplink_wants_looks(const struct uplink *uplink)
 /* What is open stays so until uplink_published(). */
 static void note_gone(struct uplink *uplink)
 {
-    log_warning("Switch %s: its uplink %s is gone; the switch goes on without it until an "
-                "interface of that name is there", uplink->switch_name, uplink->device);
+    log_warning("%s %s: its %s %s is gone; it goes on without until an interface of that name is "
+                "there", uplink->owner, uplink->owner_name, uplink->what, uplink->device);
     (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "it is gone");
     uplink->ifindex = 0;
     uplink->carrier = false;
@@ -180,11 +241,12 @@ static void note_name(struct uplink *uplink, const struct link *link)
         return;
     }
     if (strcmp(link->name, uplink->device) == 0) {
-        log_info("Switch %s: its uplink is called %s again", uplink->switch_name, link->name);
+        log_info("%s %s: its %s is called %s again", uplink->owner, uplink->owner_name,
+                 uplink->what, link->name);
     } else {
-        log_warning("Switch %s: its uplink %s is now called %s; it is followed until the daemon "
-                    "ends, and then looked for as %s", uplink->switch_name, uplink->name,
-                    link->name, uplink->device);
+        log_warning("%s %s: its %s %s is now called %s; it is followed until the daemon ends, and "
+                    "then looked for as %s", uplink->owner, uplink->owner_name, uplink->what,
+                    uplink->name, link->name, uplink->device);
     }
     (void)snprintf(uplink->name, sizeof(uplink->name), "%s", link->name);
     uplink_keep_host_off(uplink);  /* which goes by the name */
@@ -200,12 +262,12 @@ static void note_carrier(struct uplink *uplink, bool carrier, uint32_t losses)
         losses = 1;
     }
     if (losses > 0 && uplink->carrier) {
-        log_warning("Switch %s: its uplink %s has lost its carrier; no frames leave by it",
-                    uplink->switch_name, uplink->device);
+        log_warning("%s %s: its %s %s has lost its carrier; no frames leave by it", uplink->owner,
+                    uplink->owner_name, uplink->what, uplink->device);
     }
     if (carrier && (losses > 0 || !uplink->carrier)) {
-        log_info("Switch %s: its uplink %s has a carrier; frames flow", uplink->switch_name,
-                 uplink->device);
+        log_info("%s %s: its %s %s has a carrier; frames flow", uplink->owner, uplink->owner_name,
+                 uplink->what, uplink->device);
     }
     uplink->losses += losses;
     uplink->carrier = carrier;
@@ -214,12 +276,13 @@ static void note_carrier(struct uplink *uplink, bool carrier, uint32_t losses)
 /* Opens what was closed when the carrier was lost, or for another MTU. */
 static void open_again(struct uplink *uplink, const struct link *link)
 {
-    const struct vswitch_switch *of = vswitch_by_id(uplink->control->model, uplink->switch_id);
+    struct uplink_wanted of = { 0 };
     struct error error = { 0 };
 
-    if (uplink_open_driver(uplink, link, of->move_addresses, &error) != 0) {
-        log_error("Switch %s: its uplink %s cannot be used: %s", uplink->switch_name,
-                  uplink->device, error.text);
+    (void)uplink_wanted(uplink->control->model, uplink->port, &of);
+    if (uplink_open_driver(uplink, link, of.move_addresses, &error) != 0) {
+        log_error("%s %s: its %s %s cannot be used: %s", uplink->owner, uplink->owner_name,
+                  uplink->what, uplink->device, error.text);
     }
     (void)snprintf(uplink->wrong, sizeof(uplink->wrong), "%s", error.text);
     uplink->live = is_open(uplink);
@@ -265,25 +328,26 @@ static void look_at_device(struct uplink *uplink)
 /* The interface may be back; of one that is not fit, the log says so once. */
 static void look_for_interface(struct uplink *uplink)
 {
-    const struct vswitch_switch *of = vswitch_by_id(uplink->control->model, uplink->switch_id);
+    struct uplink_wanted of;
     struct error error = { 0 };
     char before[sizeof(uplink->wrong)];
     struct link link;
 
     memcpy(before, uplink->wrong, sizeof(before));
-    if (is_gone_and_open(uplink) || link_find(uplink->control->links, uplink->device, &link,
-                                              NULL) != 0) {
+    if (is_gone_and_open(uplink) ||
+        !uplink_wanted(uplink->control->model, uplink->port, &of) ||
+        link_find(uplink->control->links, uplink->device, &link, NULL) != 0) {
         return;
     }
-    if (take(uplink, of, &error) == 0) {
-        log_info("Switch %s: its uplink %s is back%s", uplink->switch_name, uplink->device,
-                 uplink->live ? "; frames flow" : ", without a carrier");
+    if (take(uplink, &of, &error) == 0) {
+        log_info("%s %s: its %s %s is back%s", uplink->owner, uplink->owner_name, uplink->what,
+                 uplink->device, uplink->live ? "; frames flow" : ", without a carrier");
         return;
     }
     uplink_let_host_on(uplink);
     if (strcmp(before, uplink->wrong) != 0) {
-        log_warning("Switch %s: its uplink %s is there again and cannot be used: %s",
-                    uplink->switch_name, uplink->device, error.text);
+        log_warning("%s %s: its %s %s is there again and cannot be used: %s", uplink->owner,
+                    uplink->owner_name, uplink->what, uplink->device, error.text);
     }
 }
 
@@ -315,7 +379,7 @@ void uplink_published(struct uplink *uplink, const char *adapter)
         uplink->anew = false;
     }
     if (uplink->live && uplink_start_move(uplink, adapter, &error) != 0) {
-        log_error("Switch %s: %s", uplink->switch_name, error.text);
+        log_error("%s %s: %s", uplink->owner, uplink->owner_name, error.text);
         uplink_end_move(uplink, false);
     }
 }
@@ -351,6 +415,7 @@ static void fill_from_interface(struct uplink *uplink, struct uplink_status *sta
     (void)snprintf(status->driver, sizeof(status->driver), "%s",
                    uplink->nic != NULL ? "af_xdp" : "af_packet");
     status->present = true;
+    status->ifindex = link.ifindex;
     status->carrier = link.up && link.carrier;
     status->speed_mbps = link.speed_mbps;
     status->mac = link.mac;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The uplink of an external switch: from what the operator named to something that carries frames,
- * and back.
+ * The uplink of an external switch, or a member of a team, which is one too: from what the operator
+ * named to something that carries frames, and back.
  *
  * WHERE is a kernel interface ("eth1"), a PCI address ("0000:01:00.0"), or a device of DPDK's
  * ("vdev:net_tap0,iface=x").  For a kernel interface the best driver that works is chosen: AF_XDP
@@ -34,12 +34,39 @@
 struct control;
 struct uplink;
 
+/* What a model wants of an uplink; its texts are the model's. */
+struct uplink_wanted {
+    const char *owner;             /* "Switch", "Team" */
+    const char *owner_name;
+    const char *what;              /* "uplink", "member" */
+    const char *role;              /* "uplink of switch", "member of team" */
+    const char *where;
+    const char *adapter;           /* the host's on that switch; "" without one */
+    uint16_t port;
+    uint16_t switch_id;            /* of its switch; FABRIC_MAX_SWITCHES: of a team */
+    uint16_t more_senders;         /* threads that send there besides the workers */
+    uint32_t mtu_bytes;
+    bool force;
+    bool move_addresses;
+};
+
+/** What @p model wants of uplink or member @p port.  @return whether there is one */
+bool uplink_wanted(const struct vswitch_model *model, uint16_t port, struct uplink_wanted *wanted);
+/**
+ * The uplinks of switches, but those that are teams, then the members of teams.
+ * @param cursor  starts as 0
+ * @return whether there was another
+ */
+bool uplink_wanted_next(const struct vswitch_model *model, size_t *cursor,
+                        struct uplink_wanted *wanted);
+
 /* What `switch show` tells of it. */
 struct uplink_status {
     char driver[32];               /* "af_xdp", "af_packet", or DPDK's name of one; "": absent */
     char device[64];               /* the interface, or DPDK's name of the device */
     char note[320];                /* what is wrong, or why not a better driver; "": nothing */
     bool present;                  /* the interface exists */
+    int ifindex;                   /* of a kernel's interface; 0: none */
     bool carrier;
     uint32_t speed_mbps;           /* 0: unknown */
     uint64_t mac;                  /* 0: unknown */
@@ -54,7 +81,7 @@ struct uplink_status {
 };
 
 /**
- * Opens the uplink of @p of.
+ * Opens what is wanted.
  *
  * @param endpoint  filled with what is to be compiled into the fabric
  * @return owned, for uplink_close(); NULL with a sentence: missing, already in use (by another
@@ -63,7 +90,7 @@ struct uplink_status {
  *         While the state file is put in force one that cannot be opened is absent instead, with a
  *         line in the log
  */
-struct uplink *uplink_open(struct control *control, const struct vswitch_switch *of,
+struct uplink *uplink_open(struct control *control, const struct uplink_wanted *of,
                            struct fabric_endpoint *endpoint, struct error *error);
 
 /** Gives everything back; no worker uses it.  NULL is fine. */

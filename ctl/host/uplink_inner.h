@@ -15,12 +15,14 @@ struct move_addresses;
 
 struct uplink {
     struct control *control;
-    char switch_name[VSWITCH_NAME_SIZE];
-    uint16_t switch_id;
+    const char *owner;                  /* "Switch", "Team" */
+    const char *what, *role;            /* as in struct uplink_wanted */
+    char owner_name[VSWITCH_NAME_SIZE];
     uint16_t port;
+    uint16_t senders;                   /* threads */
     enum vswitch_where where;
     char device[VSWITCH_UPLINK_SIZE];   /* its one spelling: see vswitch_read_where() */
-    uint32_t mtu_bytes;                 /* of the switch */
+    uint32_t mtu_bytes;                 /* wanted */
     /* ---- of a kernel interface ---- */
     int ifindex;                        /* 0: it is not there, or has not been taken */
     char name[LINK_NAME_SIZE];          /* as it is called now */
@@ -46,7 +48,7 @@ struct uplink {
  * keeps the host off it, and opens it.
  * @return 0, or a negative errno and a sentence with nothing changed
  */
-int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of,
+int uplink_take_interface(struct uplink *uplink, const struct uplink_wanted *of,
                           struct error *error);
 /** Gives back an interface, or what is left of one that is gone; no worker uses it. */
 void uplink_release_interface(struct uplink *uplink);

@@ -37,7 +37,7 @@ static int check_mtu(const struct uplink *uplink, const struct link *link, uint3
 }
 
 static int check_default_route(const struct uplink *uplink, const struct link *link,
-                               const struct vswitch_switch *of, struct error *error)
+                               const struct uplink_wanted *of, struct error *error)
 {
     char name[LINK_NAME_SIZE];
     int rc;
@@ -60,16 +60,19 @@ static int check_unused(const struct uplink *uplink, const struct link *link, st
 {
     const struct control *control = uplink->control;
 
-    for (size_t i = 0; i < control->model->switch_count; i++) {
-        const struct vswitch_switch *each = &control->model->switches[i];
-        const struct uplink *other = control->resources.uplink[each->id];
-        const struct host_vnic *host = control->resources.host[each->id];
+    for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
+        const struct uplink *other = control->resources.uplink[port];
 
         if (other != NULL && other != uplink && uplink_is(other, link->ifindex, "")) {
-            return error_set(error, EBUSY, "interface \"%s\" is the uplink of switch \"%s\" "
-                             "already, which knows it as \"%s\"; take it away there first, or "
-                             "give it its name again", link->name, each->name, each->uplink);
+            return error_set(error, EBUSY, "interface \"%s\" is the %s \"%s\" already, which knows "
+                             "it as \"%s\"; take it away there first, or give it its name again",
+                             link->name, other->role, other->owner_name, other->device);
         }
+    }
+    for (size_t i = 0; i < control->model->switch_count; i++) {
+        const struct vswitch_switch *each = &control->model->switches[i];
+        const struct host_vnic *host = control->resources.host[each->id];
+
         if (host != NULL && host_vnic_is(host, link->ifindex, "")) {
             return error_set(error, EBUSY, "interface \"%s\" is the host's own adapter on switch "
                              "\"%s\"; name another", link->name, each->name);
@@ -79,7 +82,7 @@ static int check_unused(const struct uplink *uplink, const struct link *link, st
 }
 
 static int check(const struct uplink *uplink, const struct link *link,
-                 const struct vswitch_switch *of, struct error *error)
+                 const struct uplink_wanted *of, struct error *error)
 {
     int rc;
 
@@ -165,7 +168,7 @@ static bool take_by_xdp(struct uplink *uplink, const struct link *link)
         .where = where,
         .port = uplink->port,
         .queues = queues_wanted(uplink),
-        .workers = dataplane_worker_count(uplink->control->config.dataplane),
+        .workers = uplink->senders,
         .mtu_bytes = uplink->mtu_bytes,
     };
     struct error why = { 0 };
@@ -252,7 +255,7 @@ void uplink_let_host_on(struct uplink *uplink)
 
 /* ---- the whole ------------------------------------------------------------------------------- */
 
-int uplink_take_interface(struct uplink *uplink, const struct vswitch_switch *of,
+int uplink_take_interface(struct uplink *uplink, const struct uplink_wanted *of,
                           struct error *error)
 {
     struct link link;
