@@ -3,8 +3,8 @@
  * Two ends that speak LACP, each link of the one wired to a link of the other, in virtual time.
  *
  * Wires delay and lose.  Time goes from one event to the next, as each end's lacp_tick() says; and
- * whatever a test does, every end keeps to what lacp.h promises: no deadline in the past, three PDUs
- * in a second, distributing links collect, are up, and have one partner.
+ * whatever a test does, every end keeps to what lacp.h promises: no deadline in the past, three
+ * PDUs in a second, distributing links collect, are up, and have one partner.
  */
 #ifndef TESTS_SUPPORT_LACP_LAB_H
 #define TESTS_SUPPORT_LACP_LAB_H
@@ -50,7 +50,7 @@ struct lacp_lab {
     unsigned turns;                /* events so far */
 };
 
-/** Ends that are active and fast, with systems 0xa and 0xb, keys 1 and 2, no links, wires of 1 ms. */
+/** Ends that are active and fast, the first with the lower system, no links, wires of 1 ms. */
 void lacp_lab_start(struct lacp_lab *lab);
 void lacp_lab_stop(struct lacp_lab *lab);
 
@@ -67,7 +67,7 @@ void lacp_lab_give(struct lacp_lab *lab, unsigned end, unsigned number, const ui
                    uint32_t len_bytes);
 
 void lacp_lab_pass(struct lacp_lab *lab, uint64_t ms);
-/** Until links @p links distribute at both ends.  @return after how long, LACP_NEVER: not in @p ms */
+/** Until @p links distribute at both ends.  @return after how long, LACP_NEVER: not in @p ms */
 uint64_t lacp_lab_until(struct lacp_lab *lab, uint8_t links, uint64_t ms);
 
 struct lacp_status lacp_lab_status(const struct lacp_lab *lab, unsigned end, unsigned number);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Two ends of LACP wired to each other: how soon they agree, what makes them part, and how much they
- * say.
+ * Two ends of LACP wired to each other: how soon they agree, what makes them part, and how much
+ * they say.
  */
 #include "teaming/lacp.h"
 
@@ -187,6 +187,7 @@ static void test_lacp_link_that_comes_later_waits_alone(void **state)
 
 static void test_lacp_carrier_loss_takes_a_link_at_once(void **state)
 {
+    unsigned sent;
     (void)state;
 
     agree(2);
@@ -194,7 +195,10 @@ static void test_lacp_carrier_loss_takes_a_link_at_once(void **state)
     assert_int_equal(distributing(A), 0x02);
     assert_string_equal(why(A, 0), "has no carrier");
     assert_string_equal(lacp_lab_status(&lab, A, 0).receive, "PORT_DISABLED");
+    lacp_lab_pass(&lab, 5000);
+    sent = lab.end[A].sent[0];
     lacp_lab_carrier(&lab, 0, true);
+    assert_int_equal(lab.end[A].sent[0], sent + 1);
 
     assert_in_range(lacp_lab_until(&lab, 0x03, 10000), 2000, 3100);
 }

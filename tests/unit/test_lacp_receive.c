@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The Receive machine: every state against every event, then what each state does when entered, then
- * the functions of 6.4.9, field by field.
+ * The Receive machine: every state against every event, then what each state does when entered,
+ * then the functions of 6.4.9, field by field.
  */
 #include "teaming/lacp_inner.h"
 

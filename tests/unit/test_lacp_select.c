@@ -259,7 +259,7 @@ static void test_lacp_select_standby_takes_over_when_carrier_is_lost(void **stat
 
     lacp_lab_carrier(&lab, 0, false);
     took_ms = lacp_lab_until(&lab, 0x02, 10000);
-    print_message("# measured: a standby link distributes %u ms after carrier loss, wires of 1 ms\n",
+    print_message("# measured: a standby link distributes %u ms after carrier loss (wires: 1 ms)\n",
                   (unsigned)took_ms);
     assert_in_range(took_ms, 1, 10);
     lacp_lab_pass(&lab, 5000);
