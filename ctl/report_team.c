@@ -110,6 +110,12 @@ static json_t *member_json(const struct vswitch_switch *of, const struct team_re
 
 /* ---- what `team show` says ------------------------------------------------------------------- */
 
+static json_t *primary_json(const struct team_reading *reading)
+{
+    return reading->primary == TEAM_NO_MEMBER
+               ? json_null() : json_string(reading->member[reading->primary].member->where);
+}
+
 json_t *report_team_whole(const struct control *control, const struct vswitch_team *team)
 {
     const struct vswitch_switch *of = vswitch_of_team(control->model, team);
@@ -127,7 +133,8 @@ json_t *report_team_whole(const struct control *control, const struct vswitch_te
         }
     }
     return report_join(setting_json(control, team),
-                       json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s, s:i, s:o}",
+                       json_pack("{s:I, s:b, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:o, s:I, s:I, "
+                                 "s:o}",
                                  "mtu", (json_int_t)vswitch_team_mtu(control->model, team),
                                  "force", team->force,
                                  "flowlet_gap_ms", (json_int_t)setting->gap_ms,
@@ -136,5 +143,9 @@ json_t *report_team_whole(const struct control *control, const struct vswitch_te
                                  "up_delay_ms", (json_int_t)setting->up_delay_ms,
                                  "lacp_rate", setting->lacp_slow ? "slow" : "fast",
                                  "lacp_activity", setting->lacp_passive ? "passive" : "active",
-                                 "active_count", (json_int_t)active, "members", members));
+                                 "active_count", (json_int_t)active,
+                                 "primary", primary_json(&reading),
+                                 "failovers", (json_int_t)reading.failovers,
+                                 "lost_pdus", (json_int_t)reading.lost_pdus,
+                                 "members", members));
 }

@@ -20,6 +20,9 @@ struct team_member_reading {
 };
 
 struct team_reading {
+    uint8_t primary;                       /* among those below; TEAM_NO_MEMBER: none carries */
+    uint32_t failovers;                    /* a member that carried was lost, since it was made */
+    uint64_t lost_pdus;                    /* frames of slow protocols that came too fast */
     unsigned count;                        /* members there are */
     struct team_member_reading member[TEAM_MEMBERS_MAX];
 };

@@ -55,6 +55,28 @@ static void print_balance(const json_t *result, FILE *out)
     (void)fputc('\n', out);
 }
 
+/* "2 of 3 carry, primary eth1, 1 failover". */
+static void print_carriers(const json_t *result, FILE *out)
+{
+    const json_int_t failovers = cli_show_number(result, "failovers");
+    struct cli_show_facts facts = { out, ", " };
+
+    cli_show_label("members", out);
+    (void)fprintf(out, "%" JSON_INTEGER_FORMAT " of %zu carry",
+                  cli_show_number(result, "active_count"),
+                  json_array_size(json_object_get(result, "members")));
+    cli_show_fact_of(&facts, "primary ", json_object_get(result, "primary"), "");
+    if (failovers > 0) {
+        cli_show_fact_of(&facts, "", json_object_get(result, "failovers"),
+                         failovers == 1 ? " failover" : " failovers");
+    }
+    if (cli_show_number(result, "lost_pdus") > 0) {
+        cli_show_fact_of(&facts, "", json_object_get(result, "lost_pdus"),
+                         " LACP frames that came too fast");
+    }
+    (void)fputs("\n\n", out);
+}
+
 static void print_head(const json_t *result, FILE *out)
 {
     const json_t *of = json_object_get(result, "uplink_of");
@@ -74,10 +96,7 @@ static void print_head(const json_t *result, FILE *out)
     print_lacp_setting(result, out);
     print_balance(result, out);
     cli_show_field(result, "up-delay", "up_delay_ms", " ms", out);
-    cli_show_label("members", out);
-    (void)fprintf(out, "%" JSON_INTEGER_FORMAT " of %zu carry\n\n",
-                  cli_show_number(result, "active_count"),
-                  json_array_size(json_object_get(result, "members")));
+    print_carriers(result, out);
 }
 
 /* ---- members --------------------------------------------------------------------------------- */

@@ -114,7 +114,7 @@ static void test_control_what_breaks_a_rule_changes_nothing(void **state)
         { "switch add lan --type private", "already exists" },
         { "switch add out --type external", "needs an uplink" },
         { "switch add out --type private --uplink eth1", "no uplink" },
-        { "switch add out --type external --uplink team:a", "no teams" },
+        { "switch add out --type external --uplink team:a", "no team named" },
         { "switch set lan --host-vnic on", "private" },
         { "switch set lan --uplink none --type external", "needs an uplink" },
         { "switch set lan --mtu 1000", "below" },

@@ -51,14 +51,15 @@ static void test_team_says_who_carries_and_why_one_does_not(void **state)
                  "{\"name\": \"t0\", \"uplink_of\": \"lan\", \"mtu\": 9000, "
                  "\"mode\": \"switch-independent\", \"balance\": \"dynamic\", \"hash\": \"l4\", "
                  "\"flowlet_gap_ms\": 100, \"rebalance_ms\": 1000, \"imbalance_percent\": 10, "
-                 "\"up_delay_ms\": 1000, \"active_count\": 1, \"members\": [" ETH1 ", " ETH2 "]}",
+                 "\"up_delay_ms\": 1000, \"active_count\": 1, \"primary\": \"eth1\", "
+                 "\"failovers\": 2, \"members\": [" ETH1 ", " ETH2 "]}",
                  "team t0\n"
                  "  uplink of    switch lan, MTU 9000\n"
                  "  mode         switch-independent\n"
                  "  balance      dynamic, flows by l4, flowlet gap 100 ms, rebalanced each 1000 ms "
                  "when 10 % over\n"
                  "  up-delay     1000 ms\n"
-                 "  members      1 of 2 carry\n"
+                 "  members      1 of 2 carry, primary eth1, 2 failovers\n"
                  "\n"
                  "MEMBER  ROLE     STATE       CARRIES  SHARE %   SPEED  FROM FR/S  FROM BIT/S  "
                  "TO FR/S  TO BIT/S  DROPS\n"
@@ -97,8 +98,10 @@ static void test_team_with_lacp_says_with_whom(void **state)
                  "eth1    active  up     yes            -      -          -           -        -  "
                  "       -      0\n"
                  "\n"
-                 "MEMBER  RECEIVE  MUX           PARTNER            KEY  PORT  PDUS IN  OUT  BAD\n"
-                 "eth1    CURRENT  DISTRIBUTING  02:00:00:00:00:01   17     3        5    6    0\n");
+                 "MEMBER  RECEIVE  MUX           PARTNER            KEY  PORT  PDUS IN  OUT  "
+                 "BAD\n"
+                 "eth1    CURRENT  DISTRIBUTING  02:00:00:00:00:01   17     3        5    6  "
+                 "  0\n");
 }
 
 static void test_teams_are_listed(void **state)
