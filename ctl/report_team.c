@@ -55,9 +55,11 @@ static json_t *end_json(const struct lacp_end *end)
 }
 
 /* Null where no LACP is spoken. */
-static json_t *lacp_json(const struct lacp_status *lacp)
+static json_t *lacp_json(const struct team_member_reading *member)
 {
-    if (lacp->mux == NULL) {
+    const struct lacp_status *lacp = &member->status.lacp;
+
+    if (member->port.port.team->setting.mode != TEAM_LACP || lacp->mux == NULL) {
         return json_null();
     }
     return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:I}",
@@ -103,7 +105,7 @@ static json_t *member_json(const struct vswitch_switch *of, const struct team_re
                              "note", report_text(uplink->note),
                              "carrier_losses", (json_int_t)uplink->carrier_losses,
                              "share_percent", share_json(reading, &member->port.rate),
-                             "lacp", lacp_json(&status->lacp));
+                             "lacp", lacp_json(member));
 
     return report_join(report_port(of, &member->port), more);
 }

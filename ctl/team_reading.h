@@ -16,7 +16,7 @@
 struct team_member_reading {
     const struct vswitch_member *member;   /* the model's */
     struct port_reading port;
-    struct team_member_status status;      /* lacp.mux is NULL where no LACP is spoken */
+    struct team_member_status status;      /* lacp has a meaning in LACP mode only */
 };
 
 struct team_reading {

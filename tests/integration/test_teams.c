@@ -102,6 +102,12 @@ static void test_team_members_have_the_keys_of_the_contract(void **state)
             fail_msg("no key %s", keys[i]);
         }
     }
+    assert_true(json_is_null(json_object_get(member, "lacp")));
+    lab_answer_release(&answer);
+    assert_int_equal(lab_do(lab, "team set t0 --mode lacp"), 0);
+    assert_int_equal(lab_ask(lab, &answer, "team show t0"), 0);
+    member = json_array_get(lab_value(answer.json, "members"), 0);
+    assert_non_null(json_object_get(json_object_get(member, "lacp"), "partner"));
     lab_answer_release(&answer);
 }
 
