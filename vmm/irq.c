@@ -212,6 +212,20 @@ int irq_set_level(struct irq *irq, uint32_t gsi, int level)
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
+static bool is_local_apic(uint64_t address)
+{
+    return (address & MSI_ADDRESS_MASK) == MSI_ADDRESS;
+}
+
+void irq_send(const struct irq *irq, uint64_t address, uint32_t data)
+{
+    const struct kvm_msi msi = { .address_lo = (uint32_t)address, .data = data };
+
+    if (is_local_apic(address)) {
+        (void)ioctl(irq->vm_fd, KVM_SIGNAL_MSI, &msi);     /* else a guest asked for nonsense */
+    }
+}
+
 static struct irq_message *message_of(struct irq *irq, int message)
 {
     if (message < 0 || message >= (int)IRQ_MESSAGES || irq->message[message].fd < 0) {
@@ -293,7 +307,7 @@ static int message_address(struct irq *irq, struct irq_message *message, uint64_
 
 int irq_message_set(struct irq *irq, int message, uint64_t address, uint32_t data, int masked)
 {
-    const bool is_apic = (address & MSI_ADDRESS_MASK) == MSI_ADDRESS;
+    const bool is_apic = is_local_apic(address);
     struct irq_message *own;
     int result = -EINVAL;
 

@@ -43,6 +43,13 @@ int irq_line(struct irq *irq, uint32_t gsi, struct error *error);
 int irq_set_level(struct irq *irq, uint32_t gsi, int level);
 
 /**
+ * Sends a message at once, for who alone sends it and keeps its mask: it takes no eventfd, and no
+ * entry of the routing table, whose every change KVM makes its caller wait for.  One with an
+ * address that is not a local APIC's goes nowhere.  Thread: any.
+ */
+void irq_send(const struct irq *irq, uint64_t address, uint32_t data);
+
+/**
  * Takes a message, masked and without an address yet.
  * @return its number, for irq_message_set(); -ENOSPC
  */

@@ -22,6 +22,7 @@ static const struct { int capability; const char *what; } needed[] = {
     { KVM_CAP_IRQFD, "interrupts by eventfd" },
     { KVM_CAP_IOEVENTFD, "doorbells by eventfd" },
     { KVM_CAP_IRQ_ROUTING, "interrupt routing" },
+    { KVM_CAP_SIGNAL_MSI, "interrupts by message" },
     { KVM_CAP_USER_MEMORY, "memory of ours" },
     { KVM_CAP_IMMEDIATE_EXIT, "a way to stop a vCPU at once" },
 };

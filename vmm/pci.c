@@ -351,7 +351,7 @@ static void place(struct pci_root *root, struct pci_function *function, unsigned
     root->function[devfn] = function;
 }
 
-static int make_functions(struct pci_root *root, struct irq *irq, struct error *error)
+static void make_functions(struct pci_root *root, struct irq *irq)
 {
     static const struct pci_identity bridge = {
         .vendor = VENDOR_RED_HAT,
@@ -365,9 +365,7 @@ static int make_functions(struct pci_root *root, struct irq *irq, struct error *
     for (unsigned i = 0; i < root->hot_slots; i++) {
         struct pci_port *port = &root->port[i];
 
-        if (pci_port_init(port, irq, i + 1, error) < 0) {
-            return -ENOSPC;
-        }
+        pci_port_init(port, irq, i + 1);
         if (i % FUNCTIONS == 0) {
             port->function.config[PCI_HEADER_TYPE] |= 0x80;    /* has more functions */
         }
@@ -375,7 +373,6 @@ static int make_functions(struct pci_root *root, struct irq *irq, struct error *
         port->bus_reset = port_bus_reset;
         place(root, &port->function, FUNCTIONS + i);
     }
-    return 0;
 }
 
 static int connect_root(struct pci_root *root, struct irq *irq, struct event_base *base,
@@ -392,12 +389,9 @@ static int connect_root(struct pci_root *root, struct irq *irq, struct event_bas
         event_add(root->let_go_event, NULL) != 0) {
         return error_set(error, ENOMEM, "PCI: out of memory or of open files");
     }
-    result = make_functions(root, irq, error);
-    if (result == 0) {
-        result = bus_add(root->bus, BUS_MEMORY, PCI_ECAM_GPA, PCI_ECAM_BYTES, &ecam_ops, root,
-                         error);
-        root->on_bus = result == 0;
-    }
+    make_functions(root, irq);
+    result = bus_add(root->bus, BUS_MEMORY, PCI_ECAM_GPA, PCI_ECAM_BYTES, &ecam_ops, root, error);
+    root->on_bus = result == 0;
     return result;
 }
 
@@ -419,9 +413,6 @@ struct pci_root *pci_root_create(struct bus *bus, struct irq *irq, struct event_
     root->let_go_fd = -1;
     root->hot_slots = hot_slots;
     root->port = calloc(hot_slots + 1u, sizeof(*root->port));
-    for (unsigned i = 0; root->port != NULL && i < hot_slots; i++) {
-        root->port[i].message = -1;
-    }
     if (connect_root(root, irq, base, error) < 0) {
         pci_root_destroy(root);
         return NULL;
@@ -437,9 +428,6 @@ void pci_root_destroy(struct pci_root *root)
     }
     if (root->on_bus) {
         bus_remove(root->bus, BUS_MEMORY, PCI_ECAM_GPA);
-    }
-    for (unsigned i = 0; root->port != NULL && i < root->hot_slots; i++) {
-        pci_port_free(&root->port[i]);
     }
     if (root->let_go_event != NULL) {
         event_free(root->let_go_event);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/eventfd.h>
 
 #include <linux/pci_regs.h>
 
@@ -48,14 +47,12 @@ static bool msi_is_on(const struct pci_port *port)
     return (port->function.config[port->msi + PCI_MSI_FLAGS] & PCI_MSI_FLAGS_ENABLE) != 0;
 }
 
-static void set_message(struct pci_port *port)
+static void interrupt(const struct pci_port *port)
 {
     const uint8_t *msi = port->function.config + port->msi;
 
-    irq_message_set(port->irq, port->message,
-                    (uint64_t)pci_config_get32(msi + PCI_MSI_ADDRESS_HI) << 32 |
-                    pci_config_get32(msi + PCI_MSI_ADDRESS_LO),
-                    pci_config_get16(msi + PCI_MSI_DATA_64), !msi_is_on(port));
+    irq_send(port->irq, (uint64_t)pci_config_get32(msi + PCI_MSI_ADDRESS_HI) << 32 |
+             pci_config_get32(msi + PCI_MSI_ADDRESS_LO), pci_config_get16(msi + PCI_MSI_DATA_64));
 }
 
 /* Interrupts when there is the first reason to, which is told from later ones: 6.7.3.4. */
@@ -73,7 +70,7 @@ static void update_interrupt(struct pci_port *port)
     }
     reason = (control & PCI_EXP_SLTCTL_HPIE) != 0 && (slot_status(port) & wanted) != 0;
     if (reason && !port->raised && msi_is_on(port)) {
-        (void)eventfd_write(irq_message_fd(port->irq, port->message), 1);
+        interrupt(port);
     }
     port->raised = reason;
 }
@@ -122,9 +119,6 @@ static void port_written(struct pci_function *function, uint32_t offset, unsigne
 {
     struct pci_port *port = (struct pci_port *)function;
 
-    if (pci_config_touches(offset, len_bytes, port->msi, MSI_BYTES)) {
-        set_message(port);
-    }
     if (pci_config_touches(offset, len_bytes, port->express + PCI_EXP_SLTCTL, 2)) {
         slot_controlled(port);
     }
@@ -176,7 +170,6 @@ void pci_port_resume(struct pci_port *port)
 {
     update_slot(port);
     port->raised = false;
-    set_message(port);
     update_interrupt(port);
 }
 
@@ -231,7 +224,7 @@ static void add_msi(struct pci_port *port)
     pci_config_put16(writable + PCI_MSI_DATA_64, UINT16_MAX);
 }
 
-int pci_port_init(struct pci_port *port, struct irq *irq, unsigned number, struct error *error)
+void pci_port_init(struct pci_port *port, struct irq *irq, unsigned number)
 {
     static const struct pci_identity identity = {
         .vendor = VENDOR_RED_HAT,
@@ -241,11 +234,6 @@ int pci_port_init(struct pci_port *port, struct irq *irq, unsigned number, struc
     struct pci_function *function = &port->function;
 
     port->irq = irq;
-    port->message = irq_message_take(irq);
-    if (port->message < 0) {
-        return error_set(error, ENOSPC, "there are no interrupts left for slot %u; use fewer "
-                         "devices", number);
-    }
     function->name = "slot";
     pci_config_init(function, &identity);
     function->config[PCI_HEADER_TYPE] = PCI_HEADER_TYPE_BRIDGE;
@@ -259,12 +247,4 @@ int pci_port_init(struct pci_port *port, struct irq *irq, unsigned number, struc
     add_express(port, number);
     add_msi(port);
     function->config_written = port_written;
-    return 0;
-}
-
-void pci_port_free(struct pci_port *port)
-{
-    if (port->message >= 0) {
-        irq_message_give_back(port->irq, port->message);
-    }
 }

@@ -21,7 +21,6 @@
 struct pci_port {
     struct pci_function function;  /* the first: the port's own, on bus 0 */
     struct irq *irq;
-    int message;                   /* of irq; -1: none */
     uint8_t express, msi;          /* where the capabilities are */
     bool raised;                   /* the guest has been interrupted for what is in the status */
     bool open;                     /* what is plugged in had power when it was looked at last */
@@ -34,9 +33,7 @@ struct pci_port {
     void *gone_context;
 };
 
-/** @return 0; -ENOSPC with a sentence when there are no interrupts left */
-int pci_port_init(struct pci_port *port, struct irq *irq, unsigned number, struct error *error);
-void pci_port_free(struct pci_port *port);
+void pci_port_init(struct pci_port *port, struct irq *irq, unsigned number);
 
 /* All below: under the bus's lock. */
 

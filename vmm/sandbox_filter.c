@@ -70,7 +70,7 @@ static const struct { unsigned long request; unsigned who; } requests[] = {
     { KVM_RUN, CPU }, { KVM_KVMCLOCK_CTRL, CPU },
     /* interrupts and doorbells: a driver moves them, the main thread makes and removes them */
     { KVM_IRQFD, CPU }, { KVM_IOEVENTFD, CPU }, { KVM_SET_GSI_ROUTING, CPU },
-    { KVM_IRQ_LINE, CPU },
+    { KVM_IRQ_LINE, CPU }, { KVM_SIGNAL_MSI, CPU },
     /* what a crash says, and what is lent to a guest: see lend.h */
     { KVM_GET_REGS, CPU }, { KVM_SET_REGS, CPU }, { KVM_GET_SREGS, CPU }, { KVM_SET_SREGS, CPU },
     { KVM_GET_XSAVE, CPU }, { KVM_SET_XSAVE, CPU }, { KVM_GET_VCPU_EVENTS, CPU },

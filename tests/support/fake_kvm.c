@@ -15,6 +15,8 @@ struct irq {
     int level[IRQ_LINES];
 };
 
+static struct fake_sent sent;
+
 struct fake_doorbell {
     uint64_t gpa, value;
     int fd;
@@ -42,6 +44,7 @@ void fake_kvm_reset(void)
         forget(&fake.message[i].fd);
     }
     memset(&fake, 0, sizeof(fake));
+    sent = (struct fake_sent){ .count = 0 };
     doorbell_count = 0;
     doorbell_refusal = 0;
 }
@@ -174,6 +177,20 @@ int irq_set_level(struct irq *irq, uint32_t gsi, int level)
 {
     irq->level[gsi] = level;
     return 0;
+}
+
+void irq_send(const struct irq *irq, uint64_t address, uint32_t data)
+{
+    (void)irq;
+    sent = (struct fake_sent){ .address = address, .data = data, .count = sent.count + 1 };
+}
+
+struct fake_sent fake_kvm_sent(void)
+{
+    const struct fake_sent since = sent;
+
+    sent = (struct fake_sent){ .count = 0 };
+    return since;
 }
 
 int irq_message_take(struct irq *irq)

@@ -22,6 +22,12 @@ struct fake_message {
     unsigned sets;                 /* calls of irq_message_set() */
 };
 
+struct fake_sent {
+    uint64_t address;              /* of the last */
+    uint32_t data;
+    unsigned count;
+};
+
 void fake_kvm_reset(void);
 /** To be given to what is under test. */
 struct irq *fake_kvm_irq(void);
@@ -31,6 +37,8 @@ uint64_t fake_kvm_message_count(int message);
 /** What irq_set_level() said of line @p gsi last. */
 int fake_kvm_level(uint32_t gsi);
 const struct fake_message *fake_kvm_message(int message);
+/** What irq_send() sent since this was asked last. */
+struct fake_sent fake_kvm_sent(void);
 unsigned fake_kvm_messages_taken(void);
 unsigned fake_kvm_doorbells(void);
 /** What KVM would do with a guest's write: @return whether there was a doorbell to ring */

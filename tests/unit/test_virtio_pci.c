@@ -27,7 +27,7 @@
 #define NOTIFY    (BAR + 0x3000)
 #define TABLE     (BAR + 0x4000)
 #define PENDING   (BAR + 0x5000)
-#define MESSAGE   ((int)PCI_LAB_SLOTS)     /* of vector 0: the ports took theirs before */
+#define MESSAGE   0                        /* of vector 0 */
 #define BEGUN     (VIRTIO_ACKNOWLEDGE | VIRTIO_DRIVER)
 #define VERSION_1 (UINT64_C(1) << 32)
 #define NONE      VIRTIO_MSI_NO_VECTOR
