@@ -40,6 +40,7 @@ static pid_t start(char *const command[])
 
     if (pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)setsid();                /* cores may be shared by sessions: VMs have their own */
         (void)dup2(STDERR_FILENO, STDOUT_FILENO);
         execvp(command[0], command);
         fprintf(stderr, "first_frame: %s: %m\n", command[0]);
