@@ -239,7 +239,7 @@ PKG_DEMO  := $(PKG_BUILD) tcpdump
 PKG_QEMU  := qemu-system-x86 busybox-static cpio xz-utils kmod
 PKG_TEST  := $(PKG_DEMO) $(PKG_QEMU) libcmocka-dev clang libclang-rt-14-dev llvm-14 tshark \
              dpdk-dev iproute2 iputils-ping iperf3 ethtool python3 python3-scapy acpica-tools \
-             make flex bison bc libelf-dev lz4
+             make flex bison bc libelf-dev lz4 openvswitch-switch
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool \
              qemu-system-x86
 deps:

@@ -27,7 +27,7 @@ static void fill_member(const struct control_resources *resources,
     };
 }
 
-/* Those that ports of the switch send from, each as it is tagged outside.  @return owned, or NULL */
+/* Those that ports of the switch send from, each as it is tagged outside.  @return owned; NULL */
 static struct team_keeper_address *addresses(const struct vswitch_model *model, uint16_t switch_id,
                                              const struct control_resources *resources,
                                              size_t *count)
@@ -64,9 +64,12 @@ static struct team_keeper_address *addresses(const struct vswitch_model *model, 
     return list;
 }
 
+/* @param wanted  the model to come, members that it lacks are told as down; NULL: none comes */
 static void tell(struct control *control, const struct vswitch_model *model,
-                 const struct control_resources *resources, const struct vswitch_team *team)
+                 const struct control_resources *resources, const struct vswitch_team *team,
+                 const struct vswitch_model *wanted)
 {
+    const struct vswitch_team *next = wanted != NULL ? vswitch_team_by_id(wanted, team->id) : team;
     const struct vswitch_switch *of = vswitch_of_team(model, team);
     struct team_keeper_team told = {
         .id = team->id,
@@ -78,6 +81,8 @@ static void tell(struct control *control, const struct vswitch_model *model,
 
     for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
         fill_member(resources, &team->member[i], &told.member[i]);
+        told.member[i].up &= next != NULL && next->member[i].where[0] != '\0' &&
+                             next->member[i].port == team->member[i].port;
     }
     if (of != NULL) {
         list = addresses(model, of->id, resources, &told.address_count);
@@ -98,6 +103,15 @@ void teams_tell(struct control *control, const struct vswitch_model *model,
         }
     }
     for (size_t i = 0; i < model->team_count; i++) {
-        tell(control, model, resources, &model->teams[i]);
+        tell(control, model, resources, &model->teams[i], NULL);
+    }
+}
+
+void teams_prepare(struct control *control, const struct vswitch_model *wanted)
+{
+    const struct vswitch_model *model = control->model;
+
+    for (size_t i = 0; i < model->team_count; i++) {
+        tell(control, model, &control->resources, &model->teams[i], wanted);
     }
 }

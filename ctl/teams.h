@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Tells the keeper of teams what has been published: their members as they stand, and whose
- * addresses are behind them.  For control.c only, after each publishing and before anything is
- * given back.  Thread: control.
+ * addresses are behind them.  For control.c only.  Thread: control.
  */
 #ifndef CTL_TEAMS_H
 #define CTL_TEAMS_H
 
 #include "ctl/control.h"
 
+/** Before @p wanted is published: what goes with it carries nothing any more. */
+void teams_prepare(struct control *control, const struct vswitch_model *wanted);
+/** After each publishing, and before anything is given back. */
 void teams_tell(struct control *control, const struct vswitch_model *model,
                 const struct control_resources *resources);
 

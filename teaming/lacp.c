@@ -163,6 +163,11 @@ void lacp_configure(struct lacp *lacp, const struct lacp_config *config, uint64_
         }
         port->ntt = port->ntt || other_lag || was.passive != config->passive ||
                     was.slow != config->slow;
+        /* A partner that was last heard under the long timeout answers to the short one, too. */
+        if (was.slow && !config->slow && port->current_while_timer_ms != LACP_NEVER &&
+            port->current_while_timer_ms > now_ms + LACP_SHORT_TIMEOUT_MS) {
+            port->current_while_timer_ms = now_ms + LACP_SHORT_TIMEOUT_MS;
+        }
     }
     run(lacp, now_ms);
 }

@@ -46,7 +46,7 @@ void console_add_port(struct console *console, const struct console_port *port);
 /** It has no more to do with the console: afterwards it is not called.  Thread: main. */
 void console_remove_port(struct console *console, const struct console_port *port);
 
-/** What a guest wrote by @p port; NULL: what the monitor has to say.  Thread: any; does not block. */
+/** What a guest wrote by @p port; NULL: what the monitor says.  Thread: any; does not block. */
 void console_write(struct console *console, const struct console_port *port, const uint8_t *bytes,
                    size_t len_bytes);
 /** A port that did not take all that was typed may have room again.  Thread: any. */

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include <event2/event.h>
+#include <rte_common.h>
 
 #include "ctl/host/link_watch.h"
 #include "ctl/log.h"
@@ -137,7 +138,7 @@ static void log_change(const struct keeper_team *team, const struct team_plan *p
         log_warning("Team %s: lost %d of the members that carried its frames; %s", team->name, lost,
                     plan->carries != 0 ? "the others do now" : "nobody does now");
     } else if (plan->carries != team->plan.carries) {
-        log_info("Team %s: its frames are carried by %d members now", team->name,
+        log_info("Team %s: members that carry its frames now: %d", team->name,
                  __builtin_popcount(plan->carries));
     }
 }
@@ -190,21 +191,16 @@ static uint64_t rebalance(struct keeper_team *team, uint64_t now)
     return team->rebalance_at_ms;
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 /* Does what is due.  @return when to come again; LACP_NEVER */
 static uint64_t turn(struct keeper_team *team)
 {
     const uint64_t now = now_ms();
     uint64_t next = rebalance(team, now);
 
-    next = earlier(next, team_tick(team->team, now));
+    next = RTE_MIN(next, team_tick(team->team, now));
     publish(team, now);
     send_pdus(team, now);
-    return earlier(next, announce_in_rounds(team, now));
+    return RTE_MIN(next, announce_in_rounds(team, now));
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -217,11 +213,11 @@ static void turn_all(struct team_keeper *keeper)
 
     for (unsigned i = 0; i < VSWITCH_MAX_TEAMS; i++) {
         if (keeper->team[i].used) {
-            next = earlier(next, turn(&keeper->team[i]));
+            next = RTE_MIN(next, turn(&keeper->team[i]));
         }
     }
     now = now_ms();
-    next = next <= now ? 1 : earlier(next - now, LONGEST_SLEEP_MS);
+    next = next <= now ? 1 : RTE_MIN(next - now, LONGEST_SLEEP_MS);
     wait = (struct timeval){ (time_t)(next / 1000), (suseconds_t)(next % 1000 * 1000) };
     (void)event_add(keeper->timer, &wait);
 }

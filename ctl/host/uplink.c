@@ -52,7 +52,8 @@ static bool of_switch(const struct vswitch_model *model, const struct vswitch_sw
     *wanted = (struct uplink_wanted){
         .owner = "Switch", .owner_name = of->name, .what = "uplink", .role = "uplink of switch",
         .where = of->uplink, .adapter = of->host_name, .port = of->uplink_port,
-        .switch_id = of->id, .mtu_bytes = of->mtu_bytes, .force = of->force, .move_addresses = of->move_addresses,
+        .switch_id = of->id, .mtu_bytes = of->mtu_bytes, .force = of->force,
+        .move_addresses = of->move_addresses,
     };
     return of->uplink_port != VSWITCH_NO_PORT && vswitch_team_of(model, of) == NULL;
 }
@@ -65,7 +66,8 @@ static bool of_team(const struct vswitch_model *model, const struct vswitch_team
     *wanted = (struct uplink_wanted){
         .owner = "Team", .owner_name = of->name, .what = "member", .role = "member of team",
         .where = member->where, .adapter = "", .port = member->port,
-        .switch_id = FABRIC_MAX_SWITCHES, .more_senders = 1, .mtu_bytes = vswitch_team_mtu(model, of), .force = of->force,
+        .switch_id = FABRIC_MAX_SWITCHES, .more_senders = 1,
+        .mtu_bytes = vswitch_team_mtu(model, of), .force = of->force,
     };
     return member->where[0] != '\0';
 }

@@ -122,7 +122,9 @@ static void publish(struct lab *lab)
 {
     struct mac_table *table[FABRIC_MAX_SWITCHES] = { NULL };
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS] = { { 0 } };
-    const struct fabric_binding binding = { table, endpoint, WORKERS };
+    const struct fabric_binding binding = {
+        .table = table, .endpoint = endpoint, .worker_count = WORKERS,
+    };
     struct fabric *fabric;
 
     table[lab->model->switches[0].id] = lab->table;

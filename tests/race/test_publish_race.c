@@ -218,7 +218,9 @@ static void publish(struct lab *lab, const struct vswitch_model *model)
 {
     struct mac_table *table[FABRIC_MAX_SWITCHES] = { NULL };
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS] = { { 0 } };
-    const struct fabric_binding binding = { table, endpoint, WORKERS };
+    const struct fabric_binding binding = {
+        .table = table, .endpoint = endpoint, .worker_count = WORKERS,
+    };
     struct fabric *fabric;
 
     for (size_t i = 0; i < model->switch_count; i++) {

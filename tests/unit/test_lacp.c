@@ -257,6 +257,25 @@ static void test_lacp_slow_partner_is_left_after_ninety_seconds(void **state)
     assert_int_equal(distributing(A), 0);
 }
 
+static void test_lacp_heard_under_the_long_timeout_answers_to_the_short_one(void **state)
+{
+    (void)state;
+
+    for (unsigned end = 0; end < LACP_LAB_ENDS; end++) {
+        lab.end[end].config.slow = true;
+        lacp_lab_configure(&lab, end);
+    }
+    agree(1);
+    cut(0, true);
+    lab.end[A].config.slow = false;
+    lacp_lab_configure(&lab, A);
+    lacp_lab_pass(&lab, LACP_SHORT_TIMEOUT_MS - 1);
+    assert_int_equal(distributing(A), 0x01);
+    lacp_lab_pass(&lab, 1);
+
+    assert_int_equal(distributing(A), 0);
+}
+
 /* By the one way that is left the other end hears that it is not heard. */
 static void test_lacp_one_way_wire_carries_neither_way(void **state)
 {
@@ -608,6 +627,7 @@ int main(void)
         T(silent_partner_is_left_after_three_seconds),
         T(partner_heard_again_in_time_has_not_to_wait),
         T(slow_partner_is_left_after_ninety_seconds),
+        T(heard_under_the_long_timeout_answers_to_the_short_one),
         T(one_way_wire_carries_neither_way),
         T(partner_with_another_key_waits_anew),
         T(partner_that_restarts_is_had_again),
