@@ -307,8 +307,11 @@ static bool same_stream(const struct lab_original *a, const struct lab_original 
              a->info.destination_port == b->info.destination_port));
 }
 
-/* Finds the frame that went in, which is the next of its stream. */
-static const char *find_original(struct coalesce_lab *lab, const struct frame *frame)
+/*
+ * Finds the frame that went in, which is the next of its stream.  Of frames with equal bytes, one
+ * whose trusted bytes do not show a stream is none of those that were merged.
+ */
+static const char *find_original(struct coalesce_lab *lab, const struct frame *frame, bool merged)
 {
     for (uint16_t i = 0; i < lab->originals; i++) {
         struct lab_original *original = &lab->original[i];
@@ -316,6 +319,7 @@ static const char *find_original(struct coalesce_lab *lab, const struct frame *f
         if (original->found || original->len_bytes != frame->len_bytes ||
             original->vlan_tci != frame->vlan_tci || original->port_out != frame->port_out ||
             original->is_long != (frame->gso_type != FRAME_GSO_NONE) ||
+            (merged && !same_stream(original, original)) ||
             !same_bytes(original->bytes, lab->bytes, frame->len_bytes)) {
             continue;
         }
@@ -342,7 +346,7 @@ static const char *check_segments(struct coalesce_lab *lab, const struct frame *
     while (wrong == NULL && segment_next(&segmenter, &lab->segments) > 0) {
         for (uint16_t i = 0; wrong == NULL && i < lab->segments.count; i++) {
             read_frame(&lab->segments, &lab->segments.frame[i], lab->bytes);
-            wrong = find_original(lab, &lab->segments.frame[i]);
+            wrong = find_original(lab, &lab->segments.frame[i], true);
         }
     }
     return wrong;
@@ -383,7 +387,7 @@ static const char *check_frame(struct coalesce_lab *lab, const struct frame *fra
         return "a frame has runs that are none";
     }
     read_frame(&lab->batch, frame, lab->bytes);
-    wrong = find_original(lab, frame);
+    wrong = find_original(lab, frame, false);
     if (wrong == NULL || frame->gso_type == FRAME_GSO_NONE) {
         return wrong;
     }
