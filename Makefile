@@ -8,6 +8,7 @@
 #   make test        everything: installs what is missing, builds, runs every suite
 #   make lint        layers, sizes, house rules          make unit hostile race integration
 #   make bench [BENCH=--quick]  speed against peers      make fuzz [SECONDS=3600]
+#   make instructions           a worker's, for each frame, stage by stage
 #   make install DESTDIR=... [PREFIX=/usr/local]         make deps deps-test deps-bench
 
 PREFIX  ?= /usr/local
@@ -227,6 +228,11 @@ bench: deps-bench
 	@tests/bench/wire.sh $(BENCH_WIRE)
 	@tests/bench/vm.sh $(BENCH_VM)
 
+# The same numbers every time, so that a change of the hot path is seen without noise.
+instructions: deps-instructions
+	$(MAKE) $(O)/tests/bench/instructions
+	@BENCH_TOOLS=$(O)/tests/bench tests/bench/instructions.py $(INSTRUCTIONS)
+
 demo: deps-demo
 	$(MAKE) all
 	@tests/integration/demo.sh
@@ -242,6 +248,7 @@ PKG_TEST  := $(PKG_DEMO) $(PKG_QEMU) libcmocka-dev clang libclang-rt-14-dev llvm
              make flex bison bc libelf-dev lz4 openvswitch-switch
 PKG_BENCH := $(PKG_BUILD) libcmocka-dev dpdk-dev openvswitch-switch-dpdk python3 iproute2 ethtool \
              qemu-system-x86
+PKG_INSTR := $(PKG_BUILD) libcmocka-dev python3 valgrind
 deps:
 	@tests/support/deps.sh $(PKG_BUILD)
 deps-demo:
@@ -252,6 +259,8 @@ deps-test:
 	@tests/support/deps.sh $(PKG_TEST)
 deps-bench:
 	@tests/support/deps.sh $(PKG_BENCH)
+deps-instructions:
+	@tests/support/deps.sh $(PKG_INSTR)
 
 # ---- installation --------------------------------------------------------------------------------
 install: all
@@ -270,8 +279,8 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all lint unit hostile race integration test fuzz bench demo deps deps-demo deps-demo-qemu \
-        deps-test deps-bench install clean unit-bin hostile-bin race-bin integration-bin bench-bin \
+.PHONY: all lint unit hostile race integration test fuzz bench instructions demo deps deps-demo \
+        deps-demo-qemu deps-test deps-bench deps-instructions install clean unit-bin hostile-bin race-bin integration-bin bench-bin \
         fuzz-bin \
         linux-kernel
 .SECONDARY:

@@ -186,7 +186,7 @@ static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, 
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-static bool turn(struct worker *worker)
+bool worker_turn(struct worker *worker)
 {
     const uint32_t now_s = atomic_load_explicit(&worker->shared->now_s, memory_order_relaxed);
     bool moved = false;
@@ -210,7 +210,7 @@ int worker_run(void *context)
     (void)rte_rcu_qsbr_thread_register(shared->qsbr, worker->id);
     rte_rcu_qsbr_thread_online(shared->qsbr, worker->id);
     while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
-        const bool moved = turn(worker);
+        const bool moved = worker_turn(worker);
         const uint64_t now_tsc = rte_rdtsc();
 
         if (moved) {

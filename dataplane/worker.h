@@ -78,6 +78,13 @@ struct worker {
  */
 bool worker_load_fabric(struct worker *worker);
 
+/**
+ * One turn: visits each of the worker's queues once.
+ * @return whether any had something
+ * Thread: the worker, online.
+ */
+bool worker_turn(struct worker *worker);
+
 /** The body of a worker's thread; ends when shared->stop is set.  @p worker is a struct worker. */
 int worker_run(void *worker);
 
