@@ -280,8 +280,8 @@ clean:
 	rm -rf build
 
 .PHONY: all lint unit hostile race integration test fuzz bench instructions demo deps deps-demo \
-        deps-demo-qemu deps-test deps-bench deps-instructions install clean unit-bin hostile-bin race-bin integration-bin bench-bin \
-        fuzz-bin \
+        deps-demo-qemu deps-test deps-bench deps-instructions install clean unit-bin hostile-bin \
+        race-bin integration-bin bench-bin fuzz-bin \
         linux-kernel
 .SECONDARY:
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
