@@ -39,6 +39,9 @@ bool worker_load_fabric(struct worker *worker)
            fabric->queues[first + worker->queue_count].worker == worker->id) {
         worker->queue_count++;
     }
+    worker->loud_count = 0;
+    worker->slice_first = 0;
+    worker->all_turns = 0;
     return true;
 }
 
@@ -186,14 +189,81 @@ static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, 
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
+static bool visit_all(struct worker *worker, uint32_t now_s)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < worker->queue_count; i++) {
+        moved |= poll_queue(worker, &worker->queue[i], now_s);
+    }
+    return moved;
+}
+
+static bool visit_loud(struct worker *worker, uint32_t now_s)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < worker->loud_count;) {
+        struct worker_loud *loud = &worker->loud[i];
+
+        if (poll_queue(worker, &worker->queue[loud->queue], now_s)) {
+            moved = true;
+            loud->empty = 0;
+            i++;
+        } else if (++loud->empty < WORKER_EMPTY_MAX) {
+            i++;
+        } else {
+            *loud = worker->loud[--worker->loud_count];
+        }
+    }
+    return moved;
+}
+
+static void note_loud(struct worker *worker, uint32_t queue)
+{
+    for (uint32_t i = 0; i < worker->loud_count; i++) {
+        if (worker->loud[i].queue == queue) {
+            return;
+        }
+    }
+    if (worker->loud_count == WORKER_LOUD_MAX) {
+        worker->loud_count = 0;
+        worker->all_turns = WORKER_ALL_TURNS;
+    } else {
+        worker->loud[worker->loud_count++] = (struct worker_loud){ .queue = queue };
+    }
+}
+
+static bool visit_slice(struct worker *worker, uint32_t now_s)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < WORKER_SLICE; i++) {
+        const uint32_t queue = worker->slice_first;
+
+        worker->slice_first = queue + 1 < worker->queue_count ? queue + 1 : 0;
+        if (poll_queue(worker, &worker->queue[queue], now_s)) {
+            moved = true;
+            note_loud(worker, queue);
+        }
+    }
+    return moved;
+}
+
 bool worker_turn(struct worker *worker)
 {
     const uint32_t now_s = atomic_load_explicit(&worker->shared->now_s, memory_order_relaxed);
-    bool moved = false;
+    bool moved;
 
     (void)worker_load_fabric(worker);
-    for (uint32_t i = 0; i < worker->queue_count; i++) {
-        moved |= poll_queue(worker, &worker->queue[i], now_s);
+    if (worker->queue_count <= WORKER_SLICE) {
+        moved = visit_all(worker, now_s);
+    } else if (worker->all_turns > 0) {
+        worker->all_turns--;
+        moved = visit_all(worker, now_s);
+    } else {
+        moved = visit_loud(worker, now_s);
+        moved |= visit_slice(worker, now_s);
     }
     rte_rcu_qsbr_quiescent(worker->shared->qsbr, worker->id);
     return moved;

@@ -2,8 +2,11 @@
 /*
  * A poll worker: one thread on one core, taking batches from its queues and delivering them.
  *
- * A turn loads the fabric once, visits each of the worker's queues once, and reports a quiescent
- * state; pointers read in a turn are not kept past it.  The path of a batch is straight: take,
+ * A turn loads the fabric once, visits queues, and reports a quiescent state; pointers read in a turn
+ * are not kept past it.  Which queues: all, as long as they are few.  Of many, most are quiet most of
+ * the time, and each visit to one is a cache line of its guest's: so a turn visits those that gave
+ * something lately, and a slice of the others, by turns.  When too many are loud for that to pay, all
+ * are visited again.  The path of a batch is straight: take,
  * decide, deliver, give back (worker, forward, egress, worker), and each step is one call a batch.
  * By which code a queue is polled is a switch over the kind of its port, once a batch.
  *
@@ -29,6 +32,15 @@
 #include "vnic/vnic.h"
 
 #define WORKER_SPIN_US   60u       /* longer than a busy guest pauses, too short to be a cost */
+#define WORKER_SLICE     32u       /* queues that a turn visits besides the loud ones */
+#define WORKER_LOUD_MAX  64u
+#define WORKER_EMPTY_MAX 64u       /* visits without anything that make a loud queue a quiet one */
+#define WORKER_ALL_TURNS 256u      /* that visit all queues, once too many were loud */
+
+struct worker_loud {
+    uint32_t queue;                /* its index in worker->queue */
+    uint32_t empty;                /* visits since it gave something */
+};
 
 /* What all workers share; one cache line that changes about once a second. */
 struct worker_shared {
@@ -51,6 +63,10 @@ struct worker {
     const struct fabric *fabric;   /* of this turn */
     const struct fabric_queue *queue;   /* its slice of fabric->queues */
     uint32_t queue_count;
+    struct worker_loud loud[WORKER_LOUD_MAX];   /* queues that gave something lately */
+    uint32_t loud_count;
+    uint32_t slice_first;          /* where the slice of the next turn begins */
+    uint32_t all_turns;            /* so many turns from now on visit all queues */
     struct forward_notes notes;
     struct drop_tally refused;
     struct frame_batch batch;
@@ -79,7 +95,7 @@ struct worker {
 bool worker_load_fabric(struct worker *worker);
 
 /**
- * One turn: visits each of the worker's queues once.
+ * One turn: visits queues, as the head of this file says.
  * @return whether any had something
  * Thread: the worker, online.
  */
