@@ -2,13 +2,15 @@
 /*
  * A poll worker: one thread on one core, taking batches from its queues and delivering them.
  *
- * A turn loads the fabric once, visits queues, and reports a quiescent state; pointers read in a turn
- * are not kept past it.  Which queues: all, as long as they are few.  Of many, most are quiet most of
- * the time, and each visit to one is a cache line of its guest's: so a turn visits those that gave
- * something lately, and a slice of the others, by turns.  When too many are loud for that to pay, all
- * are visited again.  The path of a batch is straight: take,
- * decide, deliver, give back (worker, forward, egress, worker), and each step is one call a batch.
- * By which code a queue is polled is a switch over the kind of its port, once a batch.
+ * A turn loads the fabric once, visits queues, and reports a quiescent state; pointers read in a
+ * turn are not kept past it.  Which queues: all, as long as they are few.  Of many, most are quiet
+ * most of the time, and each visit to one is a cache line of its guest's: so a turn visits those
+ * that gave something lately, and a slice of the others, by turns.  When too many are loud for that
+ * to pay, all are visited again.
+ *
+ * The path of a batch is straight: take, decide, deliver, give back (worker, forward, egress,
+ * worker), and each step is one call a batch.  By which code a queue is polled is a switch over the
+ * kind of its port, once a batch.
  *
  * When no queue has given anything for WORKER_SPIN_US, the worker asks all its guests to kick, goes
  * offline for the grace-period machinery, and sleeps until a queue has something: see idle.h.
