@@ -9,7 +9,8 @@ scene_begin "$0" "$@"
 
 ours=10.0.0.1 theirs=10.0.0.2 ours6=fd00::1 theirs6=fd00::2
 
-# The bridge has an address of its own, not that of a port which may go.
+# The bridge has an address of its own, not that of a port which may go.  The first wire does
+# nothing of what may be left to its driver, the second all.
 wires_make() {
     local i
     outside ip link add br0 address 02:00:00:00:ee:00 type bridge || return 1
@@ -18,6 +19,7 @@ wires_make() {
             netns outside && ip link set "up$i" up &&
             outside ip link set "far$i" master br0 up || return 1
     done
+    ethtool -K up1 tx off || return 1
     outside sh -c "ip link set br0 up && ip address add $theirs/24 dev br0 &&
         ip -6 address add $theirs6/64 dev br0 nodad"
 }
@@ -35,6 +37,12 @@ each_once() {
     words=$(ping -c 5 -i 0.1 -W 1 "$theirs" 2>&1)
     echo "$words"
     grep -q ' 5 received' <<<"$words" && ! grep -q 'DUP!' <<<"$words"
+}
+
+# So many that both members have some: by one of them their segments may go whole.
+streams() {
+    outside_start iperf3 -s -1
+    eventually 10 iperf3 -c "$theirs" -P 16 -n 8M "$@"
 }
 
 # carry NUMBER: of the team's members
@@ -80,6 +88,8 @@ must "it is a switch's uplink" \
 must "the host has addresses" address_ours
 check "IPv4 and IPv6 pass" eventually 10 pings
 check "an answer comes once" each_once
+check "streams pass by two members of which one can do less" streams
+check "... and the other way" streams -R
 ping -b -q -c 3 -i 0.1 10.0.0.255 >/dev/null 2>&1
 check "what came back by the other member was known and dropped" \
     dropped 'sent by this team and come back by another member'
