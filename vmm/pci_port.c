@@ -102,10 +102,16 @@ static uint16_t update_slot(struct pci_port *port)
     return changed;
 }
 
+/*
+ * Whoever plugs something into a slot with a button presses it then: 6.7.1.5.  A driver may listen
+ * to the button only; Linux's does.
+ */
 void pci_port_plug(struct pci_port *port, struct pci_function *function)
 {
+    const bool asks = function != NULL && (slot_control(port) & PCI_EXP_SLTCTL_PCC) != 0;
+
     port->plugged = function;
-    set_slot_status(port, update_slot(port));
+    set_slot_status(port, update_slot(port) | (asks ? PCI_EXP_SLTSTA_ABP : 0));
     update_interrupt(port);
 }
 
@@ -143,8 +149,8 @@ int pci_port_press(struct pci_port *port, struct error *error)
     /* Pressed again while the light blinks, the button would call it off. */
     if ((slot_status(port) & PCI_EXP_SLTSTA_ABP) != 0 ||
         (control & PCI_EXP_SLTCTL_PIC) == PCI_EXP_SLTCTL_PWR_IND_BLINK) {
-        return error_set(error, EALREADY, "%s: the guest is about to let go of it",
-                         port->plugged->name);
+        return error_set(error, EALREADY, "%s: the guest has not answered the button of the slot "
+                         "yet; wait some seconds", port->plugged->name);
     }
     set_slot_status(port, PCI_EXP_SLTSTA_ABP);
     update_interrupt(port);

@@ -18,9 +18,8 @@ must "there is an initramfs" linux_pack "$guest_cache/drivers"
 must "vswitchd starts" daemon_start --no-huge
 must "a guest of our own is there to answer" linux_scene
 must "Debian's kernel is started" linux_pci_run three \
-    "load=/drivers/order load=/drivers/devices cpus $linux_pci_words poweroff" \
+    "load=/drivers/order load=/drivers/devices cpus $linux_pci_words" \
     --kernel "$guest_cache/vmlinuz" --cpus 2 --memory 256M
 linux_pci_life three 60
-check "... with both processors" vm_says three "init: cpus 2"
-check "... and powers off" eventually 30 vm_gone three
+check "... it had both processors" vm_says three "init: cpus 2"
 tap_end

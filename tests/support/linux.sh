@@ -94,14 +94,14 @@ linux_scene() {
 }
 
 linux_pci_words="nics=1 address=10.0.0.3/24 reach=10.0.0.9 udp=10.0.0.9,50,1000 disk=/dev/vda \
-nics=2 nic=eth1 address=10.0.1.3/24 reach=10.0.1.9 nics=1 button"
+nics=2 nic=eth1 address=10.0.1.3/24 reach=10.0.1.9 nics=1 button poweroff"
 
 linux_pci_run() {                         # linux_pci_run NAME WORDS [OPTION]...
     linux_run "$1" "$2" --vnic three --disk "$work/disk.ro,ro" "${@:3}"
 }
 
 linux_pci_life() {
-    must "... comes to user space" vm_told "$1" "$2" "init: runs"
+    must "a Linux with PCI comes to user space" vm_told "$1" "$2" "init: runs"
     check "... finds its NIC" vm_told "$1" 60 "init: eth0 mac 00:15:5d:10:00:03 mtu 1500"
     check "... by which frames pass" vm_told "$1" 60 "init: udp sent 50 received 50 wrong 0"
     check "... reads its disk" vm_told "$1" 60 "init: disk /dev/vda says words of the host"
@@ -111,7 +111,8 @@ linux_pci_life() {
     check "... its frames pass" vm_told "$1" 60 "init: reached 10.0.1.9"
     check "... it is taken out" vswitchctl vm set "$1" --remove-vnic late
     check "... and let go" vm_told "$1" 60 "init: nics 1" 2
-    check "... the power button is waited for" vm_told "$1" 60 "init: waits for its button"
-    check "... pressed" vswitchctl vm stop "$1"
-    check "... and heard" vm_told "$1" 60 "init: button"
+    check "... it waits for its power button" vm_told "$1" 60 "init: waits for its button"
+    check "... ends it" vswitchctl --timeout 60s vm stop "$1"
+    check "... which it has heard" vm_says "$1" "init: button"
+    check "... and its process is gone" vm_gone "$1"
 }

@@ -229,7 +229,7 @@ static void test_pci_a_device_plugged_in_is_told_and_powered_by_the_guest(void *
     assert_int_equal(sent.count, 1);
     assert_int_equal(sent.address, 0xfee01000);
     assert_int_equal(sent.data, 0x41);
-    assert_int_equal(events(lab), PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_PDS);
+    assert_int_equal(events(lab), PCI_EXP_SLTSTA_ABP | PCI_EXP_SLTSTA_PDC | PCI_EXP_SLTSTA_PDS);
     assert_int_equal(pci_lab_get(lab, 1, 0, PCI_VENDOR_ID, 4), UINT32_MAX);
     pci_lab_put(lab, 0, PORT, SLTCTL, 2, LISTENS | PCI_EXP_SLTCTL_PWR_IND_BLINK);
 
@@ -239,6 +239,23 @@ static void test_pci_a_device_plugged_in_is_told_and_powered_by_the_guest(void *
     assert_int_equal(pci_lab_get(lab, 1, 0, PCI_VENDOR_ID, 4), ID);
     assert_int_equal(pci_lab_enable(lab, 1, 0) >> 20, PCI_MEMORY_GPA / 0x100000 + 16);
     assert_int_equal(fake_kvm_doorbells(), FAKE_VIRTIO_QUEUES);
+}
+
+/* As Linux's driver: where a slot has a button, it does not listen to presence. */
+static void test_pci_a_driver_that_listens_to_the_button_only_is_told_as_well(void **state)
+{
+    struct pci_lab *lab = *state;
+    uint32_t control;
+
+    start_driver(lab);
+    control = pci_lab_get(lab, 0, PORT, SLTCTL, 2);
+    pci_lab_put(lab, 0, PORT, SLTCTL, 2, control & ~(uint32_t)PCI_EXP_SLTCTL_PDCE);
+    events(lab);
+    (void)fake_kvm_sent();
+
+    lab->pci = virtio_pci_plug(-1, lab->root, fake_kvm_irq(), true, &lab->fake.device, NULL);
+
+    assert_int_equal(fake_kvm_sent().count, 1);
 }
 
 static void count_gone(void *context)
@@ -411,6 +428,7 @@ int main(void)
         LAB_TEST(test_pci_two_bars_at_one_place_are_one),
         LAB_TEST(test_pci_a_function_in_a_slot_is_on_its_bus),
         LAB_TEST(test_pci_a_device_plugged_in_is_told_and_powered_by_the_guest),
+        LAB_TEST(test_pci_a_driver_that_listens_to_the_button_only_is_told_as_well),
         LAB_TEST(test_pci_a_guest_asked_for_a_device_lets_it_go),
         LAB_TEST(test_pci_power_off_without_being_asked_is_no_letting_go),
         LAB_TEST(test_pci_a_device_taken_out_by_surprise_is_gone),

@@ -49,8 +49,8 @@
 
 #define LINE_SIZE       256u
 #define WAIT_MS         2000       /* for an answer */
-#define LOOK_MS         200        /* between two looks at what is to come */
-#define NICS_MAX        64u
+#define LOOK_MS         500        /* between two looks at what is to come */
+#define NICS_MAX        8          /* numbers that they may have, 1 and up */
 #define ECHO_PORT       7u
 #define DATAGRAM_SIZE   65536u
 #define SECTOR_BYTES    512u
@@ -129,7 +129,7 @@ static unsigned count_nics(int fd, bool lists)
 {
     unsigned count = 0;
 
-    for (int index = 1; index <= (int)NICS_MAX; index++) {
+    for (int index = 1; index <= NICS_MAX; index++) {
         struct ifreq one = { .ifr_ifindex = index };
 
         if (!ask_nic(fd, SIOCGIFNAME, &one) || strcmp(one.ifr_name, "lo") == 0) {
