@@ -18,8 +18,10 @@ ovs_bond_vsctl() {
     ovs-vsctl --timeout=10 "--db=unix:$ovs_bond_dir/db.sock" "$@"
 }
 
+# The kernel still sees what comes by the wires: it is not to answer there for an address of br0.
 ovs_bond_start() {
     local tries
+    outside sh -c "echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore" || return 1
     ovs_bond_dir=$1/ovs
     mkdir -p "$ovs_bond_dir" &&
         ovsdb-tool create "$ovs_bond_dir/conf.db" /usr/share/openvswitch/vswitch.ovsschema ||
