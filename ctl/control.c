@@ -348,7 +348,7 @@ static int restore(struct control *control, struct error *error)
     return rc;
 }
 
-/* The hooks of librte_vhost's thread; the context is the one control of the process. */
+/* The hooks of the vhost thread; the context is the one control of the process. */
 
 static void hook_wait(void *context)
 {
@@ -401,6 +401,7 @@ static int make_ready(struct control *control, struct error *error)
 
 static void release(struct control *control)
 {
+    vhost_control_stop();
     follow_destroy(control->follow);
     team_keeper_stop(control->keeper);
     notices_destroy(control->notices);
@@ -432,7 +433,11 @@ int control_start(const struct control_config *config, struct control **out, str
         return rc;
     }
     hooks.context = control;
-    vhost_control_start(&hooks);
+    rc = vhost_control_start(&hooks, error);
+    if (rc != 0) {
+        release(control);
+        return rc;
+    }
     rc = restore(control, error);
     if (rc != 0) {
         control_stop(control);

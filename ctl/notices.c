@@ -38,7 +38,7 @@ struct notices {
     struct control *control;       /* borrowed */
     struct event *learn, *changes, *tick;
     int changed_fd;
-    /* ---- written by librte_vhost's thread, taken by control ---- */
+    /* ---- written by the vhost thread, taken by control ---- */
     _Atomic uint64_t changed[WORDS];
     /* ---- control's own ---- */
     struct told told[FABRIC_MAX_PORTS];

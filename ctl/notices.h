@@ -4,7 +4,7 @@
  *
  * Workers cannot be allowed to hold up the control channel, so notes are taken in bounded pieces,
  * one piece a turn of the event loop; a flood of new addresses delays itself and nobody else.  What
- * librte_vhost's thread reports is a bit per port and an eventfd; the log then tells the state of
+ * the vhost thread reports is a bit per port and an eventfd; the log then tells the state of
  * that vNIC, at most once a second each, so that a guest that comes and goes cannot fill the log.
  */
 #ifndef CTL_NOTICES_H

@@ -22,7 +22,7 @@
 #include "switch/team_mode.h"
 #include "switch/vlan.h"
 
-#define FABRIC_MAX_PORTS     1280u     /* vNICs, uplinks, members, host vNICs, and room */
+#define FABRIC_MAX_PORTS     2048u     /* vNICs, uplinks, members, host vNICs, and room */
 #define FABRIC_MAX_SWITCHES  256u
 
 /* What an untagged frame has beyond the MTU; a tag comes on top, and egress sees which have one. */

@@ -37,7 +37,7 @@
 
 #define MAC_TABLE_SLOTS    4u      /* in a bucket */
 #define MAC_TABLE_PROBES   16u     /* buckets that a key may lie in: its home and the ones after */
-#define MAC_TABLE_PORTS    1280u   /* port numbers are below this */
+#define MAC_TABLE_PORTS    2048u   /* port numbers are below this */
 #define MAC_NO_SLOT        UINT32_MAX
 
 /* A key: the address in bits 0 to 47, the VLAN in bits 48 to 59, and two marks. */

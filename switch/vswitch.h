@@ -36,7 +36,7 @@
 #define VSWITCH_NO_PORT           0xffffu
 #define VSWITCH_MAX_TEAMS         24u
 #define VSWITCH_TEAM_PREFIX       "team:"  /* of the WHERE of an uplink that is a team */
-#define VSWITCH_MAX_VNICS         511u     /* librte_vhost polls 1,024 descriptors, two a vNIC */
+#define VSWITCH_MAX_VNICS         1000u
 
 enum vswitch_type { VSWITCH_PRIVATE, VSWITCH_INTERNAL, VSWITCH_EXTERNAL };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The table is written by librte_vhost's thread and read by a handler that may run on any thread at
+ * The table is written by the vhost thread and read by a handler that may run on any thread at
  * any instruction.  Each entry has a sequence number, odd while it is written: a reader that sees
  * it move reads again, so it never joins the start of one region with the size of another.  Writers
  * of different entries do not meet.
@@ -28,7 +28,6 @@ struct watched {
 
 static struct watched table[VNICS_MAX];
 static struct sigaction action_before;
-static _Thread_local struct vnic *blamed;      /* by this thread; read by the handler on it */
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
@@ -91,11 +90,6 @@ void guest_fault_forget(struct vnic *vnic)
         entry_write(entry, &nothing);
         atomic_store_explicit(&entry->vnic, NULL, memory_order_release);
     }
-}
-
-void guest_fault_blame(struct vnic *vnic)
-{
-    blamed = vnic;
 }
 
 /* ---- the handler: no lock, no allocation, no library ----------------------------------------- */
@@ -177,10 +171,7 @@ static void on_sigbus(int number, siginfo_t *info, void *context)
     (void)number;
     (void)context;
     /* Above zero: the kernel says that an access failed; else somebody sent the signal. */
-    if (info->si_code > 0 && !find(at, &hit)) {
-        hit = (struct hit){ .vnic = blamed, .start = at, .size_bytes = 1 };
-    }
-    if (hit.vnic == NULL || !cover(hit.start, hit.size_bytes)) {
+    if (info->si_code <= 0 || !find(at, &hit) || !cover(hit.start, hit.size_bytes)) {
         (void)sigaction(SIGBUS, &action_before, NULL);         /* it happens again, and ends us */
         if (info->si_code <= 0) {
             (void)raise(SIGBUS);

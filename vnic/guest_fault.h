@@ -22,18 +22,11 @@ int guest_fault_start(void);
 
 /**
  * Watches the regions of @p memory on behalf of @p vnic.  Call before a vnic_live is published;
- * replaces what was watched for that vNIC.  Thread: librte_vhost's.
+ * replaces what was watched for that vNIC.  Thread: the vhost thread.
  */
 void guest_fault_watch(struct vnic *vnic, const struct guest_memory *memory);
 
-/** Forgets them: before they are unmapped, after the grace period.  Thread: librte_vhost's. */
+/** Forgets them: before they are unmapped, after the grace period.  Thread: the vhost thread. */
 void guest_fault_forget(struct vnic *vnic);
-
-/**
- * Says on whose behalf the calling thread acts, NULL: nobody's.  librte_vhost itself looks into
- * rings that are not watched yet; a fault of this thread outside all watched regions is then @p
- * vnic's, and the one page is covered.  Thread: librte_vhost's.
- */
-void guest_fault_blame(struct vnic *vnic);
 
 #endif

@@ -1,50 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Sockets of vNICs come and go here; vhost_control_message.c is what happens on them.
- *
- * What is offered to a guest is a list of what we do, taken out of what the library could do: a
- * feature that a later release of it learns is not offered before we have it.  Dirty-page logging
- * is not on the list, so a VMM refuses to migrate such a VM live rather than to corrupt it.
+ * vNICs come and go here, as control sees them; vhost_control_message.c is what happens to them in
+ * between.
  */
 #include "vnic/vhost_control.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_ring.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#include <rte_log.h>
-#include <rte_vhost.h>
 
 #include "vnic/vhost_control_device.h"
 #include "vnic/vhost_socket.h"
-
-#define FEATURE(bit) (UINT64_C(1) << (bit))
-
-/* The library polls at most 1,024 descriptors: one of its own, and two for each attached vNIC. */
-#define VNICS_MAX 511u
-
-/* Of what the process makes, only the library's socket has no mode of its own: this leaves 0660. */
-#define SOCKET_UMASK (S_IXUSR | S_IXGRP | S_IRWXO)
-
-#define OUR_FEATURES                                                                            \
-    (FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                               \
-     FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |                  \
-     FEATURE(VIRTIO_NET_F_MRG_RXBUF) | FEATURE(VIRTIO_NET_F_MQ) | FEATURE(VIRTIO_NET_F_MTU) |   \
-     FEATURE(VIRTIO_NET_F_STATUS) | FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) |                      \
-     FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                            \
-     FEATURE(VIRTIO_NET_F_CTRL_VLAN) | FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) |                    \
-     FEATURE(VHOST_USER_F_PROTOCOL_FEATURES))
-
-static_assert((OUR_FEATURES & OFFLOAD_ALL) == 0, "the library is told of no offload");
-
-#define OUR_PROTOCOL_FEATURES                                                                   \
-    (FEATURE(VHOST_USER_PROTOCOL_F_MQ) | FEATURE(VHOST_USER_PROTOCOL_F_RARP) |                  \
-     FEATURE(VHOST_USER_PROTOCOL_F_REPLY_ACK) | FEATURE(VHOST_USER_PROTOCOL_F_NET_MTU))
 
 #define FEATURE_NAMES(X)                                                                        \
     X(VIRTIO_NET_F_CSUM, CSUM) X(VIRTIO_NET_F_GUEST_CSUM, GUEST_CSUM)                           \
@@ -63,9 +32,6 @@ static_assert((OUR_FEATURES & OFFLOAD_ALL) == 0, "the library is told of no offl
     X(54, GUEST_USO4) X(55, GUEST_USO6) X(56, HOST_USO)    /* not in Linux 6.1's headers */
 
 static const struct vhost_control_hooks *hooks;
-static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct vhost_vnic *list;                                /* under the lock */
-static unsigned list_count;
 
 const char *vhost_feature_name(unsigned bit)
 {
@@ -89,7 +55,7 @@ const char *vhost_refusal_text(enum vhost_refusal refusal)
     return (unsigned)refusal < VHOST_REFUSED_COUNT ? texts[refusal] : "unknown";
 }
 
-/* ---- for the library's side ------------------------------------------------------------------ */
+/* ---- for the vhost thread's side -------------------------------------------------------------- */
 
 void vhost_hooks_wait(void)
 {
@@ -106,41 +72,7 @@ void vhost_hooks_changed(const struct vhost_vnic *device)
     hooks->changed(hooks->context, device->vnic.port);
 }
 
-struct vhost_vnic *vhost_vnic_find(const char *path)
-{
-    struct vhost_vnic *device;
-
-    pthread_mutex_lock(&list_lock);
-    for (device = list; device != NULL && strcmp(device->path, path) != 0;) {
-        device = device->next;
-    }
-    pthread_mutex_unlock(&list_lock);
-    return device;
-}
-
-/* ---- the list -------------------------------------------------------------------------------- */
-
-static void list_add(struct vhost_vnic *device)
-{
-    pthread_mutex_lock(&list_lock);
-    device->next = list;
-    list = device;
-    list_count++;
-    pthread_mutex_unlock(&list_lock);
-}
-
-static void list_take(const struct vhost_vnic *device)
-{
-    pthread_mutex_lock(&list_lock);
-    for (struct vhost_vnic **at = &list; *at != NULL; at = &(*at)->next) {
-        if (*at == device) {
-            *at = device->next;
-            list_count--;
-            break;
-        }
-    }
-    pthread_mutex_unlock(&list_lock);
-}
+/* ---- vNICs ------------------------------------------------------------------------------------ */
 
 static void offer(struct vhost_vnic *device, uint64_t offload, uint64_t granted)
 {
@@ -164,7 +96,10 @@ static struct vhost_vnic *device_create(const struct vhost_control_config *confi
     }
     memcpy(device->path, config->path, strlen(config->path) + 1);  /* checked: it fits */
     device->ring_count = (uint16_t)(2 * config->pairs);
-    device->vid = -1;
+    for (unsigned i = 0; i < VHOST_RINGS_MAX; i++) {
+        device->ring[i].call_fd = VHOST_FD_NOT_SET;
+        device->ring[i].kick_fd = VHOST_FD_NOT_SET;
+    }
     pthread_mutex_init(&device->lock, NULL);
     return device;
 }
@@ -175,71 +110,39 @@ static void device_destroy(struct vhost_vnic *device)
     free(device);
 }
 
-/* ---- sockets --------------------------------------------------------------------------------- */
-
-/* Offers what we do and listens; the socket file has its mode from the first moment on. */
-static int socket_open(struct vhost_vnic *device, struct error *error)
-{
-    const char *path = device->path;
-    uint64_t known = 0;
-    mode_t umask_before;
-    int status;
-
-    if (rte_vhost_driver_register(path, 0) != 0) {
-        return error_set(error, ENOMEM, "librte_vhost does not take the socket %s; the log has its "
-                         "reason.", path);
-    }
-    if (rte_vhost_driver_get_features(path, &known) != 0 ||
-        rte_vhost_driver_disable_features(path, known & ~OUR_FEATURES) != 0 ||
-        rte_vhost_driver_set_protocol_features(path, OUR_PROTOCOL_FEATURES) != 0 ||
-        rte_vhost_driver_callback_register(path, &vhost_callbacks) != 0) {
-        (void)rte_vhost_driver_unregister(path);
-        return error_set(error, EIO, "librte_vhost cannot be set up for %s.", path);
-    }
-    device->features = known & OUR_FEATURES;
-    umask_before = umask(SOCKET_UMASK);
-    status = rte_vhost_driver_start(path);
-    (void)umask(umask_before);
-    if (status != 0) {
-        (void)rte_vhost_driver_unregister(path);
-        return error_set(error, EIO, "librte_vhost cannot listen on %s; the log has its reason.",
-                         path);
-    }
-    return 0;
-}
-
-void vhost_control_start(const struct vhost_control_hooks *hooks_to_use)
+int vhost_control_start(const struct vhost_control_hooks *hooks_to_use, struct error *error)
 {
     hooks = hooks_to_use;
-    /* A frontend can make the library say anything but an error as often as it likes. */
-    (void)rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_ERR);
+    return vhost_server_start(error);
+}
+
+void vhost_control_stop(void)
+{
+    vhost_server_stop();
 }
 
 struct vnic *vhost_control_add(const struct vhost_control_config *config, struct error *error)
 {
+    const int listen_fd = vhost_socket_listen(config->path, config->owner, config->group, error);
     struct vhost_vnic *device;
+    int rc;
 
-    if (list_count >= VNICS_MAX) {
-        (void)error_set(error, ENOSPC, "There are %u vNICs, and librte_vhost cannot serve more in "
-                        "one process; remove one first.", list_count);
-        return NULL;
-    }
-    if (vhost_socket_prepare(config->path, error) != 0) {
+    if (listen_fd < 0) {
         return NULL;
     }
     device = device_create(config);
     if (device == NULL) {
+        vhost_socket_close(listen_fd, config->path);
         (void)error_set(error, ENOMEM, "There is no memory for another vNIC.");
         return NULL;
     }
-    list_add(device);
-    if (socket_open(device, error) != 0) {
-        list_take(device);
+    device->listen_fd = listen_fd;
+    rc = vhost_server_add(device);
+    if (rc != 0) {
+        vhost_socket_close(listen_fd, config->path);
         device_destroy(device);
-        return NULL;
-    }
-    if (vhost_socket_chown(config->path, config->owner, config->group, error) != 0) {
-        vhost_control_remove(&device->vnic);
+        (void)error_set(error, -rc, "The socket %s cannot be watched: %s.", config->path,
+                        strerror(-rc));
         return NULL;
     }
     return &device->vnic;
@@ -253,10 +156,8 @@ void vhost_control_remove(struct vnic *vnic)
         return;
     }
     device = vhost_vnic_of(vnic);
-    /* Ends the connections, with our callbacks on this thread, and removes the socket. */
-    (void)rte_vhost_driver_unregister(device->path);
-    list_take(device);
-    vhost_connections_forget(device);
+    vhost_server_remove(device);
+    vhost_socket_close(device->listen_fd, device->path);
     device_destroy(device);
 }
 

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The vhost-user control channel of every vNIC: librte_vhost's only user.
+ * The vhost-user control channel of every vNIC: frontends attach here, and leave.
  *
- * librte_vhost parses the protocol, maps guest memory and hands us rings; it never touches a frame.
- * Its thread calls us back around every message.  Before a message that may change memory, rings,
- * features or notification descriptors, the vNIC's live device is retired: NULL is published, one
- * grace period waited, ring indices handed back to the library.  After it the device is built anew
- * from what the library now says, checked, and published.  No worker is ever stopped for this, and
- * a worker never calls into the library (its calls take locks that are held around our hooks).
+ * One thread serves all sockets.  A frontend's message is checked (vhost_message.h) and obeyed
+ * (vhost_control_message.c); before one that may change memory, rings, features or notification
+ * descriptors, the vNIC's live device is retired: NULL is published, one grace period waited, ring
+ * indices kept.  After it the device is built anew from what the frontend has said, checked, and
+ * published.  No worker is ever stopped for this, and none calls in here.
+ *
+ * It is our own server and not DPDK's librte_vhost, because that one polls 1,024 descriptors and so
+ * serves 511 vNICs, looks at a new socket once a second, reads a message's body in a blocking call
+ * on the thread of all vNICs, and acts on messages that were never offered.
  *
  * Memory that its owner truncates while it is mapped raises SIGBUS in whoever touches it; see
  * guest_fault.h for what happens then.
  *
- * A frontend is a process of its own and may be as hostile as its guest: vhost_control_message.c
- * decides which of its messages the library sees.  What remains is this: eventfds are shared, so
- * one that fills its own call descriptor and makes it blocking holds the worker that notifies it.
- * dataplane_wait() ends that within about a second, and the vNIC is broken from then on, until it
- * is removed and added again: a frontend can do this once.
+ * A frontend is a process of its own and may be as hostile as its guest.  What no check can mend is
+ * this: eventfds are shared, so one that fills its own call descriptor and makes it blocking holds
+ * the worker that notifies it.  dataplane_wait() ends that within about a second, and the vNIC is
+ * broken from then on, until it is removed and added again: a frontend can do this once.
  *
- * Offload features are between us and the frontend: the library is not told of them.  It would know
- * no USO, and would refuse a change while the device runs, which is how a frontend passes on what
- * its guest asks for at run time (VIRTIO_NET_CTRL_GUEST_OFFLOADS: SET_FEATURES with fewer GUEST_
- * features, or with them again).  Such a message is answered by building the device anew.  QEMU 7.2
- * takes that command of a guest, says that it is done, and sends no message: the guest is left what
- * it negotiated, until its operator narrows it.
+ * What a guest asks of its offloads at run time (VIRTIO_NET_CTRL_GUEST_OFFLOADS) a frontend passes
+ * on by SET_FEATURES with fewer GUEST_ features, or with them again, and is answered by building
+ * the device anew.  QEMU 7.2 takes that command of a guest, says that it is done, and sends no
+ * message: the guest is left what it negotiated, until its operator narrows it.
  *
  * Standard: the vhost-user protocol as QEMU documents it; virtio 1.2, 5.1.3 (feature bits),
  * 5.1.6.5.6 (offloads at run time).
@@ -39,7 +39,7 @@
 #include "vnic/vnic.h"
 
 /*
- * How this layer reaches the workers it knows nothing of.  Called on librte_vhost's thread, and on
+ * How this layer reaches the workers it knows nothing of.  Called on the vhost thread, and on
  * the control thread within vhost_control_remove(); a hook does not call back into this layer.
  */
 struct vhost_control_hooks {
@@ -101,10 +101,16 @@ struct vhost_status {
 };
 
 /**
- * Once, after DPDK's start and guest_fault_start(), and before the first vNIC.
- * @p hooks is borrowed for the life of the process.
+ * Starts the thread: after DPDK's start and guest_fault_start(), and before the first vNIC.
+ *
+ * @param hooks  borrowed until vhost_control_stop()
+ * @return 0, or a negative errno with a sentence in @p error
+ * Thread: control.
  */
-void vhost_control_start(const struct vhost_control_hooks *hooks);
+int vhost_control_start(const struct vhost_control_hooks *hooks, struct error *error);
+
+/** Ends the thread, after the last vNIC was removed.  Without a start nothing happens. */
+void vhost_control_stop(void);
 
 /**
  * Makes a vNIC and its listening socket: mode 0660, owner and group as asked, an old socket file of
@@ -118,7 +124,7 @@ struct vnic *vhost_control_add(const struct vhost_control_config *config, struct
 
 /**
  * Closes the connection, removes the socket and frees the vNIC.  The caller has published a fabric
- * without it and waited.  NULL is fine.  Thread: control; may wait for librte_vhost's thread.
+ * without it and waited.  NULL is fine.  Thread: control; may wait for the vhost thread.
  */
 void vhost_control_remove(struct vnic *vnic);
 

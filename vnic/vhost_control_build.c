@@ -2,9 +2,9 @@
 /*
  * Retiring and building a vNIC's live device: the only two ways in which vnic->live changes.
  *
- * The library's word about a ring is not taken: it calls a ring ready whose used part ends beyond
- * its region, or whose size grew after its addresses were translated.  Each of a ring's three parts
- * is held against the memory table here, whole and aligned, before a worker may touch it.
+ * A frontend may name a ring's size, places and memory in any order, and change each later.  So
+ * they are kept as they were said, and held against each other here: each of a ring's three parts
+ * lies in the guest's memory, whole and aligned, before a worker may touch it.
  */
 #include "vnic/vhost_control_device.h"
 
@@ -17,12 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <rte_vhost.h>
-
 #include "vnic/guest_fault.h"
 
 #define FEATURE(bit) (UINT64_C(1) << (bit))
-#define FD_NOT_YET   (-2)          /* the library's mark of a descriptor that was never set */
 
 /* Alignment of a ring's parts.  Standard: virtio 1.2, 2.7. */
 enum { DESC_ALIGN_BYTES = 16, AVAIL_ALIGN_BYTES = 2, USED_ALIGN_BYTES = 4 };
@@ -30,13 +27,6 @@ enum { DESC_ALIGN_BYTES = 16, AVAIL_ALIGN_BYTES = 2, USED_ALIGN_BYTES = 4 };
 static struct virtqueue *ring_of(struct vnic_live *live, uint16_t ring)
 {
     return ring % 2 == 0 ? &live->to_guest[ring / 2] : &live->from_guest[ring / 2];
-}
-
-static void close_fd(int fd)
-{
-    if (fd >= 0) {
-        (void)close(fd);
-    }
 }
 
 /* ---- retiring -------------------------------------------------------------------------------- */
@@ -54,10 +44,9 @@ void vhost_device_retire(struct vhost_vnic *device)
         const struct virtqueue *queue = ring_of(live, i);
 
         if (queue->size != 0) {
-            (void)rte_vhost_set_vring_base(device->vid, i, queue->last_avail, queue->next_used);
+            device->ring[i].last_avail = queue->last_avail;
+            device->ring[i].next_used = queue->next_used;
             device->ring[i].fault = queue->fault;
-            close_fd(queue->call_fd);
-            close_fd(queue->kick_fd);
         }
     }
     guest_fault_forget(&device->vnic);
@@ -66,75 +55,34 @@ void vhost_device_retire(struct vhost_vnic *device)
 
 /* ---- building -------------------------------------------------------------------------------- */
 
-static bool read_memory(const struct vhost_vnic *device, struct guest_memory *memory)
+/* Finds the three parts, with the event fields behind them when they are used: 2.7.6, 2.7.8. */
+static bool find_ring(const struct vhost_ram *memory, const struct vhost_ring *ring,
+                      bool event_idx, struct virtqueue *queue)
 {
-    struct rte_vhost_memory *table = NULL;
-
-    /* The library follows its table without asking whether there is one. */
-    if (!device->memory_set || rte_vhost_get_mem_table(device->vid, &table) != 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < table->nregions && i < GUEST_MEMORY_REGIONS_MAX; i++) {
-        const struct rte_vhost_mem_region *from = &table->regions[i];
-
-        memory->region[memory->region_count++] = (struct guest_region){
-            .gpa = from->guest_phys_addr,
-            .size_bytes = from->size,
-            .hva = (uint8_t *)(uintptr_t)from->host_user_addr,
-        };
-    }
-    free(table);
-    return true;
-}
-
-/* Whether @p len_bytes at @p part lie in one region, aligned. */
-static bool part_fits(const struct guest_memory *memory, const volatile void *part,
-                      size_t len_bytes, size_t align_bytes)
-{
-    const uintptr_t at = (uintptr_t)part;
-
-    if (at % align_bytes != 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < memory->region_count; i++) {
-        const struct guest_region *r = &memory->region[i];
-        const uint64_t off = at - (uintptr_t)r->hva;           /* wraps when it lies below */
-
-        if (off < r->size_bytes && len_bytes <= r->size_bytes - off) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Sizes of the three parts, with the event fields behind them when they are used: 2.7.6, 2.7.8. */
-static bool ring_fits(const struct guest_memory *memory, const struct rte_vhost_vring *vring,
-                      bool event_idx)
-{
-    const size_t n = vring->size;
+    const size_t n = ring->size;
     const size_t event_bytes = event_idx ? sizeof(uint16_t) : 0;
 
-    return part_fits(memory, vring->desc, n * sizeof(struct vring_desc), DESC_ALIGN_BYTES) &&
-           part_fits(memory, vring->avail,
-                     sizeof(struct vring_avail) + n * sizeof(uint16_t) + event_bytes,
-                     AVAIL_ALIGN_BYTES) &&
-           part_fits(memory, vring->used,
-                     sizeof(struct vring_used) + n * sizeof(struct vring_used_elem) + event_bytes,
-                     USED_ALIGN_BYTES);
+    queue->desc = vhost_ram_at(memory, ring->desc, n * sizeof(struct vring_desc),
+                                  DESC_ALIGN_BYTES);
+    queue->avail = vhost_ram_at(memory, ring->avail, sizeof(struct vring_avail) +
+                                   n * sizeof(uint16_t) + event_bytes, AVAIL_ALIGN_BYTES);
+    queue->used = vhost_ram_at(memory, ring->used, sizeof(struct vring_used) +
+                                  n * sizeof(struct vring_used_elem) + event_bytes,
+                                  USED_ALIGN_BYTES);
+    return queue->desc != NULL && queue->avail != NULL && queue->used != NULL;
 }
 
 /*
- * Makes the worker's own copy of a notification descriptor: -1 for none.  It must be an eventfd,
+ * Whether a worker may use a notification descriptor (-1: there is none).  It must be an eventfd,
  * and must not block: a pipe or a file that a frontend passes instead could hold a worker for ever.
  */
-static bool keep_fd(int fd, int *kept)
+static bool notifies(int fd)
 {
     static const char eventfd_name[] = "anon_inode:[eventfd]";
     char link[64];
     char name[sizeof(eventfd_name)] = "";
     int flags;
 
-    *kept = -1;
     if (fd < 0) {
         return true;
     }
@@ -144,53 +92,51 @@ static bool keep_fd(int fd, int *kept)
         return false;
     }
     flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
-        return false;
+    return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0;
+}
+
+/*
+ * Where a ring begins that the frontend has just placed.  The guest knows only its used index: what
+ * a switch before us had taken and not given back is taken once more, rather than lost to the guest.
+ */
+static void begin_ring(struct vhost_ring *ring, const struct virtqueue *queue)
+{
+    if (ring->fresh) {
+        ring->next_used = queue->used->idx;
+        ring->last_avail = ring->next_used;
+        ring->fresh = false;
     }
-    *kept = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return *kept >= 0;
 }
 
 /* Fills @p queue; its size stays 0 when the frontend has not set the ring up, or did it badly. */
-static enum virtqueue_fault build_ring(struct vhost_vnic *device, uint16_t ring,
+static enum virtqueue_fault build_ring(struct vhost_vnic *device, struct vhost_ring *ring,
                                        const struct vnic_live *live, struct virtqueue *queue)
 {
     const bool event_idx = (live->features & FEATURE(VIRTIO_RING_F_EVENT_IDX)) != 0;
-    struct rte_vhost_vring vring;
-    int call_fd;
-    int kick_fd;
 
-    if (rte_vhost_get_vhost_vring(device->vid, ring, &vring) != 0 || vring.size == 0 ||
-        vring.desc == NULL || vring.avail == NULL || vring.used == NULL ||
-        vring.callfd == FD_NOT_YET || vring.kickfd == FD_NOT_YET) {
+    if (ring->size == 0 || !ring->placed || ring->call_fd == VHOST_FD_NOT_SET ||
+        ring->kick_fd == VHOST_FD_NOT_SET) {
         return VIRTQUEUE_NONE;
     }
-    if (!ring_fits(&live->memory, &vring, event_idx)) {
+    if (!find_ring(&device->memory, ring, event_idx, queue)) {
         return VIRTQUEUE_RING_PLACE;
     }
-    if (!keep_fd(vring.callfd, &call_fd)) {
+    if (!notifies(ring->call_fd) || !notifies(ring->kick_fd)) {
         return VIRTQUEUE_NOTIFY_FD;
     }
-    if (!keep_fd(vring.kickfd, &kick_fd)) {
-        close_fd(call_fd);
-        return VIRTQUEUE_NOTIFY_FD;
-    }
-    *queue = (struct virtqueue){
-        .desc = vring.desc,
-        .avail = vring.avail,
-        .used = vring.used,
-        .size = vring.size,
-        .mask = (uint16_t)(vring.size - 1),
-        .enabled = device->ring[ring].enabled,
-        .event_idx = event_idx,
-        .indirect = (live->features & FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) != 0,
-        .call_fd = call_fd,
-        .kick_fd = kick_fd,
-        .held = &device->vnic.held,
-        .fault = device->ring[ring].fault,
-    };
-    (void)rte_vhost_get_vring_base(device->vid, ring, &queue->last_avail, &queue->next_used);
-    queue->shown_used = queue->next_used;
+    begin_ring(ring, queue);
+    queue->size = ring->size;
+    queue->mask = (uint16_t)(ring->size - 1);
+    queue->enabled = ring->enabled;
+    queue->event_idx = event_idx;
+    queue->indirect = (live->features & FEATURE(VIRTIO_RING_F_INDIRECT_DESC)) != 0;
+    queue->call_fd = ring->call_fd;
+    queue->kick_fd = ring->kick_fd;
+    queue->held = &device->vnic.held;
+    queue->fault = ring->fault;
+    queue->last_avail = ring->last_avail;
+    queue->next_used = ring->next_used;
+    queue->shown_used = ring->next_used;
     return VIRTQUEUE_NONE;
 }
 
@@ -204,7 +150,7 @@ static void build_rings(struct vhost_vnic *device, struct vnic_live *live)
 
         queue->call_fd = -1;
         queue->kick_fd = -1;
-        fault = build_ring(device, i, live, queue);
+        fault = build_ring(device, &device->ring[i], live, queue);
         if (fault != VIRTQUEUE_NONE) {
             vnic_note_fault(&device->vnic, fault, i);
         }
@@ -227,8 +173,8 @@ static struct vnic_live *live_create(const struct vhost_vnic *device)
         return NULL;
     }
     memset(live, 0, sizeof(*live));
-    (void)rte_vhost_get_negotiated_features(device->vid, &live->features);
-    live->features |= device->acked;
+    live->memory = device->memory.guest;
+    live->features = device->features;
     live->takes = offload_takes(live->features);
     live->mergeable = (live->features & FEATURE(VIRTIO_NET_F_MRG_RXBUF)) != 0;
     live->net_hdr_bytes = live->mergeable || (live->features & FEATURE(VIRTIO_F_VERSION_1)) != 0
@@ -255,19 +201,18 @@ void vhost_device_build(struct vhost_vnic *device)
         free(live);
         return;
     }
-    if (atomic_load_explicit(&vnic->memory_gone, memory_order_relaxed) ||
-        !read_memory(device, &live->memory)) {
+    if (atomic_load_explicit(&vnic->memory_gone, memory_order_relaxed)) {
         vnic_note_fault(vnic, VIRTQUEUE_MEMORY_GONE, 0);
         free(live);
         return;
     }
+    guest_fault_watch(vnic, &live->memory);                    /* rings are looked at from here on */
     build_rings(device, live);
     pthread_mutex_lock(&device->lock);
     device->status.features = live->features;
     device->status.pairs_enabled = live->to_pair_count;
     device->status.ring_size = live->from_guest[0].size;
     pthread_mutex_unlock(&device->lock);
-    guest_fault_watch(vnic, &live->memory);
     for (uint16_t i = 0; i < live->pair_count; i++) {
         if (live->to_guest[i].size != 0) {
             virtqueue_want_kick(&live->to_guest[i], false);    /* nobody waits for buffers */

@@ -1,63 +1,84 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Around every message of a frontend: what librte_vhost calls.
+ * What a frontend says, and what becomes of it.
  *
- * A message that changes anything a worker uses retires the live device before the library acts
- * and builds it anew after.  When the library refuses the message there is no call after it; then
- * the next message, whatever it is, builds.
+ * A message that changes anything a worker uses retires the live device before it is obeyed, and
+ * the device is built anew after, whether the message was obeyed or refused.
  *
- * A vNIC has one frontend.  A connection becomes it when it says its first word and no other one is
- * up: a predecessor that died may have left messages which the library has yet to read before it
- * sees the end; it is replaced, while a second live frontend is sent away.
+ * A device runs from when the rings of its first pair are complete and enabled until the frontend
+ * asks for a ring's base: that is how a driver's reset and a paused VM reach us.
  */
 #include "vnic/vhost_control_device.h"
 
+#include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_ring.h>
 #include <string.h>
-
-#include <rte_vhost.h>
+#include <unistd.h>
 
 #include "switch/mac.h"
-#include "vnic/guest_fault.h"
-#include "vnic/vhost_message.h"
-#include "vnic/vhost_socket.h"
 
 #define FEATURE(bit) (UINT64_C(1) << (bit))
 
 /*
- * Held in every callback.  They come from the library's one thread, and from control while it
- * removes a vNIC: then another connection to the same socket may be speaking.  The library holds a
- * lock of all its sockets around the latter, so what asks it of a socket by its path
- * (rte_vhost_driver_*) must not be called under this one.
+ * What is offered beside offloads.  Dirty-page logging is not: a VMM refuses to migrate such a VM
+ * live rather than to corrupt it.
  */
-static pthread_mutex_t callback_lock = PTHREAD_MUTEX_INITIALIZER;
+#define OUR_FEATURES                                                                            \
+    (FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                               \
+     FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |                  \
+     FEATURE(VIRTIO_NET_F_MRG_RXBUF) | FEATURE(VIRTIO_NET_F_MQ) | FEATURE(VIRTIO_NET_F_MTU) |   \
+     FEATURE(VIRTIO_NET_F_STATUS) | FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) |                      \
+     FEATURE(VIRTIO_NET_F_CTRL_VQ) | FEATURE(VIRTIO_NET_F_CTRL_RX) |                            \
+     FEATURE(VIRTIO_NET_F_CTRL_VLAN) | FEATURE(VIRTIO_NET_F_CTRL_MAC_ADDR) |                    \
+     FEATURE(VHOST_USER_F_PROTOCOL_FEATURES))
 
-/* Whose connection a number of the library's is; under the lock. */
-static struct vhost_vnic *owners[RTE_MAX_VHOST_DEVICE];
+#define OUR_PROTOCOL_FEATURES                                                                   \
+    (FEATURE(VHOST_PROTOCOL_MQ) | FEATURE(VHOST_PROTOCOL_RARP) |                                \
+     FEATURE(VHOST_PROTOCOL_REPLY_ACK) | FEATURE(VHOST_PROTOCOL_NET_MTU))
 
-static struct vhost_vnic *owner_of(int vid)
+/* ---- rings ----------------------------------------------------------------------------------- */
+
+static void set_fd(int *kept, int fd)
 {
-    return vid >= 0 && vid < RTE_MAX_VHOST_DEVICE ? owners[vid] : NULL;
+    if (*kept >= 0) {
+        (void)close(*kept);
+    }
+    *kept = fd;
 }
 
-void vhost_connections_forget(const struct vhost_vnic *device)
+/* As it was before the frontend said anything of it. */
+static void ring_clear(struct vhost_ring *ring)
 {
-    pthread_mutex_lock(&callback_lock);
-    for (int vid = 0; vid < RTE_MAX_VHOST_DEVICE; vid++) {
-        if (owners[vid] == device) {
-            owners[vid] = NULL;
-        }
-    }
-    pthread_mutex_unlock(&callback_lock);
+    set_fd(&ring->call_fd, VHOST_FD_NOT_SET);
+    set_fd(&ring->kick_fd, VHOST_FD_NOT_SET);
+    *ring = (struct vhost_ring){ .call_fd = VHOST_FD_NOT_SET, .kick_fd = VHOST_FD_NOT_SET };
 }
 
-/* ---- the end of a device, the end of a frontend ---------------------------------------------- */
-
-static void enable_rings(struct vhost_vnic *device, uint16_t from, uint16_t to, bool enabled)
+static bool ring_is_ready(const struct vhost_ring *ring)
 {
-    for (uint16_t i = from; i < to; i++) {
-        device->ring[i].enabled = enabled;
+    return ring->size != 0 && ring->placed && ring->enabled &&
+           ring->call_fd != VHOST_FD_NOT_SET && ring->kick_fd != VHOST_FD_NOT_SET;
+}
+
+static void disable_rings(struct vhost_vnic *device, uint16_t from)
+{
+    for (uint16_t i = from; i < device->ring_count; i++) {
+        device->ring[i].enabled = false;
     }
+}
+
+/* ---- the start and the end of a device, of a frontend ---------------------------------------- */
+
+static void start(struct vhost_vnic *device)
+{
+    device->running = true;
+    vhost_device_build(device);
+    pthread_mutex_lock(&device->lock);
+    device->attached = true;
+    device->status.attaches++;
+    pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);
 }
 
 /* The driver was reset or its frontend left: either way what it did wrong is forgiven. */
@@ -82,20 +103,16 @@ static void stop(struct vhost_vnic *device)
     vhost_hooks_changed(device);
 }
 
-static void leave(struct vhost_vnic *device)
+/* Forgets what the frontend has set up. */
+static void clear(struct vhost_vnic *device)
 {
     stop(device);
-    device->vid = -1;
+    for (uint16_t i = 0; i < device->ring_count; i++) {
+        ring_clear(&device->ring[i]);
+    }
+    vhost_ram_unmap(&device->memory);
     device->memory_set = false;
-    device->acked = 0;
-    device->granted = 0;
-    enable_rings(device, 0, device->ring_count, false);
-    atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
-    pthread_mutex_lock(&device->lock);
-    device->status.granted = 0;
-    device->status.guest_mtu_bytes = 0;
-    pthread_mutex_unlock(&device->lock);
-    vhost_hooks_changed(device);                               /* also when it had not run */
+    device->features = 0;
 }
 
 /* What the connection has been offered it may ask for as long as it lasts. */
@@ -110,253 +127,212 @@ static uint64_t grant(struct vhost_vnic *device)
     return offered;
 }
 
-/* Whether connection @p vid is, or now becomes, the frontend. */
-static bool is_frontend(struct vhost_vnic *device, int vid)
+void vhost_device_welcome(struct vhost_vnic *device)
 {
-    if (device->vid != vid && device->vid >= 0 && vhost_socket_live_peers(device->path) < 2) {
-        leave(device);
-    }
-    if (device->vid < 0) {
-        device->vid = vid;
-        (void)grant(device);
-    }
-    return device->vid == vid;
+    (void)grant(device);
 }
 
-/* ---- messages -------------------------------------------------------------------------------- */
-
-/* Fails the message: the library then says so, or closes the connection when nobody asked. */
-static enum rte_vhost_msg_result refuse(struct vhost_vnic *device, struct vhost_message *m,
-                                        enum vhost_refusal why)
+void vhost_device_leave(struct vhost_vnic *device)
 {
-    vhost_message_close_fds(m);
-    if (device != NULL) {
-        pthread_mutex_lock(&device->lock);
-        device->status.refusal = why;
-        device->status.refusals++;
-        pthread_mutex_unlock(&device->lock);
-        vhost_hooks_changed(device);
-    }
-    return RTE_VHOST_MSG_RESULT_ERR;
-}
-
-static enum rte_vhost_msg_result answer(struct vhost_message *m, uint64_t value)
-{
-    vhost_message_close_fds(m);
-    m->payload.u64 = value;
-    m->size_bytes = sizeof(m->payload.u64);
-    return RTE_VHOST_MSG_RESULT_REPLY;
-}
-
-/* Leaves to the library the features that are its business: see vhost_control.h. */
-static bool part_features(struct vhost_vnic *device, struct vhost_message *m)
-{
-    const uint64_t wanted = m->payload.u64;
-
-    if ((wanted & ~(device->features | device->granted)) != 0) {
-        return false;
-    }
-    device->asked = wanted & OFFLOAD_ALL;
-    m->payload.u64 = wanted & ~OFFLOAD_ALL;
-    return true;
-}
-
-static enum rte_vhost_msg_result look_before(struct vhost_vnic *device, int vid,
-                                             struct vhost_message *m)
-{
-    enum vhost_refusal why;
-
-    if (device == NULL || !is_frontend(device, vid)) {
-        return refuse(device, m, VHOST_REFUSED_SECOND);
-    }
-    why = vhost_message_check(m, device->ring_count);
-    if (why != VHOST_REFUSED_NOT) {
-        return refuse(device, m, why);
-    }
-    if (m->request == MESSAGE_SET_FEATURES && !part_features(device, m)) {
-        return refuse(device, m, VHOST_REFUSED_FEATURES);
-    }
-    guest_fault_blame(&device->vnic);
-    if (vhost_message_changes(m)) {
-        vhost_device_retire(device);
-    }
-    if (m->request == MESSAGE_SET_MEM_TABLE || m->request == MESSAGE_RESET_OWNER) {
-        device->memory_set = false;
-    }
-    if (m->request == MESSAGE_GET_QUEUE_NUM) {
-        /* The library would offer as many as it can, not as many as this vNIC has. */
-        return answer(m, device->ring_count / 2u);
-    }
-    if (m->request == MESSAGE_GET_FEATURES) {
-        return answer(m, device->features | grant(device));
-    }
-    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-}
-
-/* Keeps what the library does not tell: which rings are enabled, and what is for people to read. */
-static void note_message(struct vhost_vnic *device, const struct vhost_message *m)
-{
-    uint64_t features = 0;
-
-    switch ((enum vhost_request)m->request) {
-    case MESSAGE_SET_MEM_TABLE:
-        device->memory_set = true;
-        break;
-    case MESSAGE_SET_VRING_ENABLE:
-        device->ring[m->payload.state.index].enabled = m->payload.state.num != 0;
-        break;
-    case MESSAGE_SET_VRING_KICK:
-        /* Without protocol features a ring is enabled by being started. */
-        (void)rte_vhost_get_negotiated_features(device->vid, &features);
-        if ((features & FEATURE(VHOST_USER_F_PROTOCOL_FEATURES)) == 0) {
-            device->ring[vhost_message_ring(m)].enabled = true;
-        }
-        break;
-    case MESSAGE_SET_FEATURES:
-        device->acked = device->asked;
-        if ((m->payload.u64 & FEATURE(VIRTIO_NET_F_MQ)) == 0) {
-            enable_rings(device, 2, device->ring_count, false);
-        }
-        break;
-    case MESSAGE_RESET_OWNER:
-        device->acked = 0;
-        enable_rings(device, 0, device->ring_count, false);
-        break;
-    case MESSAGE_SEND_RARP:
-    case MESSAGE_NET_SET_MTU:
-        pthread_mutex_lock(&device->lock);
-        if (m->request == MESSAGE_SEND_RARP) {
-            /* Six bytes as on the wire, not a number of the host. */
-            device->status.announce_mac = mac_read((const uint8_t *)&m->payload.u64);
-        } else {
-            device->status.guest_mtu_bytes = (uint32_t)m->payload.u64;
-        }
-        pthread_mutex_unlock(&device->lock);
-        vhost_hooks_changed(device);
-        break;
-    case MESSAGE_GET_FEATURES:
-    case MESSAGE_SET_OWNER:
-    case MESSAGE_SET_VRING_NUM:
-    case MESSAGE_SET_VRING_ADDR:
-    case MESSAGE_SET_VRING_BASE:
-    case MESSAGE_GET_VRING_BASE:
-    case MESSAGE_SET_VRING_CALL:
-    case MESSAGE_SET_VRING_ERR:
-    case MESSAGE_GET_PROTOCOL_FEATURES:
-    case MESSAGE_SET_PROTOCOL_FEATURES:
-    case MESSAGE_GET_QUEUE_NUM:
-    case MESSAGE_COUNT:
-        break;
-    }
-}
-
-static enum rte_vhost_msg_result before_message(int vid, void *raw)
-{
-    enum rte_vhost_msg_result result;
-
-    pthread_mutex_lock(&callback_lock);
-    result = look_before(owner_of(vid), vid, raw);
-    pthread_mutex_unlock(&callback_lock);
-    return result;
-}
-
-static enum rte_vhost_msg_result after_message(int vid, void *raw)
-{
-    struct vhost_vnic *device;
-
-    pthread_mutex_lock(&callback_lock);
-    device = owner_of(vid);
-    if (device != NULL && device->vid == vid) {
-        note_message(device, raw);
-        vhost_device_build(device);
-        guest_fault_blame(NULL);
-    }
-    pthread_mutex_unlock(&callback_lock);
-    return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-}
-
-/* ---- devices and connections ----------------------------------------------------------------- */
-
-static void start(struct vhost_vnic *device)
-{
-    device->running = true;
-    vhost_device_build(device);
+    clear(device);
+    device->granted = 0;
+    atomic_store_explicit(&device->vnic.memory_gone, false, memory_order_relaxed);
     pthread_mutex_lock(&device->lock);
-    device->attached = true;
-    device->status.attaches++;
+    device->status.granted = 0;
+    device->status.guest_mtu_bytes = 0;
+    pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);                               /* also when it had not run */
+}
+
+void vhost_device_note_refusal(struct vhost_vnic *device, enum vhost_refusal why)
+{
+    pthread_mutex_lock(&device->lock);
+    device->status.refusal = why;
+    device->status.refusals++;
     pthread_mutex_unlock(&device->lock);
     vhost_hooks_changed(device);
 }
 
-static int device_started(int vid)
-{
-    struct vhost_vnic *device;
-    bool started;
+/* ---- messages -------------------------------------------------------------------------------- */
 
-    pthread_mutex_lock(&callback_lock);
-    device = owner_of(vid);
-    started = device != NULL && device->vid == vid;
-    if (started) {
+/* Of a device that runs only the offloads may change: see vhost_control.h. */
+static enum vhost_refusal set_features(struct vhost_vnic *device, uint64_t wanted)
+{
+    if ((wanted & ~(OUR_FEATURES | device->granted)) != 0 ||
+        (device->running && ((wanted ^ device->features) & ~OFFLOAD_ALL) != 0)) {
+        return VHOST_REFUSED_FEATURES;
+    }
+    device->features = wanted;
+    if ((wanted & FEATURE(VIRTIO_NET_F_MQ)) == 0) {
+        disable_rings(device, 2);
+    }
+    return VHOST_REFUSED_NOT;
+}
+
+static enum vhost_refusal set_memory(struct vhost_vnic *device, const struct vhost_message *m)
+{
+    struct vhost_ram memory;
+
+    if (!vhost_ram_map(&memory, m)) {
+        return VHOST_REFUSED_MEMORY;
+    }
+    vhost_ram_unmap(&device->memory);
+    device->memory = memory;
+    device->memory_set = true;
+    return VHOST_REFUSED_NOT;
+}
+
+static void place_ring(struct vhost_ring *ring, const struct vhost_message *m)
+{
+    ring->desc = m->payload.addr.desc_user_addr;
+    ring->avail = m->payload.addr.avail_user_addr;
+    ring->used = m->payload.addr.used_user_addr;
+    ring->placed = true;
+    ring->fresh = true;
+}
+
+static void set_kick(struct vhost_vnic *device, struct vhost_ring *ring, int fd)
+{
+    set_fd(&ring->kick_fd, fd);
+    /* Without protocol features a ring is enabled by being started. */
+    if ((device->features & FEATURE(VHOST_USER_F_PROTOCOL_FEATURES)) == 0) {
+        ring->enabled = true;
+    }
+}
+
+/* The frontend takes the ring back, and with it the device. */
+static void stop_ring(struct vhost_vnic *device, struct vhost_message *m)
+{
+    struct vhost_ring *ring = &device->ring[m->payload.state.index];
+
+    stop(device);
+    m->payload.state.num = ring->last_avail;
+    ring->placed = false;
+    set_fd(&ring->call_fd, VHOST_FD_NOT_SET);
+    set_fd(&ring->kick_fd, VHOST_FD_NOT_SET);
+}
+
+static void note_for_people(struct vhost_vnic *device, const struct vhost_message *m)
+{
+    pthread_mutex_lock(&device->lock);
+    if (m->request == MESSAGE_SEND_RARP) {
+        /* Six bytes as on the wire, not a number of the host. */
+        device->status.announce_mac = mac_read(m->payload.bytes);
+    } else {
+        device->status.guest_mtu_bytes = (uint32_t)m->payload.u64;
+    }
+    pthread_mutex_unlock(&device->lock);
+    vhost_hooks_changed(device);
+}
+
+/* Does what a message that passed its check asks for; an answer is left in its payload. */
+static enum vhost_refusal obey(struct vhost_vnic *device, struct vhost_message *m)
+{
+    struct vhost_ring *ring = &device->ring[vhost_message_ring(m)];
+
+    switch ((enum vhost_request)m->request) {
+    case MESSAGE_GET_FEATURES:
+        m->payload.u64 = OUR_FEATURES | grant(device);
+        break;
+    case MESSAGE_SET_FEATURES:
+        return set_features(device, m->payload.u64);
+    case MESSAGE_GET_PROTOCOL_FEATURES:
+        m->payload.u64 = OUR_PROTOCOL_FEATURES;
+        break;
+    case MESSAGE_SET_PROTOCOL_FEATURES:
+        return (m->payload.u64 & ~OUR_PROTOCOL_FEATURES) == 0 ? VHOST_REFUSED_NOT
+                                                               : VHOST_REFUSED_FEATURES;
+    case MESSAGE_GET_QUEUE_NUM:
+        m->payload.u64 = device->ring_count / 2u;
+        break;
+    case MESSAGE_RESET_OWNER:
+        clear(device);
+        break;
+    case MESSAGE_SET_MEM_TABLE:
+        return set_memory(device, m);
+    case MESSAGE_SET_VRING_NUM:
+        ring->size = (uint16_t)m->payload.state.num;
+        break;
+    case MESSAGE_SET_VRING_ADDR:
+        place_ring(ring, m);
+        break;
+    case MESSAGE_SET_VRING_BASE:
+        ring->last_avail = ring->next_used = (uint16_t)m->payload.state.num;
+        ring->fresh = true;
+        break;
+    case MESSAGE_GET_VRING_BASE:
+        stop_ring(device, m);
+        break;
+    case MESSAGE_SET_VRING_KICK:
+        set_kick(device, ring, vhost_message_take_fd(m));
+        break;
+    case MESSAGE_SET_VRING_CALL:
+        set_fd(&ring->call_fd, vhost_message_take_fd(m));
+        break;
+    case MESSAGE_SET_VRING_ENABLE:
+        ring->enabled = m->payload.state.num != 0;
+        break;
+    case MESSAGE_SEND_RARP:
+    case MESSAGE_NET_SET_MTU:
+        note_for_people(device, m);
+        break;
+    case MESSAGE_SET_OWNER:
+    case MESSAGE_SET_VRING_ERR:
+    case MESSAGE_COUNT:
+        break;
+    }
+    return VHOST_REFUSED_NOT;
+}
+
+/* The length of the answer that a request always has; 0: it has one only when it asks. */
+static uint32_t answer_bytes(uint32_t request)
+{
+    switch (request) {
+    case MESSAGE_GET_FEATURES:
+    case MESSAGE_GET_PROTOCOL_FEATURES:
+    case MESSAGE_GET_QUEUE_NUM:
+        return sizeof(uint64_t);
+    case MESSAGE_GET_VRING_BASE:
+        return sizeof(struct vhost_vring_state);
+    default:
+        return 0;
+    }
+}
+
+static void start_or_build(struct vhost_vnic *device)
+{
+    if (!device->running && device->memory_set && ring_is_ready(&device->ring[0]) &&
+        ring_is_ready(&device->ring[1])) {
         start(device);
+    } else {
+        vhost_device_build(device);
     }
-    pthread_mutex_unlock(&callback_lock);
-    return started ? 0 : -1;
 }
 
-static void device_stopped(int vid)
+bool vhost_device_obey(struct vhost_vnic *device, struct vhost_connection *connection)
 {
-    struct vhost_vnic *device;
+    struct vhost_message *m = &connection->channel.message;
+    enum vhost_refusal why = vhost_message_check(m, device->ring_count);
+    uint32_t len_bytes = 0;
 
-    pthread_mutex_lock(&callback_lock);
-    device = owner_of(vid);
-    if (device != NULL && device->vid == vid) {
-        stop(device);
+    if (why == VHOST_REFUSED_NOT) {
+        if (vhost_message_changes(m)) {
+            vhost_device_retire(device);
+        }
+        why = obey(device, m);
+        start_or_build(device);
+        len_bytes = answer_bytes(m->request);
     }
-    pthread_mutex_unlock(&callback_lock);
+    if (why != VHOST_REFUSED_NOT) {
+        vhost_device_note_refusal(device, why);
+        len_bytes = 0;
+    }
+    if (len_bytes != 0) {
+        return vhost_channel_answer(&connection->channel, len_bytes);
+    }
+    if ((m->flags & VHOST_FLAG_NEED_REPLY) != 0) {
+        m->payload.u64 = why != VHOST_REFUSED_NOT;
+        return vhost_channel_answer(&connection->channel, sizeof(m->payload.u64));
+    }
+    return why == VHOST_REFUSED_NOT;
 }
-
-static int connection_opened(int vid)
-{
-    static struct rte_vhost_user_extern_ops hooks = {
-        .pre_msg_handle = before_message, .post_msg_handle = after_message,
-    };
-    char path[sizeof(((struct vhost_vnic *)0)->path)] = "";
-    struct vhost_vnic *device;
-
-    if (vid < 0 || vid >= RTE_MAX_VHOST_DEVICE ||
-        rte_vhost_get_ifname(vid, path, sizeof(path)) != 0) {
-        return -1;
-    }
-    device = vhost_vnic_find(path);
-    if (device == NULL || rte_vhost_extern_callback_register(vid, &hooks, NULL) != 0) {
-        return -1;
-    }
-    vhost_socket_limit(path);
-    pthread_mutex_lock(&callback_lock);
-    owners[vid] = device;
-    pthread_mutex_unlock(&callback_lock);
-    return 0;
-}
-
-static void connection_closed(int vid)
-{
-    struct vhost_vnic *device;
-
-    guest_fault_blame(NULL);
-    pthread_mutex_lock(&callback_lock);
-    device = owner_of(vid);
-    if (device != NULL && device->vid == vid) {
-        leave(device);
-    }
-    if (device != NULL) {
-        owners[vid] = NULL;
-    }
-    pthread_mutex_unlock(&callback_lock);
-}
-
-const struct rte_vhost_device_ops vhost_callbacks = {
-    .new_device = device_started,
-    .destroy_device = device_stopped,
-    .new_connection = connection_opened,
-    .destroy_connection = connection_closed,
-};

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A vhost-user message, and which of them librte_vhost may see.
+ * A vhost-user message: how it looks, and whether it may be obeyed.
  *
- * Only the messages listed here reach the library, each with a payload of its full length, a ring
- * that exists and memory that can be mapped.  The others are refused before it, because the library
- * acts on them whether or not they were negotiated: one waits in a read for the frontend's answer,
- * with every vNIC's channel behind it; one allocates as much memory as two 16-bit numbers ask for;
- * one leaks a descriptor each time.
+ * A frontend is a process of its own and may be as hostile as its guest.  What a message must be
+ * (its least size, the ring it may name, the descriptors that come along) is one table here, looked
+ * at before anything is done, so that what obeys a message has no check left to make.  A message
+ * that is not in the table was never offered: it is refused, whatever it asks for.
+ *
+ * Standard: the vhost-user protocol as QEMU documents it.
  */
 #ifndef VNIC_VHOST_MESSAGE_H
 #define VNIC_VHOST_MESSAGE_H
@@ -42,19 +43,31 @@ enum vhost_request {
     MESSAGE_COUNT
 };
 
+/* Feature bit that announces protocol features, and the numbers of those that are offered. */
+#define VHOST_USER_F_PROTOCOL_FEATURES 30
+enum vhost_protocol_feature {
+    VHOST_PROTOCOL_MQ = 0,
+    VHOST_PROTOCOL_RARP = 2,
+    VHOST_PROTOCOL_REPLY_ACK = 3,
+    VHOST_PROTOCOL_NET_MTU = 4,
+};
+
+/* Of vhost_message.flags. */
+#define VHOST_FLAG_VERSION_MASK 0x3u
+#define VHOST_FLAG_VERSION      0x1u
+#define VHOST_FLAG_REPLY        0x4u
+#define VHOST_FLAG_NEED_REPLY   0x8u
+
+#define VHOST_MESSAGE_FDS_MAX GUEST_MEMORY_REGIONS_MAX
+
 struct vhost_region {
     uint64_t gpa;
     uint64_t size_bytes;
-    uint64_t user_address;
+    uint64_t user_address;         /* of the first byte in the frontend; rings are told in these */
     uint64_t mmap_offset_bytes;
 };
 
-/*
- * A message as the library hands it to its hooks, and behind it the descriptors that came along.
- * The library does not close them when a hook answers in its place, and gives no way to reach them;
- * so their place is known here, for the one release it is known of, and used only when what is
- * there looks as it must.
- */
+/* As on the wire up to the end of the payload, and behind it the descriptors that came along. */
 struct vhost_message {
     uint32_t request;
     uint32_t flags;
@@ -68,18 +81,20 @@ struct vhost_message {
         } memory;
         struct vhost_vring_state state;
         struct vhost_vring_addr addr;
-        uint8_t bytes[632];
+        uint8_t bytes[512];        /* longer than anything that is offered */
     } payload;
-    int32_t fd[GUEST_MEMORY_REGIONS_MAX];      /* -1: none */
-    int32_t fd_count;
+    int32_t fd[VHOST_MESSAGE_FDS_MAX];
+    uint32_t fd_count;
 } __attribute__((packed));
 
+#define VHOST_MESSAGE_HEAD_BYTES 12u
+
 /**
- * Says whether the library may see a message.
+ * Says whether a message may be obeyed.
  *
  * @param ring_count  of the vNIC
  * @return VHOST_REFUSED_NOT, or why it may not
- * Thread: librte_vhost's.
+ * Thread: any.
  */
 enum vhost_refusal vhost_message_check(const struct vhost_message *message, uint16_t ring_count);
 
@@ -89,7 +104,10 @@ bool vhost_message_changes(const struct vhost_message *message);
 /** The ring that a message which passed is about; 0 when it is about none.  Thread: any. */
 uint32_t vhost_message_ring(const struct vhost_message *message);
 
-/** Closes the descriptors that came along.  Thread: librte_vhost's. */
+/** Takes the descriptor of a message that passed; -1 when none came.  The caller owns it. */
+int vhost_message_take_fd(struct vhost_message *message);
+
+/** Closes the descriptors that nobody took. */
 void vhost_message_close_fds(struct vhost_message *message);
 
 #endif

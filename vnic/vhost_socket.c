@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "vnic/vhost_socket.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A frontend writes a message in one piece; the rest of it is there when its head is. */
-#define PEER_WAIT_MS 100
+/* Frontends that connect at one moment: all guests of a host that starts. */
+#define BACKLOG 16
+
+#define SOCKET_MODE (S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP)
 
 /* Whether a process accepts connections at @p address. */
 static bool has_listener(const struct sockaddr_un *address)
@@ -49,18 +47,11 @@ static int check_directory(const char *path, struct error *error)
     return 0;
 }
 
-int vhost_socket_prepare(const char *path, struct error *error)
+/* Makes sure that a socket can be bound at @p path, and removes a dead process' socket from there. */
+static int clear_path(const char *path, const struct sockaddr_un *address, struct error *error)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
     struct stat found;
 
-    if (strlen(path) >= sizeof(address.sun_path)) {
-        return error_set(error, ENAMETOOLONG,
-                         "The socket path %s has %zu characters and may have %zu; choose a shorter "
-                         "run directory or vNIC name.", path, strlen(path),
-                         sizeof(address.sun_path) - 1);
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
     if (check_directory(path, error) != 0) {
         return -error->code;
     }
@@ -71,7 +62,7 @@ int vhost_socket_prepare(const char *path, struct error *error)
     if (!S_ISSOCK(found.st_mode)) {
         return error_set(error, EEXIST, "%s exists and is not a socket; move it away first.", path);
     }
-    if (has_listener(&address)) {
+    if (has_listener(address)) {
         return error_set(error, EADDRINUSE,
                          "Another process listens on %s; stop it or choose another run directory.",
                          path);
@@ -92,63 +83,59 @@ int vhost_socket_chown(const char *path, uid_t owner, gid_t group, struct error 
     return 0;
 }
 
-/* Whether @p fd is the near end of a connection made to @p path. */
-static bool is_connection(int fd, const char *path)
+/* Binds and opens the file to its users, in this order: it is nobody's before it is theirs. */
+static int bind_and_listen(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group,
+                           struct error *error)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNSPEC };
-    socklen_t size = sizeof(address);
-    int listens = 1;
-    socklen_t listens_size = sizeof(listens);
+    const char *path = address->sun_path;
+    int rc;
 
-    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 &&
-           address.sun_family == AF_UNIX &&
-           strncmp(address.sun_path, path, sizeof(address.sun_path)) == 0 &&
-           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0 && listens == 0;
-}
-
-/* Calls @p visit for every connection made to @p path; the sum of its answers. */
-static unsigned each_connection(const char *path, unsigned (*visit)(int fd))
-{
-    DIR *fds = opendir("/proc/self/fd");
-    const struct dirent *entry;
-    unsigned sum = 0;
-
-    if (fds == NULL) {
-        return 0;
+    if (fchmod(fd, S_IRUSR | S_IWUSR) != 0 ||
+        bind(fd, (const struct sockaddr *)address, sizeof(*address)) != 0) {
+        return error_set(error, errno, "The socket %s cannot be made: %s.", path, strerror(errno));
     }
-    while ((entry = readdir(fds)) != NULL) {
-        const int fd = atoi(entry->d_name);        /* "." reads as 0, which is not one */
-
-        if (is_connection(fd, path)) {
-            sum += visit(fd);
-        }
+    rc = vhost_socket_chown(path, owner, group, error);
+    if (rc == 0 && (chmod(path, SOCKET_MODE) != 0 || listen(fd, BACKLOG) != 0)) {
+        rc = error_set(error, errno, "The socket %s cannot be listened on: %s.", path,
+                       strerror(errno));
     }
-    (void)closedir(fds);
-    return sum;
+    if (rc != 0) {
+        (void)unlink(path);
+    }
+    return rc;
 }
 
-static unsigned limit(int fd)
+int vhost_socket_listen(const char *path, uid_t owner, gid_t group, struct error *error)
 {
-    static const struct timeval wait = { .tv_usec = PEER_WAIT_MS * 1000 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd;
+    int rc;
 
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-    return 1;
+    if (strlen(path) >= sizeof(address.sun_path)) {
+        return error_set(error, ENAMETOOLONG,
+                         "The socket path %s has %zu characters and may have %zu; choose a shorter "
+                         "run directory or vNIC name.", path, strlen(path),
+                         sizeof(address.sun_path) - 1);
+    }
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    rc = clear_path(path, &address, error);
+    if (rc != 0) {
+        return rc;
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return error_set(error, errno, "The socket %s cannot be made: %s.", path, strerror(errno));
+    }
+    rc = bind_and_listen(fd, &address, owner, group, error);
+    if (rc != 0) {
+        (void)close(fd);
+        return rc;
+    }
+    return fd;
 }
 
-void vhost_socket_limit(const char *path)
+void vhost_socket_close(int fd, const char *path)
 {
-    (void)each_connection(path, limit);
-}
-
-static unsigned peer_lives(int fd)
-{
-    struct pollfd asked = { .fd = fd, .events = POLLRDHUP };
-
-    return poll(&asked, 1, 0) == 0;
-}
-
-unsigned vhost_socket_live_peers(const char *path)
-{
-    return each_connection(path, peer_lives);
+    (void)unlink(path);
+    (void)close(fd);
 }

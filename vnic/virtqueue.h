@@ -78,8 +78,8 @@ struct virtqueue {
     bool enabled;                  /* the frontend said so */
     bool event_idx;                /* VIRTIO_RING_F_EVENT_IDX */
     bool indirect;                 /* VIRTIO_RING_F_INDIRECT_DESC */
-    int call_fd;                   /* dup'ed; -1: the driver polls */
-    int kick_fd;                   /* dup'ed; -1: the device must poll */
+    int call_fd;                   /* borrowed; -1: the driver polls */
+    int kick_fd;                   /* borrowed; -1: the device must poll */
     atomic_bool *held;             /* of its vNIC, which see; NULL: this ring is alone */
     /* ---- the device's own: its worker, or whoever holds the claim ---- */
     uint16_t last_avail;           /* next entry of the available ring to take */

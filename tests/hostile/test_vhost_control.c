@@ -247,7 +247,7 @@ static void resend_memory(int round)
     assert_int_equal(frontend_set_memory(&a), 0);
 }
 
-/* A region comes and goes, so that the library unmaps and maps all of them each time. */
+/* A region comes and goes, so that all of them are mapped anew each time. */
 static void change_memory(int round)
 {
     if (round % 2 == 0) {
@@ -402,7 +402,7 @@ static void *ask(void *stop)
     return NULL;
 }
 
-/* Removing takes the library's lock before ours; a message must not take them the other way. */
+/* The thread serves one while control removes the other: neither may wait for ever. */
 static void test_vhost_control_removed_while_another_frontend_talks(void **state)
 {
     atomic_bool stop = false;

@@ -187,7 +187,7 @@ static const struct attack attacks[] = {
     MESSAGE(VHOST_USER_SET_PROTOCOL_FEATURES, 8, 0, .u64 = ~0ull),
     MESSAGE(VHOST_USER_RESET_OWNER, 0, 0, .u64 = 0),
     MESSAGE(VHOST_USER_NET_SET_MTU, 8, 0, .u64 = ~0ull),
-    /* what librte_vhost would act on though nobody negotiated it */
+    /* what nobody offered */
     MESSAGE(SET_LOG_BASE, 16, 1, .u64 = 4096),
     MESSAGE(SET_LOG_FD, 0, 1, .u64 = 0),
     MESSAGE(SET_SLAVE_REQ_FD, 0, 1, .u64 = 0),
@@ -213,13 +213,13 @@ static void test_vhost_messages_each_costs_its_sender_only(void **state)
         struct attack acknowledged = attacks[i];
 
         run_attack(&attacks[i]);
-        /* Asked for an acknowledgement the library keeps the connection, and the device, up. */
+        /* Asked for an acknowledgement the connection stays, and the device with it. */
         acknowledged.flags = VHOST_USER_FLAG_NEED_REPLY;
         run_attack(&acknowledged);
     }
 }
 
-/* More descriptors than the library has room for: the kernel cuts them off. */
+/* More descriptors than there is room for: the kernel cuts them off. */
 static void test_vhost_messages_more_descriptors_than_fit_do_not_leak(void **state)
 {
     const struct attack attack = MESSAGE(VHOST_USER_GET_FEATURES, 0, 12, .u64 = 0);
@@ -230,7 +230,7 @@ static void test_vhost_messages_more_descriptors_than_fit_do_not_leak(void **sta
 
 /* ---- conversations --------------------------------------------------------------------------- */
 
-/* The library waits for a message's body on the thread that serves every vNIC. */
+/* One thread serves every vNIC: it must not wait for the rest. */
 static void test_vhost_messages_half_a_message_holds_nobody_up(void **state)
 {
     static const uint32_t head[3] = { VHOST_USER_SET_FEATURES, VHOST_USER_VERSION, 8 };
@@ -246,7 +246,7 @@ static void test_vhost_messages_half_a_message_holds_nobody_up(void **state)
     assert_nobody_else_noticed();
 }
 
-/* Questions without end, answers never read: the library's answers do not fit any more. */
+/* Questions without end, answers never read: the answers do not fit any more. */
 static void test_vhost_messages_unread_answers_hold_nobody_up(void **state)
 {
     static const uint32_t question[3] = { VHOST_USER_GET_FEATURES, VHOST_USER_VERSION, 0 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Offload features between frontends and us: what is offered, what may be had, and what a frontend
- * changes while its device runs.  The library that parses the messages knows nothing of them.
+ * changes while its device runs.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -376,7 +376,7 @@ static void test_vhost_offload_that_was_given_up_is_a_lie_to_send(void **state)
     assert_int_equal(atomic_load(&lab.bad_chains), refused + 1);
 }
 
-/* With these alone the library would have been asked for a change that it refuses. */
+/* A guest cannot renegotiate what its driver was built on. */
 static void test_vhost_offload_other_features_do_not_change_while_it_runs(void **state)
 {
     (void)state;

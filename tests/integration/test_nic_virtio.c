@@ -62,6 +62,8 @@ static int group_setup(void **state)
         .wait_for_workers = nothing, .wake_workers = nothing, .changed = nothing_changed
     };
 
+    struct error error;
+
     *state = &fixture;
     fixture.lab = nic_lab_create();
     if (fixture.lab == NULL) {
@@ -72,8 +74,7 @@ static int group_setup(void **state)
         return -1;
     }
     (void)snprintf(fixture.path, sizeof(fixture.path), "%s/far.sock", fixture.dir);
-    vhost_control_start(&hooks);
-    return 0;
+    return vhost_control_start(&hooks, &error);
 }
 
 static int group_teardown(void **state)

@@ -3,8 +3,8 @@
  * The two published pointers under everything at once: fabrics come and go, a vNIC is removed and
  * made anew, and devices are retired and built, while real workers poll, deliver, and fall asleep.
  *
- * There are two writers, as in the daemon: this thread has the part of control, another that of
- * librte_vhost.  What is retired is freed at once after its grace period, memory of the guest
+ * There are two writers, as in the daemon: this thread has the part of control, another that of the
+ * vhost thread.  What is retired is freed at once after its grace period, memory of the guest
  * included, so a worker that holds on to anything for an instruction too long is a race that the
  * sanitizer sees.  Every device is born with its frames already in its rings, because a driver that
  * writes shared memory beside the device is a race by design; so the frames can also be counted:
@@ -196,7 +196,7 @@ static void pause_a_while(uint64_t *random)
     (void)usleep(random_below(random, PAUSE_MAX_US));
 }
 
-static void *play_librte_vhost(void *context)
+static void *play_vhost_thread(void *context)
 {
     struct lab *lab = context;
     uint64_t random = 7;
@@ -358,14 +358,14 @@ static void test_publish_and_retire_leave_workers_nothing_that_is_freed(void **s
     struct lab *lab = *state;
     const long end_ms = now_ms() + RUN_MS;
     uint64_t random = 3;
-    pthread_t librte_vhost;
+    pthread_t vhost_thread;
 
     for (unsigned i = 0; i < STATIONS; i++) {
         make_vnic(lab, i);
         build(lab, i);
     }
     publish(lab, lab->all);
-    assert_int_equal(pthread_create(&librte_vhost, NULL, play_librte_vhost, lab), 0);
+    assert_int_equal(pthread_create(&vhost_thread, NULL, play_vhost_thread, lab), 0);
 
     while (now_ms() < end_ms) {
         publish(lab, lab->without);
@@ -379,7 +379,7 @@ static void test_publish_and_retire_leave_workers_nothing_that_is_freed(void **s
     }
 
     atomic_store(&lab->stop, true);
-    pthread_join(librte_vhost, NULL);
+    pthread_join(vhost_thread, NULL);
     for (unsigned i = 0; i < STATIONS; i++) {
         retire(lab, i);
     }

@@ -20,7 +20,7 @@
 #define FRAME_BYTES   200u
 #define RECEIVE_MS    1000
 
-/* The one worker; librte_vhost and its hooks are one a process, too. */
+/* The one worker; the vhost thread and its hooks are one a process, too. */
 static struct {
     struct vhost_lab *lab;
     struct rte_rcu_qsbr *qsbr;
@@ -171,6 +171,7 @@ static int eal_start(void)
         "--lcores", "0@(0-1)", "--log-level=4", NULL,
     };
     static bool started;
+    struct error error;
 
     if (started) {
         return 0;
@@ -182,10 +183,7 @@ static int eal_start(void)
     if (guest_fault_start() != 0) {
         return -1;
     }
-    vhost_control_start(&hooks);
-    /* A test that breaks every rule of the protocol knows that it does. */
-    (void)rte_log_set_level_pattern("lib.vhost.*", RTE_LOG_CRIT);
-    return 0;
+    return vhost_control_start(&hooks, &error);
 }
 
 /* ---- the lab --------------------------------------------------------------------------------- */

@@ -369,7 +369,7 @@ static void test_vswitch_pool_gives_each_address_once_until_it_is_used_up(void *
     assert_true(add_vnic(lab, "red", "more")->mac == POOL_MAC + 101);
 }
 
-static void test_vswitch_most_vnics_are_511(void **state)
+static void test_vswitch_most_vnics_are_1000(void **state)
 {
     struct lab *lab = *state;
     struct vswitch_vnic wanted = a_vnic("more");
@@ -385,7 +385,7 @@ static void test_vswitch_most_vnics_are_511(void **state)
 
     wanted = a_vnic("more");
     assert_refused(lab, vswitch_add_vnic(m, "red", &wanted, e), ENOSPC, "vNIC \"more\" cannot be "
-                   "added, because there are 511 already and no more can be; remove one first");
+                   "added, because there are 1000 already and no more can be; remove one first");
 }
 
 static void test_vswitch_set_vnic_changes_what_it_may(void **state)
@@ -476,7 +476,7 @@ int main(void)
         LAB_TEST(test_vswitch_vnic_offload_has_what_it_needs),
         LAB_TEST(test_vswitch_vnic_socket_account_is_a_name),
         LAB_TEST(test_vswitch_pool_gives_each_address_once_until_it_is_used_up),
-        LAB_TEST(test_vswitch_most_vnics_are_511),
+        LAB_TEST(test_vswitch_most_vnics_are_1000),
         LAB_TEST(test_vswitch_set_vnic_changes_what_it_may),
         LAB_TEST(test_vswitch_set_vnic_refuses_by_the_rules),
         LAB_TEST(test_vswitch_copy_is_independent),
