@@ -55,7 +55,7 @@ const char *vhost_refusal_text(enum vhost_refusal refusal)
     return (unsigned)refusal < VHOST_REFUSED_COUNT ? texts[refusal] : "unknown";
 }
 
-/* ---- for the vhost thread's side -------------------------------------------------------------- */
+/* ---- for the vhost thread's side ------------------------------------------------------------- */
 
 void vhost_hooks_wait(void)
 {
@@ -72,7 +72,7 @@ void vhost_hooks_changed(const struct vhost_vnic *device)
     hooks->changed(hooks->context, device->vnic.port);
 }
 
-/* ---- vNICs ------------------------------------------------------------------------------------ */
+/* ---- vNICs ----------------------------------------------------------------------------------- */
 
 static void offer(struct vhost_vnic *device, uint64_t offload, uint64_t granted)
 {

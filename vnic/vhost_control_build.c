@@ -97,7 +97,7 @@ static bool notifies(int fd)
 
 /*
  * Where a ring begins that the frontend has just placed.  The guest knows only its used index: what
- * a switch before us had taken and not given back is taken once more, rather than lost to the guest.
+ * a switch before us had taken and not given back is taken once more, rather than lost to it.
  */
 static void begin_ring(struct vhost_ring *ring, const struct virtqueue *queue)
 {
@@ -206,7 +206,7 @@ void vhost_device_build(struct vhost_vnic *device)
         free(live);
         return;
     }
-    guest_fault_watch(vnic, &live->memory);                    /* rings are looked at from here on */
+    guest_fault_watch(vnic, &live->memory);                    /* rings are read from here on */
     build_rings(device, live);
     pthread_mutex_lock(&device->lock);
     device->status.features = live->features;

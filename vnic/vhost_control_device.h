@@ -2,9 +2,9 @@
 /*
  * What the files of vhost_control share: a vNIC with the side of it that workers never see.
  *
- * All of it belongs to whoever holds the server's lock (vhost_server_lock): the vhost thread, for
- * the length of one message, and control while it adds or removes a vNIC.  Only the snapshot for
- * `vnic show` has a lock of its own, because a message may wait for workers and a reader should not.
+ * All of it belongs to whoever holds the server's lock: the vhost thread, for the length of one
+ * message, and control while it removes a vNIC.  Only the snapshot for `vnic show` has a lock of
+ * its own, because a message may wait for workers and a reader should not.
  */
 #ifndef VNIC_VHOST_CONTROL_DEVICE_H
 #define VNIC_VHOST_CONTROL_DEVICE_H
@@ -24,7 +24,7 @@
 /* Virtio allows 32,768 entries; no monitor offers more than 1,024.  Standard: virtio 1.2, 2.7. */
 #define VHOST_RING_MAX_ENTRIES 4096u
 
-/* Of one vNIC at a time: its frontend, those before it that have just died, and one in the wrong. */
+/* To one vNIC: its frontend, those before it that have just died, and one in the wrong. */
 #define VHOST_CONNECTIONS_MAX 8u
 
 /* A notification descriptor before the frontend has said anything of it; -1: it said that none. */

@@ -26,7 +26,7 @@ static struct {
     pthread_t thread;
     int epoll_fd;
     int stop_fd;
-    int spare_fd;                  /* given up for a moment to send somebody away when fds are out */
+    int spare_fd;                  /* given up for a moment when descriptors are out */
 } server = { .lock = PTHREAD_MUTEX_INITIALIZER, .epoll_fd = -1, .stop_fd = -1, .spare_fd = -1 };
 
 /* ---- connections ----------------------------------------------------------------------------- */

@@ -47,7 +47,7 @@ static int check_directory(const char *path, struct error *error)
     return 0;
 }
 
-/* Makes sure that a socket can be bound at @p path, and removes a dead process' socket from there. */
+/* Makes room for a socket at @p path: a dead process' one is removed, anything else stays. */
 static int clear_path(const char *path, const struct sockaddr_un *address, struct error *error)
 {
     struct stat found;

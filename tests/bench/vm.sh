@@ -63,7 +63,6 @@ fi
 for ((i = 1; i <= VMS; i++)); do
     ctl vnic add "vm$i" --switch bench --spoof-guard off >>"$work/vswitchd.log" || exit 1
 done
-sleep 1                            # librte_vhost looks at new sockets once a second
 
 # ---- the VMs -------------------------------------------------------------------------------------
 microvm() {                        # microvm VNIC CONSOLE CMDLINE: sets command

@@ -7,9 +7,9 @@
  * fuzz-sources: vnic/virtqueue.c vnic/vnic.c switch/offload.c switch/vswitch_text.c switch/mac.c
  * fuzz-sources: switch/error.c
  *
- * Each message is four bytes of the fuzzer's (request, length, descriptors, which ring and whether
- * an answer is asked for) and a payload.  So that it does not have to guess addresses, a number that
- * is below the frontend's memory is moved into it.
+ * Each message is four bytes of the fuzzer's (request, length, how many descriptors, of which kind
+ * and whether an answer is asked for) and a payload.  So that it does not have to guess addresses,
+ * those in a message count from where the frontend has its memory.
  *
  * The properties: nothing waits; a live device has only whole, aligned rings inside its memory, and
  * eventfds; and when the frontend has gone every descriptor and mapping of its has, too.
@@ -129,7 +129,7 @@ static void check_live(void)
 
 /* ---- the frontend ---------------------------------------------------------------------------- */
 
-/* The fuzzer's numbers are small; addresses are not.  Those in a message are moved to the memory. */
+/* The fuzzer's numbers are small; addresses are not. */
 static void move_addresses(struct vhost_message *m)
 {
     switch (m->request) {
