@@ -14,6 +14,7 @@
 
 #include "ctl/control.h"
 #include "ctl/log.h"
+#include "ctl/publish.h"
 
 enum state {
     STATE_FREE,
@@ -141,7 +142,7 @@ static void refresh(struct captures *captures)
 {
     struct error error = { 0 };
 
-    if (control_refresh(captures->control, &error) != 0) {
+    if (publish_again(captures->control, &error) != 0) {
         log_warning("Captures wait for memory to begin or end: %s", error.text);
     }
 }
@@ -392,7 +393,7 @@ void captures_connect(struct captures *captures, uint32_t id, int fd)
     }
     slot->state = STATE_RUNNING;
     log_info("capture %" PRIu32 " on %s: begun", id, slot->target);
-    if (control_refresh(captures->control, &error) != 0) {
+    if (publish_again(captures->control, &error) != 0) {
         log_error("capture %" PRIu32 " on %s: %s", id, slot->target, error.text);
         capture_end(slot->capture);
     }

@@ -11,6 +11,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "ctl/balance.h"
 #include "ctl/captures.h"
 #include "ctl/host/follow.h"
 #include "ctl/host/link.h"
@@ -21,9 +22,9 @@
 #include "ctl/log.h"
 #include "ctl/notices.h"
 #include "ctl/persist.h"
+#include "ctl/publish.h"
 #include "ctl/rates.h"
 #include "ctl/resources.h"
-#include "ctl/stale.h"
 #include "ctl/teams.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
@@ -48,52 +49,7 @@ struct vswitch_model *control_edit(const struct control *control, struct error *
     return wanted;
 }
 
-/* The fabric of @p model, with the captures that watch it.  @return owned; NULL, a sentence */
-static struct fabric *compile(struct control *control, const struct vswitch_model *model,
-                              const struct control_resources *resources, struct error *error)
-{
-    const struct fabric_binding binding = {
-        .table = resources->table,
-        .team = resources->team,
-        .endpoint = resources->endpoint,
-        .worker_count = dataplane_worker_count(control->config.dataplane),
-    };
-    const uint32_t generation = control->fabric == NULL ? 1 : control->fabric->generation + 1;
-    struct fabric *fabric = fabric_compile(model, &binding, generation);
-    struct capture_watch *watch = NULL;
-
-    if (fabric == NULL) {
-        (void)error_set(error, ENOMEM, "There is no memory left to compile the change.");
-        return NULL;
-    }
-    if (captures_watch(control->captures, model, &watch, error) != 0) {
-        fabric_destroy(fabric);
-        return NULL;
-    }
-    fabric->watch = watch;
-    return fabric;
-}
-
-static void drop_fabric(struct fabric *fabric)
-{
-    if (fabric != NULL) {
-        capture_watch_destroy(fabric->watch);
-        fabric_destroy(fabric);
-    }
-}
-
 /* ---- the commit, its steps ------------------------------------------------------------------- */
-
-static void publish(struct control *control, struct fabric *fabric)
-{
-    struct fabric *before = dataplane_publish(control->config.dataplane, fabric);
-
-    control->fabric = fabric;
-    if (before != NULL) {
-        stale_flush(before, fabric);
-    }
-    drop_fabric(before);
-}
 
 /*
  * Keeps the change on disk.  A save that failed can have replaced the file already, when it was the
@@ -123,17 +79,17 @@ static int put_in_force(struct control *control, struct vswitch_model *wanted,
     int rc = resources_make(control, wanted, &made, error);
 
     if (rc == 0) {
-        fabric = compile(control, wanted, &made, error);
+        fabric = publish_compile(control, wanted, &made, error);
         rc = fabric == NULL ? -ENOMEM : keep(control, wanted, error);
     }
     if (rc != 0) {
-        drop_fabric(fabric);
+        publish_drop(fabric);
         resources_undo(control, wanted, &made);
         return rc;
     }
 
     teams_prepare(control, wanted);
-    publish(control, fabric);
+    publish_now(control, fabric);
     teams_tell(control, wanted, &made);
     resources_settle(control, wanted, &made);
     control->model = wanted;
@@ -218,19 +174,6 @@ int control_commit(struct control *control, struct vswitch_model *wanted, int ed
     vswitch_model_destroy(before);
     follow_tick(control->follow);
     return rc;
-}
-
-int control_refresh(struct control *control, struct error *error)
-{
-    struct fabric *fabric = compile(control, control->model, &control->resources, error);
-
-    if (fabric == NULL) {
-        return -ENOMEM;
-    }
-    publish(control, fabric);
-    teams_tell(control, control->model, &control->resources);
-    captures_published(control->captures, control->model);
-    return 0;
 }
 
 int control_socket_path(const struct control *control, const char *vnic_name, char *path,
@@ -376,7 +319,8 @@ static int make_ready(struct control *control, struct error *error)
 {
     control->model = vswitch_model_create(0);
     control->rates = rates_create();
-    if (control->model == NULL || control->rates == NULL) {
+    control->balance = balance_create(control);
+    if (control->model == NULL || control->rates == NULL || control->balance == NULL) {
         return error_set(error, ENOMEM, "There is no memory left to start.");
     }
     control->links = links_open(error);
@@ -409,6 +353,7 @@ static void release(struct control *control)
     loans_close(control->loans);
     links_close(control->links);
     rates_destroy(control->rates);
+    balance_destroy(control->balance);
     pins_release(&control->resources.pins);
     vswitch_model_destroy(control->model);
     free(control);

@@ -27,6 +27,7 @@
 #include "switch/fabric.h"
 #include "switch/vswitch.h"
 
+struct balance;
 struct captures;
 struct event_base;
 struct follow;
@@ -71,6 +72,7 @@ struct control {
     struct captures *captures;
     struct notices *notices;
     struct rates *rates;
+    struct balance *balance;               /* which worker polls which queue */
     uint32_t started_s;
     bool restoring;                        /* the state file is being put in force: what the host
                                               lacks since is a warning, not a refusal */
@@ -103,9 +105,6 @@ struct vswitch_model *control_edit(const struct control *control, struct error *
  */
 int control_commit(struct control *control, struct vswitch_model *wanted, int edited,
                    struct error *error);
-
-/** Publishes the model in force anew, for captures that came or went.  @return 0 or -ENOMEM */
-int control_refresh(struct control *control, struct error *error);
 
 /** Finds a switch of the model in force.  @return borrowed; NULL with a sentence */
 const struct vswitch_switch *control_find_switch(const struct control *control, const char *name,

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "ctl/balance.h"
 #include "ctl/captures.h"
 #include "ctl/control.h"
 #include "ctl/host/follow.h"
@@ -263,6 +264,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     }
     sample_workers(notices);
     rates_tick(control->rates, control->config.dataplane, model);
+    balance_tick(control->balance, now_s);
     captures_tick(control->captures);
     follow_tick(control->follow);
 }

@@ -15,6 +15,7 @@
 #include "dataplane/team_port.h"
 #include "switch/coalesce.h"
 #include "switch/offload.h"
+#include "switch/spread.h"
 
 bool worker_load_fabric(struct worker *worker)
 {
@@ -76,6 +77,7 @@ static void count_from(struct worker *worker, struct port_counters *counters,
         __atomic_store_n(&counters->spoofed_mac, classes->spoofed_mac, __ATOMIC_RELAXED);
     }
     counter_add(&worker->status.frames, batch->count);
+    worker->batch_load = batch->count + bytes / SPREAD_FRAME_BYTES;
 }
 
 /* Merges segments for destinations that take long frames. */
@@ -112,6 +114,7 @@ static bool carry(struct worker *worker, uint16_t port, uint32_t now_s)
     if (__builtin_expect((worker->fabric->port[port].flags & FABRIC_PORT_MEMBER) != 0, 0)) {
         port = team_port_from_member(worker, port);
         if (port == PORT_NONE) {
+            worker->batch_load = 0;
             return true;
         }
     }
@@ -183,6 +186,9 @@ static bool poll_queue(struct worker *worker, const struct fabric_queue *queue, 
     case FABRIC_PORT_UNUSED:
     case FABRIC_PORT_ABSENT:
         break;
+    }
+    if (moved) {
+        counter_add(&worker->fabric->load[queue - worker->fabric->queues], worker->batch_load);
     }
     return moved;
 }

@@ -72,6 +72,7 @@ struct worker {
     struct forward_notes notes;
     struct drop_tally refused;
     struct frame_batch batch;
+    uint64_t batch_load;           /* of what the last queue gave: see spread.h */
     struct frame_batch segments;   /* what a frame of it was cut into: see egress_finish.c */
     uint32_t mark[FABRIC_MAX_PORTS];   /* frames for a port: see egress.c; zero between batches */
     struct pollfd *sleeping;       /* see idle.c */

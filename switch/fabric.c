@@ -275,14 +275,28 @@ static int queue_order(const void *a, const void *b)
     return left->pair < right->pair ? -1 : left->pair > right->pair;
 }
 
+static uint16_t worker_of(const struct fabric_binding *binding, uint16_t port, uint16_t pair)
+{
+    const uint8_t owner = binding->owners != NULL && pair < FABRIC_PAIRS_MAX
+                              ? binding->owners->owner[port][pair] : 0;
+
+    if (owner == FABRIC_OWNED_BY_NONE) {
+        return FABRIC_NO_WORKER;
+    }
+    if (owner != 0 && owner <= binding->worker_count) {
+        return (uint16_t)(owner - 1u);
+    }
+    return (uint16_t)(((uint32_t)port + pair) % binding->worker_count);
+}
+
 static bool compile_queues(struct compilation *compilation)
 {
-    const uint32_t worker_count = compilation->binding->worker_count;
     struct fabric *fabric = compilation->fabric;
     struct fabric_queue *next = fabric_alloc(fabric, fabric->queue_count, sizeof(*next));
 
     fabric->queues = next;
-    if (next == NULL) {
+    fabric->load = fabric_alloc(fabric, fabric->queue_count, sizeof(*fabric->load));
+    if (next == NULL || fabric->load == NULL) {
         return false;
     }
     for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
@@ -290,7 +304,7 @@ static bool compile_queues(struct compilation *compilation)
             *next++ = (struct fabric_queue){
                 .port = port,
                 .pair = pair,
-                .worker = (uint16_t)(((uint32_t)port + pair) % worker_count),
+                .worker = worker_of(compilation->binding, port, pair),
             };
         }
     }

@@ -125,7 +125,8 @@ static inline uint32_t fabric_flood_copies(const struct fabric_switch *on,
            fabric_port_in_flood(in, vid, is_group);
 }
 
-/* Which worker polls a queue pair.  A queue has one worker or none. */
+/* Which worker polls a queue pair.  A queue has one worker, or FABRIC_NO_WORKER. */
+#define FABRIC_NO_WORKER 0xffffu
 struct fabric_queue {
     uint16_t port;
     uint16_t pair;
@@ -141,6 +142,8 @@ struct fabric {
     uint32_t queue_count;
     struct fabric_switch *switches;
     struct fabric_queue *queues;   /* ordered by worker */
+    uint64_t *load;                /* by queue: frames and bytes taken (see spread.h) since it was
+                                      published; its worker adds, control reads */
     struct fabric_block *blocks;   /* the memory of all that is pointed to */
     void *watch;                   /* captures, opaque here and borrowed; NULL: nobody looks */
     struct fabric_port port[FABRIC_MAX_PORTS];   /* by port number */
@@ -155,6 +158,16 @@ struct fabric_endpoint {
     uint16_t queues;               /* that workers poll */
 };
 
+/*
+ * Which worker polls what, where somebody has decided it.  By port and pair: 0, nobody has, and it
+ * is as fabric_compile() says; FABRIC_OWNED_BY_NONE; else the worker's number and one.
+ */
+#define FABRIC_PAIRS_MAX     16u
+#define FABRIC_OWNED_BY_NONE 0xffu
+struct fabric_owners {
+    uint8_t owner[FABRIC_MAX_PORTS][FABRIC_PAIRS_MAX];
+};
+
 /* What exists at run time for what the model names; NULL pointers are for tests. */
 struct fabric_binding {
     struct mac_table *const *table;              /* by switch id, FABRIC_MAX_SWITCHES */
@@ -163,12 +176,14 @@ struct fabric_binding {
                                                     is absent; when NULL: as many queues as the
                                                     model says, and kinds VNIC, HOST and PACKET
                                                     without anything behind */
+    const struct fabric_owners *owners;          /* NULL: nobody has decided anything */
     uint32_t worker_count;                       /* at least 1 */
 };
 
 /**
  * Compiles a valid model.  The queue pairs of ports that are not absent are spread over the workers
- * round robin by port number and pair, so that an unchanged model gives an unchanged spread.
+ * round robin by port number and pair, where binding->owners says nothing else: so an unchanged
+ * model gives an unchanged spread.
  *
  * @return owned, for fabric_destroy(); NULL when memory is short
  * Thread: control.

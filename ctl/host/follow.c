@@ -9,6 +9,7 @@
 #include "ctl/host/host_vnic.h"
 #include "ctl/host/link_watch.h"
 #include "ctl/log.h"
+#include "ctl/publish.h"
 #include "ctl/host/uplink.h"
 
 #define LOOKS_MAX 4u               /* gone, back, and one more that changes nothing */
@@ -24,7 +25,7 @@ static bool publish(struct follow *follow)
 {
     struct error error = { 0 };
 
-    follow->unpublished = control_refresh(follow->control, &error) != 0;
+    follow->unpublished = publish_again(follow->control, &error) != 0;
     if (follow->unpublished) {
         log_error("%s  It is tried again in a second.", error.text);
     }

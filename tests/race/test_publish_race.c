@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The two published pointers under everything at once: fabrics come and go, a vNIC is removed and
- * made anew, and devices are retired and built, while real workers poll, deliver, and fall asleep.
+ * made anew, queues go from worker to worker, and devices are retired and built, while real workers
+ * poll, deliver, and fall asleep.
  *
  * There are two writers, as in the daemon: this thread has the part of control, another that of the
  * vhost thread.  What is retired is freed at once after its grace period, memory of the guest
@@ -77,6 +78,7 @@ struct lab {
     atomic_bool stop;
     uint32_t lives;
     uint32_t publishes;
+    struct fabric_owners owners;   /* of the queues, as they are published */
 };
 
 /*
@@ -219,7 +221,7 @@ static void publish(struct lab *lab, const struct vswitch_model *model)
     struct mac_table *table[FABRIC_MAX_SWITCHES] = { NULL };
     struct fabric_endpoint endpoint[FABRIC_MAX_PORTS] = { { 0 } };
     const struct fabric_binding binding = {
-        .table = table, .endpoint = endpoint, .worker_count = WORKERS,
+        .table = table, .endpoint = endpoint, .owners = &lab->owners, .worker_count = WORKERS,
     };
     struct fabric *fabric;
 
@@ -235,6 +237,17 @@ static void publish(struct lab *lab, const struct vswitch_model *model)
     assert_non_null(fabric);
     fabric_destroy(dataplane_publish(lab->dataplane, fabric));
     lab->publishes++;
+}
+
+/* A queue goes to a worker, the same or another: nobody polls it in between. */
+static void move_queue(struct lab *lab, const struct vswitch_model *model, uint64_t *random)
+{
+    uint8_t *owner = &lab->owners.owner[lab->station[random_below(random, STATIONS)].port][0];
+
+    *owner = FABRIC_OWNED_BY_NONE;
+    publish(lab, model);
+    *owner = (uint8_t)(1 + random_below(random, WORKERS));
+    publish(lab, model);
 }
 
 static void make_vnic(struct lab *lab, unsigned number)
@@ -376,6 +389,7 @@ static void test_publish_and_retire_leave_workers_nothing_that_is_freed(void **s
         build(lab, COMES_AND_GOES);
         publish(lab, lab->all);
         pause_a_while(&random);
+        move_queue(lab, lab->all, &random);
     }
 
     atomic_store(&lab->stop, true);

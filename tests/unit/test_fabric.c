@@ -175,6 +175,32 @@ static uint16_t worker_of(const struct fabric *fabric, uint16_t port, uint16_t p
     return UINT16_MAX;
 }
 
+static void test_fabric_queues_go_to_whom_they_are_given(void **state)
+{
+    static struct fabric_owners owners;
+    struct lab *lab = *state;
+    struct fabric_binding binding = { .table = lab->table, .endpoint = lab->endpoint,
+                                      .owners = &owners, .worker_count = 2 };
+    uint16_t a;
+
+    (void)lab_switch(lab, "s", 1500);
+    a = lab_vnic(lab, "s", "a", 4, 4);
+    owners.owner[a][0] = 2;
+    owners.owner[a][1] = FABRIC_OWNED_BY_NONE;
+    owners.owner[a][3] = 3;                        /* a worker that there is not, any more */
+
+    lab->fabric = fabric_compile(lab->model, &binding, 1);
+
+    assert_non_null(lab->fabric);
+    assert_int_equal(lab->fabric->queue_count, 4);
+    assert_int_equal(worker_of(lab->fabric, a, 0), 1);
+    assert_int_equal(worker_of(lab->fabric, a, 1), FABRIC_NO_WORKER);
+    assert_int_equal(worker_of(lab->fabric, a, 2), (a + 2) % 2);
+    assert_int_equal(worker_of(lab->fabric, a, 3), (a + 3) % 2);
+    assert_int_equal(lab->fabric->queues[3].worker, FABRIC_NO_WORKER);
+    assert_int_equal(lab->fabric->load[3], 0);
+}
+
 static void test_fabric_queue_keeps_its_worker_when_others_come_and_go(void **state)
 {
     struct lab *lab = *state;
@@ -398,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LAB_TEST(test_fabric_of_an_empty_model_is_empty),
+        LAB_TEST(test_fabric_queues_go_to_whom_they_are_given),
         LAB_TEST(test_fabric_members_are_the_ports_of_their_switch),
         LAB_TEST(test_fabric_port_has_endpoint_and_the_mtu_in_force),
         LAB_TEST(test_fabric_queues_are_spread_and_ordered_by_worker),
