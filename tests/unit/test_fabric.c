@@ -184,7 +184,7 @@ static void test_fabric_queues_go_to_whom_they_are_given(void **state)
     uint16_t a;
 
     (void)lab_switch(lab, "s", 1500);
-    a = lab_vnic(lab, "s", "a", 4, 4);
+    a = lab_vnic(lab, "s", "a", 4, 0);
     owners.owner[a][0] = 2;
     owners.owner[a][1] = FABRIC_OWNED_BY_NONE;
     owners.owner[a][3] = 3;                        /* a worker that there is not, any more */
