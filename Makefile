@@ -225,6 +225,7 @@ fuzz: deps-test
 bench: deps-bench
 	$(MAKE) bench-bin
 	@tests/bench/run.sh $(BENCH)
+	@tests/bench/run.sh --scale $(BENCH_SCALE)
 	@tests/bench/wire.sh $(BENCH_WIRE)
 	@tests/bench/vm.sh $(BENCH_VM)
 

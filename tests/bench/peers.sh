@@ -32,21 +32,77 @@ missing_vswitchd() {
     echo "it is not built: run make"
 }
 
-start_vswitchd() {
-    local dir=$work/vswitchd memory=()
+# start_vswitchd_as PEER [OPTION-OF-THE-SWITCH]...
+start_vswitchd_as() {
+    local peer=$1 dir=$work/$1 memory=()
+    shift
     mkdir -p "$dir/run" "$dir/state"
     [ "$huge_mib" -gt 0 ] || memory=(--no-huge)
-    version[vswitchd]=$("$bin/vswitchd" --version 2>/dev/null | head -n 1)
-    spawn vswitchd "$bin/vswitchd" --run-dir "$dir/run" --state-dir "$dir/state" \
+    version[$peer]=$("$bin/vswitchd" --version 2>/dev/null | head -n 1)
+    spawn "$peer" "$bin/vswitchd" --run-dir "$dir/run" --state-dir "$dir/state" \
         --cores "$switch_core" "${memory[@]}"
-    await vswitchd "$dir/run/vswitchd.sock" || return 1
-    local ctl=("$bin/vswitchctl" --run-dir "$dir/run")
+    await "$peer" "$dir/run/vswitchd.sock" || return 1
     {
-        "${ctl[@]}" switch add bench --type private --mtu 9000 &&
-            "${ctl[@]}" vnic add a --switch bench --mtu 9000 --spoof-guard off &&
-            "${ctl[@]}" vnic add b --switch bench --mtu 9000 --spoof-guard off
-    } >>"$work/vswitchd.log" 2>&1 || return 1
-    ends[vswitchd]="--port $dir/run/vnic/a.sock --port $dir/run/vnic/b.sock"
+        ctl_as "$peer" switch add bench --type private --mtu 9000 "$@" &&
+            ctl_as "$peer" vnic add a --switch bench --mtu 9000 --spoof-guard off &&
+            ctl_as "$peer" vnic add b --switch bench --mtu 9000 --spoof-guard off
+    } >>"$work/$peer.log" 2>&1 || return 1
+    ends[$peer]="--port $dir/run/vnic/a.sock --port $dir/run/vnic/b.sock"
+}
+
+ctl_as() {
+    local peer=$1
+    shift
+    "$bin/vswitchctl" --run-dir "$work/$peer/run" "$@"
+}
+
+start_vswitchd() {
+    start_vswitchd_as vswitchd
+}
+
+# ---- ourselves, with more around the two ports that are measured ----------------------------------
+
+# add_crowd PEER COUNT [OPTION-OF-CROWD]...: so many more guests, attached and silent.
+add_crowd() {
+    local peer=$1 count=$2 i
+    shift 2
+    {
+        ctl_as "$peer" daemon set --mac-pool 00:15:5d:40:00:00-00:15:5d:40:ff:ff || return 1
+        for ((i = 0; i < count; i++)); do
+            ctl_as "$peer" vnic add "q$i" --switch bench --spoof-guard off || return 1
+        done
+    } >>"$work/$peer.log" 2>&1
+    spawn "$peer" "$tools/crowd" --sockets "$work/$peer/run/vnic/q" --count "$count" "$@"
+    for ((i = 0; i < 600; i++)); do
+        grep -q '"attached"' "$work/$peer.log" && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+missing_crowd_256() { missing_vswitchd; }
+missing_crowd_1000() { missing_vswitchd; }
+missing_macs_100000() { missing_vswitchd; }
+missing_captured() { missing_vswitchd; }
+
+start_crowd_256() {
+    start_vswitchd_as crowd_256 && add_crowd crowd_256 254
+}
+
+start_crowd_1000() {
+    start_vswitchd_as crowd_1000 && add_crowd crowd_1000 998
+}
+
+# A port may fill a quarter of the table.
+start_macs_100000() {
+    start_vswitchd_as macs_100000 --mac-capacity 400000 &&
+        add_crowd macs_100000 1 --macs 100000
+}
+
+start_captured() {
+    start_vswitchd_as captured || return 1
+    spawn captured "$bin/vswitchctl" --run-dir "$work/captured/run" capture start \
+        --on switch:bench --filter "tcp port 9 and host 192.0.2.9" --write "$work/captured/none"
 }
 
 missing_testpmd() {
