@@ -13,8 +13,9 @@ usage="usage: tests/bench/run.sh [--quick] [--scale] [--rounds N] [--seconds S] 
                           [--cases REGEX] [--json] [--switch-core N] [--load-core N]
                           [--second-load-core N] [--no-huge]
 PEER is vswitchd, testpmd, ovs, ovs_tso (Open vSwitch with userspace-tso-enable) or memcpy, which is
-no switch but the limit.  --scale compares vswitchd with itself: with 256 and 1,000 guests attached,
-100,000 addresses learned, and a capture whose filter matches nothing.  Progress goes to standard error, the table to standard output."
+no switch but the limit.  --scale compares vswitchd with itself: beside 254 and 998 silent guests
+(crowd_256, crowd_1000), with 100,000 addresses learned (macs_100000), and with a capture whose
+filter matches nothing (captured).  Progress goes to standard error, the table to standard output."
 rounds=3 seconds=0.5 json='' quick='' only=() chosen=. load_core=0 switch_core=1 second_core=''
 huge=yes
 bin=${VSWITCH_BIN:-build} tools=${BENCH_TOOLS:-build/tests/bench}
