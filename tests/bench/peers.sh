@@ -60,7 +60,7 @@ start_vswitchd() {
     start_vswitchd_as vswitchd
 }
 
-# ---- ourselves, with more around the two ports that are measured ----------------------------------
+# ---- ourselves, with more around the two ports that are measured --------------------------------
 
 # add_crowd PEER COUNT [OPTION-OF-CROWD]...: so many more guests, attached and silent.
 add_crowd() {
