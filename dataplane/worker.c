@@ -240,11 +240,11 @@ static void note_loud(struct worker *worker, uint32_t queue)
     }
 }
 
-static bool visit_slice(struct worker *worker, uint32_t now_s)
+static bool visit_slice(struct worker *worker, uint32_t count, uint32_t now_s)
 {
     bool moved = false;
 
-    for (uint32_t i = 0; i < WORKER_SLICE; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const uint32_t queue = worker->slice_first;
 
         worker->slice_first = queue + 1 < worker->queue_count ? queue + 1 : 0;
@@ -269,7 +269,7 @@ bool worker_turn(struct worker *worker)
         moved = visit_all(worker, now_s);
     } else {
         moved = visit_loud(worker, now_s);
-        moved |= visit_slice(worker, now_s);
+        moved |= visit_slice(worker, moved ? WORKER_SLICE_BUSY : WORKER_SLICE, now_s);
     }
     rte_rcu_qsbr_quiescent(worker->shared->qsbr, worker->id);
     return moved;

@@ -34,7 +34,8 @@
 #include "vnic/vnic.h"
 
 #define WORKER_SPIN_US   60u       /* longer than a busy guest pauses, too short to be a cost */
-#define WORKER_SLICE     32u       /* queues that a turn visits besides the loud ones */
+#define WORKER_SLICE     32u       /* quiet queues that a turn visits */
+#define WORKER_SLICE_BUSY 8u       /* ... when a loud one gave: each costs a frame's time */
 #define WORKER_LOUD_MAX  64u
 #define WORKER_EMPTY_MAX 64u       /* visits without anything that make a loud queue a quiet one */
 #define WORKER_ALL_TURNS 256u      /* that visit all queues, once too many were loud */

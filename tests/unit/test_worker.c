@@ -20,7 +20,10 @@
 
 #define GUESTS      100u
 #define FRAME_BYTES 60u
-#define ROUND_TURNS ((GUESTS + WORKER_SLICE - 1) / WORKER_SLICE)   /* until every one was visited */
+
+/* Until every one was visited; the latter beside a loud one. */
+#define ROUND_TURNS      ((GUESTS + WORKER_SLICE - 1) / WORKER_SLICE)
+#define BUSY_ROUND_TURNS ((GUESTS + WORKER_SLICE_BUSY - 1) / WORKER_SLICE_BUSY)
 
 struct rig {
     struct forward_lab *lab;
@@ -143,6 +146,25 @@ static void test_worker_quiet_queues_are_served_within_a_round(void **state)
     }
 }
 
+static void test_worker_quiet_queues_are_served_beside_a_loud_one(void **state)
+{
+    struct rig *rig = *state;
+
+    for (unsigned turn = 0; turn < ROUND_TURNS; turn++) {
+        send_one(rig, 77);
+        (void)worker_turn(rig->worker);
+    }
+    for (uint32_t i = 0; i < 77; i += 5) {
+        send_one(rig, i);
+        for (unsigned turn = 0; turn < BUSY_ROUND_TURNS; turn++) {
+            send_one(rig, 77);
+            (void)worker_turn(rig->worker);
+            assert_true(was_served(rig, 77));
+        }
+        assert_true(was_served(rig, i));
+    }
+}
+
 static void test_worker_loud_queue_is_served_each_turn(void **state)
 {
     struct rig *rig = *state;
@@ -179,13 +201,13 @@ static void test_worker_when_too_many_are_loud_all_are_served_each_turn(void **s
 {
     struct rig *rig = *state;
 
-    for (unsigned turn = 0; turn < ROUND_TURNS; turn++) {
+    for (unsigned turn = 0; turn < BUSY_ROUND_TURNS; turn++) {
         for (uint32_t i = 0; i < GUESTS; i++) {
             send_one(rig, i);
         }
         (void)worker_turn(rig->worker);
     }
-    for (unsigned turn = 0; turn < WORKER_ALL_TURNS - ROUND_TURNS; turn++) {
+    for (unsigned turn = 0; turn < WORKER_ALL_TURNS - BUSY_ROUND_TURNS; turn++) {
         for (uint32_t i = 0; i < GUESTS; i++) {
             send_one(rig, i);
         }
@@ -228,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         WORKER_TEST(test_worker_quiet_queues_are_served_within_a_round),
+        WORKER_TEST(test_worker_quiet_queues_are_served_beside_a_loud_one),
         WORKER_TEST(test_worker_loud_queue_is_served_each_turn),
         WORKER_TEST(test_worker_queue_that_falls_silent_is_a_quiet_one),
         WORKER_TEST(test_worker_when_too_many_are_loud_all_are_served_each_turn),
