@@ -16,8 +16,8 @@ command -v dpdk-testpmd >/dev/null ||
 
 # ---- the other end -------------------------------------------------------------------------------
 
-# The kernel says nothing by the wires' far ends; the host there is "behind", at the station.  Nobody
-# sums a frame after its kernel, nor cuts it.
+# The kernel says nothing by the wires' far ends; the host there is "behind", at the station.
+# Nobody sums a frame after its kernel, nor cuts it.
 wires_make() {
     local i
     ip netns add behind || return 1
@@ -145,30 +145,37 @@ broadcasts_once() {
     [ $((after - before)) -eq 20 ]
 }
 
-# lost COMMAND...: how many of 250 pings, one each 20 ms, are lost while that is done in their midst
+# ping_all COUNT: so many to every address of the station, one each 20 ms; prints how many are lost
+ping_all() {
+    local pids=() i
+    for ((i = 2; i < 2 + flows; i++)); do
+        ping -q -c "$1" -i 0.02 -W 1 "10.0.0.$i" >"$work/ping.$i" 2>&1 &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    cat "$work"/ping.* | awk '/transmitted/ { lost += $1 - $4 } END { print lost + 0 }'
+}
+
+# lost COMMAND...: how many of 250 to each are lost while that is done in their midst
 lost() {
     local pid
-    ping -q -c 250 -i 0.02 -W 1 "$theirs" >"$work/ping" 2>&1 &
+    ping_all 250 >"$work/lost" &
     pid=$!
     sleep 0.7
     "$@" >/dev/null
     wait "$pid"
-    awk '/transmitted/ { print $1 - $4 }' "$work/ping"
+    cat "$work/lost"
 }
 
 counters() {
     cat /sys/class/net/up{1,2}/statistics/{rx,tx}_packets | tr '\n' ' '
 }
 
-# Pings to many addresses at once: by either wire, in either direction, goes a tenth of them or more.
+# By either wire, in either direction, goes a tenth of all frames or more.
 flows_spread() {
-    local pids=() i before after
+    local before after i
     read -ra before <<<"$(counters)"
-    for ((i = 2; i < 2 + flows; i++)); do
-        ping -q -c 20 -i 0.02 -W 1 "10.0.0.$i" &
-        pids+=($!)
-    done
-    wait "${pids[@]}"
+    echo "lost: $(ping_all 20)"
     read -ra after <<<"$(counters)"
     for ((i = 0; i < 4; i++)); do
         echo "counter $i: $((after[i] - before[i]))"
@@ -204,13 +211,16 @@ check "many flows use both wires, both ways" eventually 10 flows_spread
 check "streams pass" streams
 check "streams pass the other way" streams -R
 
-# The driver does not look at the wires' carrier: it is told.
+# The driver does not look at the wire's carrier: it is told.
+wire_breaks() {
+    outside ip link set "far$1" down && bond_does "remove bonding slave $(($1 - 1)) 3"
+}
+
 for i in 1 2; do
     other=up$((3 - i))
-    n=$(lost outside ip link set "far$i" down)
-    measured "of 250 pings in 5 s, $n were lost when up$i lost its carrier"
+    n=$(lost wire_breaks "$i")
+    measured "of $((flows * 250)) pings in 5 s, $n were lost when up$i lost its carrier"
     check "up$i does not carry without a carrier" members "$only ['$other']"
-    must "the bond does without far$i" bond_does "remove bonding slave $((i - 1)) 3"
     check "the bond has one" eventually 5 bond_has 1
     check "frames pass by $other, once each" eventually 10 pings_once
     check "... and so do broadcasts" eventually 10 broadcasts_once
@@ -223,7 +233,7 @@ done
 
 # One that the bond has put out says nothing, though there is a carrier.
 n=$(lost bond_does "remove bonding slave 1 3")
-measured "of 250 pings in 5 s, $n were lost when the bond put far2 out without a word"
+measured "of $((flows * 250)) pings in 5 s, $n were lost when the bond put far2 out without a word"
 check "a member that the bond has put out does not carry" members "$only ['up1']"
 check "frames pass by the other" eventually 10 pings_once
 must "it is the bond's again" bond_does "add bonding slave 1 3"
