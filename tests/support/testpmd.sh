@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 # DPDK's testpmd: as a guest, with its virtio-user as the driver and the monitor at once, or as what
-# is at the other end of wires; an implementation of these that is nobody's here.  A library for bash
-# scripts, after daemon.sh.
+# is at the other end of wires; an implementation of these that is nobody's here.  A library for
+# bash scripts, after daemon.sh.
 #
 #   testpmd_prepare DIR                  DIR is private, and that of the daemon
 #   testpmd_start NAME VNIC [OPTION]...  NAME is a vNIC's and its port 0; VNIC are further words of
