@@ -90,6 +90,7 @@ static int filter_set(struct capture *capture, const char *filter, struct error 
     status = capture_filter_compile(filter, &capture->program, error);
     if (status == 0) {
         capture->filtered = true;
+        capture_match_learn(&capture->match, &capture->program);
         memcpy(capture->filter, filter, strlen(filter) + 1);
     }
     return status;
@@ -346,9 +347,6 @@ static const uint8_t *frame_whole(const struct capture_lane *lane, const struct 
 {
     struct gather gather = gather_start(batch, frame);
 
-    if (frame->len_bytes == frame->hdr_len_bytes) {
-        return frame->hdr;
-    }
     gather_copy(&gather, lane->scratch, frame->len_bytes);
     return lane->scratch;
 }
@@ -394,31 +392,54 @@ static bool record_frame(const struct capture *capture, struct capture_lane *lan
     return true;
 }
 
+/*
+ * Runs the filter.
+ *
+ * @param whole  filled with the frame's bytes when all of them were filtered: these are to be kept
+ */
+static bool is_wanted(const struct capture *capture, struct capture_lane *lane,
+                      const struct passage *passage, const struct frame *frame,
+                      const uint8_t **whole)
+{
+    const bool header_only = capture_match_needs_header_only(&capture->match, frame);
+
+    *whole = header_only ? NULL : frame_whole(lane, passage->batch, frame);
+    return capture_match_run(&capture->match, &lane->refused, frame,
+                             header_only ? frame->hdr : *whole,
+                             header_only ? frame->hdr_len_bytes : frame->len_bytes);
+}
+
+static bool shows(const struct capture *capture, struct capture_lane *lane,
+                  const struct passage *passage, uint16_t i, const uint8_t **whole)
+{
+    *whole = NULL;
+    if (capture->drops_only && passage_verdict(passage, i) == VNIC_DELIVERED) {
+        return false;
+    }
+    return !capture->filtered ||
+           is_wanted(capture, lane, passage, passage_frame(passage, i), whole);
+}
+
 static void capture_show(const struct capture *capture, struct capture_lane *lane,
                          const struct passage *passage)
 {
     struct capture_counter *counter = &lane->counter[passage->port];
     uint32_t matched = 0, lost = 0;
 
+    capture_count(&counter->seen, passage->count);
+    if (capture_match_refuses_all(&capture->match, &lane->refused, passage->batch,
+                                  passage->index, passage->count)) {
+        return;
+    }
     for (uint16_t i = 0; i < passage->count; i++) {
-        const struct frame *frame = passage_frame(passage, i);
-        const uint8_t *whole = NULL;
+        const uint8_t *whole;
 
-        if (capture->drops_only && passage_verdict(passage, i) == VNIC_DELIVERED) {
-            continue;
+        if (shows(capture, lane, passage, i, &whole)) {
+            matched++;
+            lost += !record_frame(capture, lane, passage, i, whole);
         }
-        if (capture->filtered) {
-            whole = frame_whole(lane, passage->batch, frame);
-            if (bpf_filter(capture->program.bf_insns, whole, frame->len_bytes,
-                           frame->len_bytes) == 0) {
-                continue;
-            }
-        }
-        matched++;
-        lost += !record_frame(capture, lane, passage, i, whole);
     }
     capture_ring_publish(&lane->ring);
-    capture_count(&counter->seen, passage->count);
     capture_count(&counter->matched, matched);
     capture_count(&counter->lost, lost);
 }
@@ -444,20 +465,35 @@ void capture_see(const struct capture_watch *watch, uint16_t worker, uint16_t po
     }
 }
 
-void capture_see_in(const struct capture_watch *watch, uint16_t worker, struct frame_batch *batch)
+/* Puts back tags that were taken out.  @return whose, a bit each */
+static uint32_t push_tags(struct frame_batch *batch)
 {
-    uint32_t put_back = 0;
+    uint32_t pushed = 0;
 
     for (uint16_t i = 0; i < batch->count; i++) {
         struct frame *frame = &batch->frame[i];
 
         if (frame->came_tagged != 0 && frame->tagged == 0) {
             frame_tag_push(frame, frame->tci_in);
-            put_back |= 1u << i;
+            pushed |= 1u << i;
         }
     }
+    return pushed;
+}
+
+void capture_see_in(const struct capture_watch *watch, uint16_t worker, struct frame_batch *batch)
+{
+    uint32_t pushed = 0;
+    uint8_t tagged = 0;
+
+    for (uint16_t i = 0; i < batch->count; i++) {
+        tagged |= batch->frame[i].came_tagged;
+    }
+    if (tagged != 0) {
+        pushed = push_tags(batch);
+    }
     capture_see(watch, worker, batch->port_in, CAPTURE_IN, batch, NULL, batch->count, NULL);
-    for (; put_back != 0; put_back &= put_back - 1) {
-        (void)frame_tag_pop(&batch->frame[__builtin_ctz(put_back)]);
+    for (; pushed != 0; pushed &= pushed - 1) {
+        (void)frame_tag_pop(&batch->frame[__builtin_ctz(pushed)]);
     }
 }

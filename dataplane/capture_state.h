@@ -17,6 +17,7 @@
 
 #include "dataplane/capture.h"
 #include "dataplane/capture_clock.h"
+#include "dataplane/capture_match.h"
 #include "dataplane/capture_ring.h"
 #include "switch/fabric.h"
 
@@ -28,6 +29,7 @@ struct capture_counter {
 struct capture_lane {
     struct capture_ring ring;
     uint8_t *scratch;              /* a whole frame, when there is a filter */
+    struct capture_refused refused;
     struct capture_counter counter[FABRIC_MAX_PORTS];
 } __attribute__((aligned(64)));
 
@@ -59,7 +61,8 @@ struct capture_output {
 
 struct capture {
     /* ---- written at create, read by all ---- */
-    struct bpf_program program;    /* when filtered */
+    struct bpf_program program;    /* when filtered, as the next */
+    struct capture_match match;
     bool filtered, drops_only;
     enum capture_direction direction;
     uint32_t snaplen_bytes;

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/capture.h"
 #include "dataplane/worker.h"
 #include "switch/ether.h"
 #include "switch/mac.h"
@@ -40,17 +41,20 @@ struct bench_case {
     const char *vlan;
     bool broadcast;
     bool segment;                  /* a TCP segment that its receiver takes as it is */
+    const char *capture;           /* a filter that matches none of it, on all ports; or NULL */
 };
 
 static const struct bench_case cases[] = {
-    { "64 bytes, 1 flow",               60,    0,    2,   "none",     false, false },
-    { "64 bytes, 1,000 MACs a side",    60,    1000, 2,   "none",     false, false },
-    { "64 bytes, 500 ports",            60,    0,    500, "none",     false, false },
-    { "64 bytes, an access VLAN",       60,    0,    2,   "access:7", false, false },
-    { "64 bytes, broadcast to 3",       60,    0,    4,   "none",     true,  false },
-    { "1500 bytes",                     1514,  0,    2,   "none",     false, false },
-    { "9000 bytes",                     9014,  0,    2,   "none",     false, false },
-    { "60,000 bytes of TCP, not cut",   60014, 0,    2,   "none",     false, true  },
+    { "64 bytes, 1 flow",               60,    0,    2,   "none",     false, false, NULL },
+    { "64 bytes, 1,000 MACs a side",    60,    1000, 2,   "none",     false, false, NULL },
+    { "64 bytes, 500 ports",            60,    0,    500, "none",     false, false, NULL },
+    { "64 bytes, an access VLAN",       60,    0,    2,   "access:7", false, false, NULL },
+    { "64 bytes, broadcast to 3",       60,    0,    4,   "none",     true,  false, NULL },
+    { "64 bytes, a capture of others",  60,    0,    2,   "none",     false, false,
+      "tcp port 9 and host 192.0.2.9" },
+    { "1500 bytes",                     1514,  0,    2,   "none",     false, false, NULL },
+    { "9000 bytes",                     9014,  0,    2,   "none",     false, false, NULL },
+    { "60,000 bytes of TCP, not cut",   60014, 0,    2,   "none",     false, true, NULL },
 };
 
 struct rig {
@@ -132,6 +136,25 @@ static void make_switch(struct rig *rig)
     rig->fabric = fabric_compile(rig->model, &binding, 1);
     must(rig->fabric != NULL, "the model was not compiled");
     fill_table(rig);
+}
+
+static void make_capture(struct rig *rig)
+{
+    const struct capture_config config = { .filter = rig->of->capture,
+                                           .direction = CAPTURE_BOTH };
+    struct capture_watch *watch = capture_watch_create(1);
+    struct error error = { 0 };
+    struct capture *capture = capture_create(&config, 1, &error);
+
+    must(watch != NULL && capture != NULL, error.text);
+    for (uint32_t i = 0; i < rig->of->ports; i++) {
+        char name[VSWITCH_NAME_SIZE];
+
+        snprintf(name, sizeof(name), "v%u", i);
+        must(capture_watch_add(watch, capture, vswitch_find_vnic(rig->model, name)->port,
+                               name) == 0, "a port is not watched");
+    }
+    rig->fabric->watch = watch;
 }
 
 /* ---- the guests and the worker --------------------------------------------------------------- */
@@ -261,6 +284,9 @@ static void run(const struct bench_case *of, uint32_t turns)
     make_guests(rig);
     make_worker(rig);
     write_frames(rig);
+    if (of->capture != NULL) {
+        make_capture(rig);
+    }
     for (uint32_t i = 0; i < turns; i++) {
         drive(rig);
         must(worker_turn(rig->worker), "a turn moved nothing");
