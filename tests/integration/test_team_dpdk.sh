@@ -41,9 +41,10 @@ wires_make() {
 # testpmd sends when it has received something, and LACP's frames wait for that with the others: the
 # station always says something, to nobody.
 station_talks() {
-    behind ip neighbor add "$nobody" lladdr 02:00:00:00:03:03 dev station nud permanent &&
-        setpriv --pdeathsig KILL ip netns exec behind \
-            ping -q -i 0.05 "$nobody" </dev/null >/dev/null 2>&1 &
+    behind ip neighbor add "$nobody" lladdr 02:00:00:00:03:03 dev station nud permanent ||
+        return 1
+    setpriv --pdeathsig KILL ip netns exec behind \
+        ping -q -i 0.05 "$nobody" </dev/null >/dev/null 2>&1 &
 }
 
 behind() {
