@@ -332,12 +332,12 @@ static int make_ready(struct control *control, struct error *error)
         control->captures = captures_create(control, error);
     }
     if (control->captures != NULL) {
-        control->notices = notices_create(control, error);
-    }
-    if (control->notices != NULL) {
         control->keeper = team_keeper_start(error);
     }
     if (control->keeper != NULL) {
+        control->notices = notices_create(control, error);
+    }
+    if (control->notices != NULL) {
         control->follow = follow_create(control, error);
     }
     return control->follow != NULL ? 0 : -(error->code != 0 ? error->code : ENOMEM);
@@ -347,8 +347,8 @@ static void release(struct control *control)
 {
     vhost_control_stop();
     follow_destroy(control->follow);
-    team_keeper_stop(control->keeper);
     notices_destroy(control->notices);
+    team_keeper_stop(control->keeper);
     captures_destroy(control->captures);
     loans_close(control->loans);
     links_close(control->links);

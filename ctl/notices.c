@@ -17,8 +17,10 @@
 #include "ctl/captures.h"
 #include "ctl/control.h"
 #include "ctl/host/follow.h"
+#include "ctl/host/team_keeper.h"
 #include "ctl/log.h"
 #include "ctl/rates.h"
+#include "ctl/teams.h"
 #include "switch/mac.h"
 #include "switch/mac_table.h"
 #include "vnic/vhost_control.h"
@@ -37,7 +39,7 @@ struct told {
 
 struct notices {
     struct control *control;       /* borrowed */
-    struct event *learn, *changes, *tick;
+    struct event *learn, *changes, *moves, *tick;
     int changed_fd;
     /* ---- written by the vhost thread, taken by control ---- */
     _Atomic uint64_t changed[WORDS];
@@ -209,6 +211,15 @@ static void on_changes(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+static void on_moves(evutil_socket_t fd, short what, void *arg)
+{
+    const struct notices *notices = arg;
+
+    (void)fd;
+    (void)what;
+    teams_announce_host(notices->control);
+}
+
 void notices_port_changed(struct notices *notices, uint16_t port)
 {
     atomic_fetch_or(&notices->changed[port / WORD_BITS], UINT64_C(1) << port % WORD_BITS);
@@ -281,7 +292,10 @@ static int add_events(struct notices *notices)
     notices->changes = event_new(config->base, notices->changed_fd, EV_READ | EV_PERSIST,
                                  on_changes, notices);
     notices->tick = event_new(config->base, -1, EV_PERSIST, on_tick, notices);
-    if (notices->learn == NULL || notices->changes == NULL || notices->tick == NULL ||
+    notices->moves = event_new(config->base, team_keeper_moved_fd(notices->control->keeper),
+                               EV_READ | EV_PERSIST, on_moves, notices);
+    if (notices->learn == NULL || notices->changes == NULL || notices->moves == NULL ||
+        notices->tick == NULL || event_add(notices->moves, NULL) != 0 ||
         event_add(notices->learn, NULL) != 0 || event_add(notices->changes, NULL) != 0 ||
         event_add(notices->tick, &second) != 0) {
         return -ENOMEM;
@@ -311,6 +325,7 @@ void notices_destroy(struct notices *notices)
 {
     struct event *const events[] = { notices == NULL ? NULL : notices->learn,
                                      notices == NULL ? NULL : notices->changes,
+                                     notices == NULL ? NULL : notices->moves,
                                      notices == NULL ? NULL : notices->tick };
 
     if (notices == NULL) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ctl/host/link_announce.h"
 #include "ctl/host/team_keeper.h"
 #include "ctl/host/uplink.h"
 #include "ctl/log.h"
@@ -28,11 +29,11 @@ static void fill_member(const struct control_resources *resources,
 }
 
 /* Those that ports of the switch send from, each as it is tagged outside.  @return owned; NULL */
-static struct team_keeper_address *addresses(const struct vswitch_model *model, uint16_t switch_id,
+static struct team_address *addresses(const struct vswitch_model *model, uint16_t switch_id,
                                              const struct control_resources *resources,
                                              size_t *count)
 {
-    struct team_keeper_address *list = NULL;
+    struct team_address *list = NULL;
     struct vswitch_port port;
     struct vlan_facts facts;
     size_t cursor = 0, size = 0;
@@ -44,7 +45,7 @@ static struct team_keeper_address *addresses(const struct vswitch_model *model, 
     list = calloc(size + 1, sizeof(*list));
     cursor = 0;
     while (list != NULL && vswitch_port_next(model, switch_id, &cursor, &port)) {
-        struct team_keeper_address of = {
+        struct team_address of = {
             .mac = port.mac,
             .vnic = port.kind == VSWITCH_PORT_VNIC ? resources->endpoint[port.number].at : NULL,
             .port = port.number,
@@ -77,7 +78,7 @@ static void tell(struct control *control, const struct vswitch_model *model,
         .setting = team->setting,
         .port = resources->team[team->id],
     };
-    struct team_keeper_address *list = NULL;
+    struct team_address *list = NULL;
 
     for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
         fill_member(resources, &team->member[i], &told.member[i]);
@@ -104,6 +105,26 @@ void teams_tell(struct control *control, const struct vswitch_model *model,
     }
     for (size_t i = 0; i < model->team_count; i++) {
         tell(control, model, resources, &model->teams[i], NULL);
+    }
+}
+
+/*
+ * By the host's adapter itself: so the announcement goes the way of all its frames, in its VLAN and
+ * by the member that is its own.
+ */
+void teams_announce_host(struct control *control)
+{
+    uint32_t moved = team_keeper_take_moved(control->keeper);
+
+    for (; moved != 0; moved &= moved - 1) {
+        const struct vswitch_team *team = vswitch_team_by_id(control->model,
+                                                             (uint16_t)__builtin_ctz(moved));
+        const struct vswitch_switch *of = team != NULL ? vswitch_of_team(control->model, team)
+                                                       : NULL;
+
+        if (of != NULL && of->host_name[0] != '\0') {
+            link_announce_own(control->links, of->host_name);
+        }
     }
 }
 

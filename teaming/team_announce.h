@@ -3,7 +3,8 @@
  * What is said for a station whose member has changed, so that the network finds it there.
  *
  * A reverse ARP request, as after the migration of a VM: it asks nobody to answer, needs no address
- * of IP, and every bridge on its way learns from its source.
+ * of IP, and every bridge on its way learns from its source.  Where addresses of IP are known, and
+ * that are the host's own, the host announces them besides: see ctl/host/link_announce.h.
  *
  * Standard: RFC 903.
  */

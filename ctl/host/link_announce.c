@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/host/link_announce.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <endian.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -123,4 +126,36 @@ void link_announce(struct links *links, int ifindex, const struct layer3 *layer3
         }
     }
     (void)close(fd);
+}
+
+static void announce_text(int fd, const struct link *link, const char *text)
+{
+    char address[sizeof(((struct link_address *)0)->text)];
+    uint8_t ip[16];
+
+    (void)snprintf(address, sizeof(address), "%.*s", (int)strcspn(text, "/"), text);
+    if (inet_pton(AF_INET, address, ip) == 1) {
+        announce_v4(fd, link, ip);
+    } else if (inet_pton(AF_INET6, address, ip) == 1) {
+        announce_v6(fd, link, ip);
+    }
+}
+
+void link_announce_own(struct links *links, const char *name)
+{
+    const int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct link_address *address = NULL;
+    size_t count = 0;
+    struct link link;
+
+    if (fd >= 0 && link_find(links, name, &link, NULL) == 0 &&
+        link_addresses(links, name, &address, &count, NULL) == 0) {
+        for (size_t i = 0; i < count; i++) {
+            announce_text(fd, &link, address[i].text);
+        }
+    }
+    free(address);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
 }

@@ -17,4 +17,10 @@
 /** Announces the addresses of @p layer3 on interface @p ifindex once each. */
 void link_announce(struct links *links, int ifindex, const struct layer3 *layer3);
 
+/**
+ * Announces the global addresses that interface @p name has now, once each.  One that is not there,
+ * or that has none, announces nothing.
+ */
+void link_announce_own(struct links *links, const char *name);
+
 #endif

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ctl/host/team_keeper.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 #include <rte_common.h>
 
 #include "ctl/host/link_watch.h"
+#include "ctl/host/team_announcer.h"
 #include "ctl/log.h"
-#include "teaming/team_announce.h"
 #include "vnic/vnic.h"
 
 #define LACP_SYSTEM_PRIORITY 32768u        /* the middle: IEEE 802.1AX-2020, 7.3.1.1.3 */
@@ -30,18 +34,13 @@ struct keeper_team {
     struct event *boxed;           /* there are slow frames */
     struct team_setting setting;
     struct team_keeper_member member[TEAM_MEMBERS_MAX];
-    struct team_keeper_address *address;
-    size_t address_count;
     uint64_t lacp_mac;             /* stays for as long as the team does */
     struct team_plan plan;         /* as the workers have it */
     uint32_t failovers;
     /* ---- loads ---- */
     uint64_t sent_bytes[TEAM_BUCKETS];
     uint64_t rebalance_at_ms;
-    /* ---- announcements ---- */
-    uint64_t moved[TEAM_BUCKETS / 64];     /* port buckets to announce */
-    uint64_t moved_at_ms;
-    unsigned round;                /* the next; 0: there is nothing to announce */
+    struct team_announcer announcer;
 };
 
 struct team_keeper {
@@ -50,9 +49,12 @@ struct team_keeper {
     struct event_base *base;
     struct link_watch *watch;
     struct event *timer;
+    int moved_fd;                  /* an eventfd: moved is not 0 */
+    atomic_uint moved;             /* teams whose host adapter has another member, a bit each */
     pthread_mutex_t lock;
     struct keeper_team team[VSWITCH_MAX_TEAMS];
 };
+static_assert(VSWITCH_MAX_TEAMS <= 32, "a team has a bit");
 
 static uint64_t now_ms(void)
 {
@@ -60,11 +62,6 @@ static uint64_t now_ms(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static bool has_bit(const uint64_t *bits, unsigned number)
-{
-    return (bits[number / 64] >> (number % 64) & 1) != 0;
 }
 
 /* ---- what leaves ----------------------------------------------------------------------------- */
@@ -81,51 +78,23 @@ static void send_pdus(struct keeper_team *team, uint64_t now)
     }
 }
 
-static bool is_there(const struct team_keeper_address *address)
-{
-    return address->vnic == NULL ||
-           atomic_load_explicit(&address->vnic->live, memory_order_relaxed) != NULL;
-}
-
-/* Announces the addresses of ports whose member has changed, each by its member. */
-static void announce(struct keeper_team *team)
-{
-    uint8_t frame[TEAM_ANNOUNCE_BYTES_MAX];
-
-    for (size_t i = 0; i < team->address_count; i++) {
-        const struct team_keeper_address *address = &team->address[i];
-        const unsigned bucket = address->port % TEAM_BUCKETS;
-        const uint8_t own = team->plan.own[bucket];
-
-        if (has_bit(team->moved, bucket) && own < TEAM_MEMBERS_MAX && is_there(address)) {
-            const struct fabric_endpoint *by = &team->member[own].endpoint;
-            const uint32_t len_bytes = team_announce_write(address->mac, address->tci, frame);
-
-            (void)team_port_send(team->port, by->kind, by->at, frame, len_bytes);
-        }
-    }
-}
-
 /* @return when the next round is due; LACP_NEVER */
-static uint64_t announce_in_rounds(struct keeper_team *team, uint64_t now)
+static uint64_t announce(struct keeper_team *team, uint64_t now)
 {
-    uint64_t due;
+    struct team_announcer_way way = { .port = team->port, .plan = &team->plan };
+    struct team_keeper *keeper = team->keeper;
+    bool host_moved = false;
+    uint64_t next;
 
-    if (team->round == 0) {
-        return LACP_NEVER;
+    for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
+        way.member[i] = &team->member[i].endpoint;
     }
-    due = team->moved_at_ms + team_announce_due_ms(team->round);
-    if (now >= due) {
-        announce(team);
-        team->round++;
-        due = team->moved_at_ms + team_announce_due_ms(team->round);
+    next = team_announcer_turn(&team->announcer, &way, now, &host_moved);
+    if (host_moved) {
+        atomic_fetch_or(&keeper->moved, 1u << (team - keeper->team));
+        (void)eventfd_write(keeper->moved_fd, 1);
     }
-    if (team->round >= TEAM_ANNOUNCE_ROUNDS) {
-        team->round = 0;
-        memset(team->moved, 0, sizeof(team->moved));
-        return LACP_NEVER;
-    }
-    return due;
+    return next;
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */
@@ -162,12 +131,7 @@ static void publish(struct keeper_team *team, uint64_t now)
     team->failovers += (team->plan.carries & (uint8_t)~plan->carries) != 0;
     team->plan = *plan;
     if (team->setting.mode == TEAM_INDEPENDENT && team_plan_moved(&before, plan, moved)) {
-        for (unsigned i = 0; i < TEAM_BUCKETS / 64; i++) {
-            team->moved[i] |= moved[i];
-        }
-        team->moved_at_ms = now;
-        team->round = 1;
-        announce(team);
+        team_announcer_begin(&team->announcer, moved, now);
     }
 }
 
@@ -200,7 +164,7 @@ static uint64_t turn(struct keeper_team *team)
     next = RTE_MIN(next, team_tick(team->team, now));
     publish(team, now);
     send_pdus(team, now);
-    return RTE_MIN(next, announce_in_rounds(team, now));
+    return RTE_MIN(next, announce(team, now));
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -349,23 +313,6 @@ static bool begin(struct team_keeper *keeper, const struct team_keeper_team *tol
     return true;
 }
 
-/* Locked. */
-static bool take_addresses(struct keeper_team *team, const struct team_keeper_team *told)
-{
-    struct team_keeper_address *copy = calloc(told->address_count + 1, sizeof(*copy));
-
-    if (copy == NULL) {
-        return false;
-    }
-    if (told->address_count > 0) {
-        memcpy(copy, told->address, told->address_count * sizeof(*copy));
-    }
-    free(team->address);
-    team->address = copy;
-    team->address_count = told->address_count;
-    return true;
-}
-
 int team_keeper_tell(struct team_keeper *keeper, const struct team_keeper_team *told)
 {
     struct keeper_team *team = &keeper->team[told->id];
@@ -377,7 +324,7 @@ int team_keeper_tell(struct team_keeper *keeper, const struct team_keeper_team *
         done = begin(keeper, told);
     }
     if (done) {
-        done = take_addresses(team, told);
+        done = team_announcer_know(&team->announcer, told->address, told->address_count);
         memcpy(team->member, told->member, sizeof(team->member));
         team->setting = told->setting;
         choose_system(team);
@@ -403,12 +350,25 @@ void team_keeper_forget(struct team_keeper *keeper, uint16_t id)
         team->used = false;
         boxed = team->boxed;
         team_destroy(team->team);
-        free(team->address);
+        team_announcer_free(&team->announcer);
     }
     pthread_mutex_unlock(&keeper->lock);
     if (boxed != NULL) {
         event_free(boxed);         /* waits for its callback, which takes the lock */
     }
+}
+
+int team_keeper_moved_fd(const struct team_keeper *keeper)
+{
+    return keeper->moved_fd;
+}
+
+uint32_t team_keeper_take_moved(struct team_keeper *keeper)
+{
+    eventfd_t ignored;
+
+    (void)eventfd_read(keeper->moved_fd, &ignored);
+    return atomic_exchange(&keeper->moved, 0);
 }
 
 bool team_keeper_status(struct team_keeper *keeper, uint16_t id, struct team_keeper_status *status)
@@ -461,8 +421,9 @@ struct team_keeper *team_keeper_start(struct error *error)
         return NULL;
     }
     pthread_mutex_init(&keeper->lock, NULL);
+    keeper->moved_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     keeper->base = event_base_new();
-    if (keeper->base != NULL) {
+    if (keeper->base != NULL && keeper->moved_fd >= 0) {
         keeper->timer = event_new(keeper->base, -1, 0, on_time, keeper);
         keeper->watch = link_watch_create(keeper->base, on_link, keeper, error);
     }
@@ -494,6 +455,9 @@ void team_keeper_stop(struct team_keeper *keeper)
     }
     if (keeper->base != NULL) {
         event_base_free(keeper->base);
+    }
+    if (keeper->moved_fd >= 0) {
+        (void)close(keeper->moved_fd);
     }
     pthread_mutex_destroy(&keeper->lock);
     free(keeper);

@@ -22,12 +22,12 @@
 #include <stdint.h>
 
 #include "dataplane/team_port.h"
+#include "ctl/host/team_announcer.h"
 #include "switch/error.h"
 #include "switch/vswitch.h"
 #include "teaming/team.h"
 
 struct team_keeper;
-struct vnic;
 
 /* A member as it stands behind the fabric that is published. */
 struct team_keeper_member {
@@ -41,21 +41,13 @@ struct team_keeper_member {
     struct fabric_endpoint endpoint;
 };
 
-/* An address behind the team. */
-struct team_keeper_address {
-    uint64_t mac;
-    const struct vnic *vnic;       /* announced only while it is attached; NULL: always */
-    uint16_t tci;                  /* the tag that it has outside; 0: none */
-    uint16_t port;
-};
-
 struct team_keeper_team {
     uint16_t id;
     const char *name;
     struct team_setting setting;
     struct team_port *port;        /* lives until team_keeper_forget() */
     struct team_keeper_member member[TEAM_MEMBERS_MAX];
-    const struct team_keeper_address *address;   /* of ports of the team's switch */
+    const struct team_address *address;   /* of ports of the team's switch */
     size_t address_count;
 };
 
@@ -78,6 +70,14 @@ void team_keeper_stop(struct team_keeper *keeper);             /* NULL is fine *
  * @return 0, or -ENOMEM: then the team is as it was, but for endpoints
  */
 int team_keeper_tell(struct team_keeper *keeper, const struct team_keeper_team *team);
+/**
+ * Readable when the host's adapter behind a team has another member, once for each time that its
+ * address is announced: what it has of IP only control knows, and announces.  Borrowed.
+ */
+int team_keeper_moved_fd(const struct team_keeper *keeper);
+/** Whose adapters have moved since the last call, a bit for each team by its id. */
+uint32_t team_keeper_take_moved(struct team_keeper *keeper);
+
 /** The team is no more; unknown ones are nothing. */
 void team_keeper_forget(struct team_keeper *keeper, uint16_t id);
 

@@ -67,16 +67,20 @@ seen_behind() {
     grep -q "^$(our_mac) dev far$1 " <<<"$words"
 }
 
-heard_by_the_other_end() {
-    local file=$work/heard.pcap pid words
-    outside_start tshark -q -n -i br0 -a duration:4 -w "$file"
+# What the bridge hears of us in 4 s, in which a command is run.
+listen_while() {
+    local pid
+    outside_start tshark -q -n -i br0 -a duration:4 -w "$work/heard.pcap"
     pid=$outside_pid
     sleep 1.5
     "$@"
     wait "$pid"
-    words=$(tshark -n -r "$file" -Y "arp.opcode == 3 && eth.src == $(our_mac)" 2>/dev/null)
+}
+heard() {                          # heard TIMES FILTER
+    local words
+    words=$(tshark -n -r "$work/heard.pcap" -Y "eth.src == $(our_mac) && $2" 2>/dev/null)
     echo "$words"
-    [ "$(grep -c . <<<"$words")" -ge 3 ]
+    [ "$(grep -c . <<<"$words")" -ge "$1" ]
 }
 
 must "two wires go to one bridge" wires_make
@@ -102,8 +106,11 @@ own=1
 seen_behind 2 >/dev/null && own=2
 other=$((3 - own))
 check "the bridge knows us behind one port" seen_behind "$own"
-check "a carrier lost is announced by the member that takes over" \
-    heard_by_the_other_end outside ip link set "far$own" down
+must "a carrier is lost" listen_while outside ip link set "far$own" down
+check "the member that takes over announces the address" heard 3 "arp.opcode == 3"
+check "... and the host's of IPv4" heard 3 \
+    "arp.opcode == 1 && arp.src.proto_ipv4 == $ours && arp.dst.proto_ipv4 == $ours"
+check "... and of IPv6" heard 3 "icmpv6.type == 136 && icmpv6.nd.na.target_address == $ours6"
 check "and the bridge follows" eventually 5 seen_behind "$other"
 check "frames pass by the other member" eventually 5 pings
 outside ip link set "far$own" up
