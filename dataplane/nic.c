@@ -19,6 +19,7 @@
 
 #include "dataplane/nic_attach.h"
 #include "dataplane/nic_device.h"
+#include "dataplane/nic_link.h"
 #include "dataplane/nic_offload.h"
 #include "dataplane/nic_xdp.h"
 #include "switch/mac.h"
@@ -256,13 +257,17 @@ static int start(struct nic *nic, struct set_up *set_up)
     return rte_eth_dev_start(nic->port_id);
 }
 
-/* Configures and starts; with interrupts when the device has them for its queues. */
+/* Configures and starts; with interrupts when the device has them, for its queues and its link. */
 static int bring_up(struct nic *nic, struct set_up *set_up, struct error *error)
 {
+    static const struct { bool queues, link; } tries[] = { { true, true }, { false, true },
+                                                           { false, false } };
+    const bool link_is_told = nic_link_is_told(nic->port_id);
     int rc = -EIO;
 
-    for (unsigned interrupts = 2; interrupts-- > 0 && rc != 0;) {
-        set_up->conf.intr_conf.rxq = interrupts;
+    for (unsigned i = 0; i < sizeof(tries) / sizeof(tries[0]) && rc != 0; i++) {
+        set_up->conf.intr_conf.rxq = tries[i].queues;
+        set_up->conf.intr_conf.lsc = tries[i].link && link_is_told;
         rc = configure(nic, &set_up->conf);
         if (rc == 0) {
             (void)rte_eth_dev_adjust_nb_rx_tx_desc(nic->port_id, &set_up->from_entries,
@@ -280,6 +285,7 @@ static int bring_up(struct nic *nic, struct set_up *set_up, struct error *error)
                          rc < -1 ? ": " : "", rc < -1 ? strerror(-rc) : "");
     }
     nic->shared = set_up->config->workers > nic->to_count;
+    nic_link_listen(nic->port_id);
     return 0;
 }
 
@@ -403,6 +409,7 @@ void nic_destroy(struct nic *nic)
     if (nic == NULL) {
         return;
     }
+    nic_link_ignore(nic->port_id);
     (void)rte_eth_dev_stop(nic->port_id);
     nic_detach(nic->port_id);
     if (nic->xdp) {

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include <event2/event.h>
 
 #include "ctl/control.h"
 #include "ctl/host/host_vnic.h"
@@ -11,12 +14,14 @@
 #include "ctl/log.h"
 #include "ctl/publish.h"
 #include "ctl/host/uplink.h"
+#include "dataplane/nic_link.h"
 
 #define LOOKS_MAX 4u               /* gone, back, and one more that changes nothing */
 
 struct follow {
     struct control *control;       /* borrowed */
     struct link_watch *watch;
+    struct event *devices;         /* one of DPDK's told of its link */
     bool unpublished;              /* something was found and could not be published */
 };
 
@@ -131,13 +136,10 @@ static void publish_at_last(struct follow *follow)
     on_change(follow, &(struct link_change){ .ifindex = 0 });
 }
 
-void follow_tick(struct follow *follow)
+static void look_at_devices(struct follow *follow)
 {
     const struct control *control = follow->control;
 
-    if (follow->unpublished) {
-        publish_at_last(follow);
-    }
     for (uint16_t port = 0; port < FABRIC_MAX_PORTS; port++) {
         const struct uplink *uplink = control->resources.uplink[port];
 
@@ -145,6 +147,24 @@ void follow_tick(struct follow *follow)
             look_at_uplink(follow, port);
         }
     }
+}
+
+static void on_device(evutil_socket_t fd, short what, void *context)
+{
+    eventfd_t ignored;
+
+    (void)what;
+    (void)eventfd_read(fd, &ignored);
+    look_at_devices(context);
+}
+
+/* Devices that do not tell of their link are asked here, once a second. */
+void follow_tick(struct follow *follow)
+{
+    if (follow->unpublished) {
+        publish_at_last(follow);
+    }
+    look_at_devices(follow);
 }
 
 struct follow *follow_create(struct control *control, struct error *error)
@@ -161,12 +181,22 @@ struct follow *follow_create(struct control *control, struct error *error)
         free(follow);
         return NULL;
     }
+    follow->devices = event_new(control->config.base, nic_link_fd(), EV_READ | EV_PERSIST,
+                                on_device, follow);
+    if (follow->devices == NULL || event_add(follow->devices, NULL) != 0) {
+        (void)error_set(error, ENOMEM, "There is no memory left to follow the devices.");
+        follow_destroy(follow);
+        return NULL;
+    }
     return follow;
 }
 
 void follow_destroy(struct follow *follow)
 {
     if (follow != NULL) {
+        if (follow->devices != NULL) {
+            event_free(follow->devices);
+        }
         link_watch_destroy(follow->watch);
         free(follow);
     }
