@@ -126,7 +126,8 @@ nobody_found_a_wrong_checksum() {
     [ "$here" -eq 0 ] && [ "$there" -eq 0 ]
 }
 
-# Every frame that came to the stack here is complete.
+# Every frame that came to the stack here is complete.  net_tap's driver writes a checksum of TCP
+# that is 0 as 0xffff, as UDP has it, one time in 65,536: receivers take both, tshark does not.
 wire_has_complete_frames() {
     local good bad checks="-o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE"
     setpriv --pdeathsig KILL tshark -q -n -i stack -w "$work/wire.pcap" \
@@ -144,7 +145,8 @@ wire_has_complete_frames() {
         wc -l)
     # shellcheck disable=SC2086
     bad=$(tshark -n -r "$work/wire.pcap" $checks \
-        -Y 'tcp.checksum.status == Bad || ip.checksum.status == Bad' 2>/dev/null | wc -l)
+        -Y '(tcp.checksum.status == Bad && tcp.checksum != 0xffff) ||
+            ip.checksum.status == Bad' 2>/dev/null | wc -l)
     echo "good $good, bad $bad"
     [ "$status" -eq 0 ] && [ "$good" -ge 1000 ] && [ "$bad" -eq 0 ]
 }
