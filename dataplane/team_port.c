@@ -19,20 +19,21 @@
 #include "switch/offload.h"
 #include "teaming/team_admit.h"
 
-#define BOX_FRAMES   64u           /* slow frames that wait; a power of two */
+#define BOX_FRAMES   16u           /* slow frames of a member that wait; a power of two */
 #define SOURCE_AT    6u            /* in an Ethernet header */
 #define ADDRESS_BYTES 6u
 
 struct team_port {
     uint16_t workers;
     int fd;
-    struct rte_ring *box;          /* of struct team_port_slow */
+    struct rte_ring *box[TEAM_MEMBERS_MAX];    /* of struct team_port_slow */
+    unsigned turn;                 /* whose box is next; the keeper's */
     struct frame_batch *sending;   /* the keeper's */
     /* ---- written by the keeper and read by workers, each number by itself ---- */
     struct team_choice_config choice __attribute__((aligned(64)));
     uint64_t mac[TEAM_MEMBERS_MAX];
     struct team_plan plan;
-    /* ---- of the box ---- */
+    /* ---- of the boxes ---- */
     atomic_bool armed __attribute__((aligned(64)));
     uint64_t lost;
     /* ---- each its worker's ---- */
@@ -57,6 +58,17 @@ static struct rte_ring *make_box(void)
     return box;
 }
 
+static bool make_boxes(struct team_port *team)
+{
+    bool made = true;
+
+    for (unsigned i = 0; i < TEAM_MEMBERS_MAX && made; i++) {
+        team->box[i] = make_box();
+        made = team->box[i] != NULL;
+    }
+    return made;
+}
+
 struct team_port *team_port_create(uint16_t workers, struct error *error)
 {
     const size_t size_bytes = sizeof(struct team_port) + workers * sizeof(struct team_flowlets);
@@ -72,10 +84,9 @@ struct team_port *team_port_create(uint16_t workers, struct error *error)
     memset(team->plan.flow, TEAM_NO_MEMBER, sizeof(team->plan.flow));
     memset(team->plan.own, TEAM_NO_MEMBER, sizeof(team->plan.own));
     atomic_init(&team->armed, true);
-    team->box = make_box();
     team->sending = aligned_alloc(64, sizeof(*team->sending));
     team->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (team->box == NULL || team->sending == NULL || team->fd < 0) {
+    if (!make_boxes(team) || team->sending == NULL || team->fd < 0) {
         (void)error_set(error, ENOMEM, "there is no memory or no descriptor left for a team");
         team_port_destroy(team);
         return NULL;
@@ -92,7 +103,9 @@ void team_port_destroy(struct team_port *team)
         (void)close(team->fd);
     }
     free(team->sending);
-    free(team->box);
+    for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
+        free(team->box[i]);
+    }
     free(team);
 }
 
@@ -139,18 +152,32 @@ int team_port_fd(const struct team_port *team)
     return team->fd;
 }
 
+/* From one box after the other, so that a full one is no more than its share. */
+static bool take_next(struct team_port *team, struct team_port_slow *slow)
+{
+    for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
+        struct rte_ring *box = team->box[team->turn];
+
+        team->turn = (team->turn + 1) % TEAM_MEMBERS_MAX;
+        if (rte_ring_sc_dequeue_elem(box, slow, sizeof(*slow)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* As in punt.h: one of the two sees the other. */
 bool team_port_take(struct team_port *team, struct team_port_slow *slow)
 {
     eventfd_t ignored;
 
-    if (rte_ring_sc_dequeue_elem(team->box, slow, sizeof(*slow)) == 0) {
+    if (take_next(team, slow)) {
         return true;
     }
     (void)eventfd_read(team->fd, &ignored);
     atomic_store_explicit(&team->armed, true, memory_order_relaxed);
     atomic_thread_fence(memory_order_seq_cst);
-    if (rte_ring_sc_dequeue_elem(team->box, slow, sizeof(*slow)) != 0) {
+    if (!take_next(team, slow)) {
         return false;
     }
     atomic_store_explicit(&team->armed, false, memory_order_relaxed);
@@ -204,7 +231,7 @@ static void keep_slow(struct team_port *team, unsigned member, const struct fram
     };
 
     memcpy(slow.bytes, frame->hdr, frame->hdr_len_bytes);
-    if (rte_ring_mp_enqueue_elem(team->box, &slow, sizeof(slow)) != 0) {
+    if (rte_ring_mp_enqueue_elem(team->box[member], &slow, sizeof(slow)) != 0) {
         (void)__atomic_add_fetch(&team->lost, 1, __ATOMIC_RELAXED);
         return;
     }

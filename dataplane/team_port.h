@@ -13,9 +13,9 @@
  * A member counts what passes it and what is lost there; so does the team's port, where the members
  * add up.
  *
- * Frames of the slow protocols (LACP) are copied into a bounded box for the keeper, whose
- * descriptor is written when it was empty.  A peer that floods them loses its own.  They are no
- * frames of the team's, and no drops.
+ * Frames of the slow protocols (LACP) are copied for the keeper into bounded boxes, one for each
+ * member, and a descriptor is written when all were empty.  So a peer that floods them loses its
+ * own, and those of no other link.  They are no frames of the team's, and no drops.
  */
 #ifndef DATAPLANE_TEAM_PORT_H
 #define DATAPLANE_TEAM_PORT_H
@@ -57,9 +57,9 @@ void team_port_set_plan(struct team_port *team, const struct team_plan *plan,
 void team_port_sent(const struct team_port *team, uint64_t sent_bytes[TEAM_BUCKETS]);
 /** Readable while there are slow frames; borrowed. */
 int team_port_fd(const struct team_port *team);
-/** @return whether there was one; if not, the descriptor is armed */
+/** Takes of one member after the other.  @return whether there was one; if not, the fd is armed */
 bool team_port_take(struct team_port *team, struct team_port_slow *slow);
-/** Slow frames lost because the box was full. */
+/** Slow frames lost because their member's box was full. */
 uint64_t team_port_slow_lost(const struct team_port *team);
 
 /**

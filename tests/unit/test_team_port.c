@@ -29,7 +29,7 @@
 #define PEER         UINT64_C(0x0200000000b0)
 #define MAC_FIRST    UINT64_C(0x020000000a01)
 #define MAC_SECOND   UINT64_C(0x020000000a02)
-#define SLOW_KEPT    63u           /* of a box of 64 */
+#define SLOW_KEPT    15u           /* of a box of 16 */
 
 struct rig {
     struct worker worker;
@@ -248,6 +248,14 @@ static void test_team_port_slow_frame_is_boxed_with_its_member(void **state)
     assert_false(readable(rig));
 }
 
+static void hear_slow(struct rig *rig, uint16_t member_port)
+{
+    batch_start(&rig->worker.batch, member_port);
+    (void)add(rig, LACP_PDU_GROUP, PEER, LACP_PDU_ETHERTYPE);
+    (void)team_port_from_member(&rig->worker, member_port);
+    memset(&rig->worker.refused, 0, sizeof(rig->worker.refused));
+}
+
 static void test_team_port_flood_of_slow_frames_loses_its_own(void **state)
 {
     struct rig *rig = *state;
@@ -255,10 +263,7 @@ static void test_team_port_flood_of_slow_frames_loses_its_own(void **state)
     unsigned taken = 0;
 
     for (unsigned i = 0; i < 100; i++) {
-        batch_start(&rig->worker.batch, PORT_FIRST);
-        (void)add(rig, LACP_PDU_GROUP, PEER, LACP_PDU_ETHERTYPE);
-        (void)team_port_from_member(&rig->worker, PORT_FIRST);
-        memset(&rig->worker.refused, 0, sizeof(rig->worker.refused));
+        hear_slow(rig, PORT_FIRST);
     }
     assert_int_equal(team_port_slow_lost(rig->port), 100 - SLOW_KEPT);
     while (team_port_take(rig->port, &slow)) {
@@ -266,11 +271,28 @@ static void test_team_port_flood_of_slow_frames_loses_its_own(void **state)
     }
     assert_int_equal(taken, SLOW_KEPT);
 
-    /* The next one tells again. */
-    batch_start(&rig->worker.batch, PORT_FIRST);
-    (void)add(rig, LACP_PDU_GROUP, PEER, LACP_PDU_ETHERTYPE);
-    (void)team_port_from_member(&rig->worker, PORT_FIRST);
-    assert_true(readable(rig));
+    hear_slow(rig, PORT_FIRST);
+    assert_true(readable(rig));    /* the next one tells again */
+}
+
+/* Else whoever floods one link would have LACP give up the others. */
+static void test_team_port_flood_on_one_link_loses_none_of_another(void **state)
+{
+    struct rig *rig = *state;
+    struct team_port_slow slow;
+    unsigned before = 0;
+
+    for (unsigned i = 0; i < 100; i++) {
+        hear_slow(rig, PORT_FIRST);
+    }
+    hear_slow(rig, PORT_SECOND);
+    do {
+        assert_true(team_port_take(rig->port, &slow));
+    } while (slow.member != 1 && ++before < 100);
+
+    assert_int_equal(slow.member, 1);
+    assert_true(before <= 1);      /* by turns */
+    assert_int_equal(team_port_slow_lost(rig->port), 100 - SLOW_KEPT);
 }
 
 static void test_team_port_sends_a_frame_of_the_keepers(void **state)
@@ -421,6 +443,7 @@ int main(void)
         RIG(test_team_port_without_a_switch_takes_nothing_but_hears_lacp),
         RIG(test_team_port_slow_frame_is_boxed_with_its_member),
         RIG(test_team_port_flood_of_slow_frames_loses_its_own),
+        RIG(test_team_port_flood_on_one_link_loses_none_of_another),
         RIG(test_team_port_sends_a_frame_of_the_keepers),
         RIG(test_team_port_frame_by_another_member_carries_its_address_there_only),
         RIG(test_team_port_known_to_the_network_rewrites_nothing),
