@@ -73,10 +73,10 @@ static __attribute__((noinline)) enum route route_ipv6(const struct frame *frame
     uint8_t type;
 
     (void)ether_parse(frame->hdr, frame->hdr_len_bytes, &info);
-    if (info.ip_version == 0) {
-        return ROUTE_OWN;
+    if (info.ip_version == 0 || (info.l4_off_bytes == 0 && !info.is_later_fragment)) {
+        return ROUTE_OWN;          /* behind headers that hide what it is there may be ND */
     }
-    if (info.l4_protocol != IP_PROTOCOL_ICMPV6 || info.l4_off_bytes == 0) {
+    if (info.l4_protocol != IP_PROTOCOL_ICMPV6 || info.is_later_fragment) {
         return ROUTE_ANY;
     }
     type = frame->hdr[info.l4_off_bytes];

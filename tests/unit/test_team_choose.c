@@ -160,6 +160,38 @@ static void test_team_choose_nd_leaves_by_the_own_member(void **state)
     }
 }
 
+/* What follows is not among the bytes that a worker has: it may be ND. */
+static void test_team_choose_what_hides_behind_headers_leaves_by_the_own_member(void **state)
+{
+    (void)state;
+
+    for (uint8_t units = 0; units <= 20; units += 5) {
+        batch_start(&batch, PORT);
+        wire_start(&wire, UINT64_C(0x333300000001), A);
+        wire_ipv6(&wire, 1, 2, 60);
+        wire_extension(&wire, IP_PROTOCOL_ICMPV6, units);
+        wire_ports(&wire, 135 << 8, 0);
+        wire_fill(&wire, 300);
+        batch_add_wire(&batch, &wire, 0);
+        assert_choice(choose(), OWN, false);
+    }
+}
+
+/* The first one has shown what it is; ND comes in one piece (RFC 6980). */
+static void test_team_choose_later_fragment_is_a_flow(void **state)
+{
+    (void)state;
+
+    batch_start(&batch, PORT);
+    wire_start(&wire, B, A);
+    wire_ipv6(&wire, 1, 2, 44);
+    wire_fragment(&wire, IP_PROTOCOL_UDP, 0x0100);
+    wire_fill(&wire, 100);
+    batch_add_wire(&batch, &wire, 0);
+
+    assert_choice(choose(), OTHER, true);
+}
+
 static void test_team_choose_ping_is_a_flow(void **state)
 {
     (void)state;
@@ -461,6 +493,8 @@ int main(void)
         T(hash_independent_rewrites_but_for_the_primary),
         T(arp_and_rarp_leave_by_the_own_member),
         T(nd_leaves_by_the_own_member),
+        T(what_hides_behind_headers_leaves_by_the_own_member),
+        T(later_fragment_is_a_flow),
         T(ping_is_a_flow),
         T(group_reports_leave_by_the_primary_member),
         T(what_is_not_ip_leaves_by_the_own_member),
