@@ -313,6 +313,18 @@ static bool begin(struct team_keeper *keeper, const struct team_keeper_team *tol
     return true;
 }
 
+/* What is known of a member is of no use to one that has its place now. */
+static void forget_replaced(struct keeper_team *team, const struct team_keeper_member *member)
+{
+    static const struct team_link none = { .present = false };
+
+    for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
+        if (team->member[i].present && team->member[i].port != member[i].port) {
+            team_set_link(team->team, i, &none, now_ms());
+        }
+    }
+}
+
 int team_keeper_tell(struct team_keeper *keeper, const struct team_keeper_team *told)
 {
     struct keeper_team *team = &keeper->team[told->id];
@@ -325,6 +337,7 @@ int team_keeper_tell(struct team_keeper *keeper, const struct team_keeper_team *
     }
     if (done) {
         done = team_announcer_know(&team->announcer, told->address, told->address_count);
+        forget_replaced(team, told->member);
         memcpy(team->member, told->member, sizeof(team->member));
         team->setting = told->setting;
         choose_system(team);

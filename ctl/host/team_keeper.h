@@ -35,6 +35,7 @@ struct team_keeper_member {
     bool standby;
     bool up;                       /* frames can flow */
     bool half_duplex;
+    uint16_t port;                 /* of the fabric: with another one it is another member */
     int ifindex;                   /* of a kernel's interface; 0: another device */
     uint32_t speed_mbps;           /* 0: unknown */
     uint64_t mac;

@@ -152,6 +152,18 @@ static void test_team_set_members_join_and_leave(void **state)
     assert_members(lab, false, TWO " " THREE);
 }
 
+/* Else it would be kept waiting because of a carrier that it never lost. */
+static void test_team_member_in_anothers_place_is_a_new_one(void **state)
+{
+    struct lab *lab = *state;
+
+    assert_int_equal(lab_do(lab, "team add t0 --members " ONE "," TWO " --up-delay 1h"), 0);
+    assert_number(lab, "active_count", 2);
+    assert_int_equal(lab_do(lab, "team set t0 --remove-member " TWO " --add-member " THREE), 0);
+    assert_members(lab, false, ONE " " THREE);
+    assert_number(lab, "active_count", 2);
+}
+
 static void test_team_set_lists_are_whole_and_take_from_each_other(void **state)
 {
     struct lab *lab = *state;
@@ -264,6 +276,7 @@ int main(void)
         TEST(test_team_members_have_the_keys_of_the_contract),
         TEST(test_team_is_what_was_asked_for_also_after_a_restart),
         TEST(test_team_set_members_join_and_leave),
+        TEST(test_team_member_in_anothers_place_is_a_new_one),
         TEST(test_team_set_lists_are_whole_and_take_from_each_other),
         TEST(test_team_list_keeps_a_devices_arguments_together),
         TEST(test_team_gap_follows_the_balance_unless_it_was_chosen),
