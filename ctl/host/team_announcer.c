@@ -11,16 +11,13 @@ bool team_announcer_know(struct team_announcer *announcer, const struct team_add
 {
     struct team_address *copy = calloc(count + 1, sizeof(*copy));
 
-    if (copy == NULL) {
-        return false;
-    }
-    if (count > 0) {
+    free(announcer->address);      /* in any case: their vNICs may be about to go */
+    announcer->address = copy;
+    announcer->address_count = copy != NULL ? count : 0;
+    if (announcer->address_count > 0) {
         memcpy(copy, address, count * sizeof(*copy));
     }
-    free(announcer->address);
-    announcer->address = copy;
-    announcer->address_count = count;
-    return true;
+    return copy != NULL;
 }
 
 void team_announcer_free(struct team_announcer *announcer)

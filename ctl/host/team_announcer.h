@@ -40,7 +40,10 @@ struct team_announcer_way {
     const struct fabric_endpoint *member[TEAM_MEMBERS_MAX];
 };
 
-/** Takes a copy of the addresses that there are now.  @return false: memory is short, as before */
+/**
+ * Takes a copy of the addresses that there are now; of those before none is used any more.
+ * @return false: memory is short, and there are none
+ */
 bool team_announcer_know(struct team_announcer *announcer, const struct team_address *address,
                          size_t count);
 void team_announcer_free(struct team_announcer *announcer);

@@ -68,7 +68,7 @@ void team_keeper_stop(struct team_keeper *keeper);             /* NULL is fine *
 /**
  * Tells of a team, which may be a new one.  When it returns, no endpoint and no vNIC that was told
  * of before is in use.  Texts and addresses are copied.
- * @return 0, or -ENOMEM: then the team is as it was, but for endpoints
+ * @return 0, or -ENOMEM: then it is not kept when it is new, else announces no addresses
  */
 int team_keeper_tell(struct team_keeper *keeper, const struct team_keeper_team *team);
 /**
