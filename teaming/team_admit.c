@@ -18,12 +18,20 @@ static inline uint64_t set_bit_of(uint64_t mac)
     return UINT64_C(1) << ((mac ^ mac >> 6) & 63);
 }
 
+/* The keeper may be changing it. */
+static inline uint64_t mac_of(const uint64_t mac[TEAM_MEMBERS_MAX], unsigned number)
+{
+    return __atomic_load_n(&mac[number], __ATOMIC_RELAXED);
+}
+
 static uint64_t set_of(const uint64_t mac[TEAM_MEMBERS_MAX])
 {
     uint64_t set = 0;
 
     for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
-        set |= mac[i] != 0 ? set_bit_of(mac[i]) : 0;
+        const uint64_t its = mac_of(mac, i);
+
+        set |= its != 0 ? set_bit_of(its) : 0;
     }
     return set;
 }
@@ -31,7 +39,7 @@ static uint64_t set_of(const uint64_t mac[TEAM_MEMBERS_MAX])
 static bool is_among(const uint64_t mac[TEAM_MEMBERS_MAX], uint64_t source)
 {
     for (unsigned i = 0; i < TEAM_MEMBERS_MAX; i++) {
-        if (mac[i] != 0 && mac[i] == source) {
+        if (source != 0 && mac_of(mac, i) == source) {
             return true;
         }
     }

@@ -23,7 +23,8 @@
 /**
  * Judges the frames of @p batch, which came by @p member.
  *
- * @param mac      of each member, TEAM_MEMBERS_MAX; 0 where there is none
+ * @param plan     each byte of which is right by itself
+ * @param mac      of each member, TEAM_MEMBERS_MAX, each right by itself; 0 where there is none
  * @param verdict  filled: DROP_REASON_COUNT for a frame that is taken, else why not; slow protocols
  *                 are DROP_RESERVED_GROUP
  * @param slow     frames of the slow protocols, a bit each by their place in the batch
