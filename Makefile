@@ -199,7 +199,7 @@ hostile:
 race:
 	$(MAKE) SAN=tsan race-bin
 	@tests/run.sh $(patsubst %.c,build/tsan/%,$(RACE_SRC))
-integration: integration-bin linux-kernel
+integration: integration-bin bench-bin linux-kernel
 	@VSWITCH_BIN=build tests/run.sh $(patsubst %.c,build/%,$(INTEG_SRC)) \
 	    $(wildcard tests/integration/test_*.sh)
 

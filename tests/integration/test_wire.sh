@@ -241,8 +241,8 @@ carrier_lost_and_back() {
 
 # veth gives the peer its addresses anew, and the uplink is new to everybody.
 pulled_out_under_load() {
-    outside ping -q -f -c 100000 "$guest_ip" >/dev/null 2>&1 &
-    local flood=$!
+    outside_start ping -q -f -c 100000 "$guest_ip"
+    local flood=$outside_pid
     sleep 0.5
     wire_cut
     eventually 10 state_is gone

@@ -42,6 +42,7 @@ void clab_talk(struct capture_lab *lab, uint16_t port)
     clab_frame(frame, 1, 2, port);
     assert_int_equal(frontend_send(&lab->a, 0, frame, sizeof(frame)), 0);
     assert_int_equal(frontend_receive(&lab->b, 0, NULL, 0, 2000), sizeof(frame));
+    assert_int_equal(frontend_wait_sent(&lab->a, 0), 0);       /* captures have seen it go, too */
 }
 
 void clab_broadcast(struct frontend *from, unsigned number)
