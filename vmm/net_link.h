@@ -39,6 +39,7 @@
     X(VIRTIO_RING_F_INDIRECT_DESC, INDIRECT_DESC)                                                \
     X(VIRTIO_RING_F_EVENT_IDX, EVENT_IDX)                                                        \
     X(VIRTIO_F_VERSION_1, VERSION_1)                                                             \
+    X(VIRTIO_F_IN_ORDER, IN_ORDER)                                                               \
     X(NET_F_GUEST_USO4, GUEST_USO4)                                                              \
     X(NET_F_GUEST_USO6, GUEST_USO6)                                                              \
     X(NET_F_HOST_USO, HOST_USO)

@@ -29,6 +29,7 @@
     X(VIRTIO_NET_F_CTRL_MAC_ADDR, CTRL_MAC_ADDR) X(VIRTIO_F_ANY_LAYOUT, ANY_LAYOUT)             \
     X(VIRTIO_RING_F_INDIRECT_DESC, INDIRECT_DESC) X(VIRTIO_RING_F_EVENT_IDX, EVENT_IDX)         \
     X(VHOST_USER_F_PROTOCOL_FEATURES, PROTOCOL_FEATURES) X(VIRTIO_F_VERSION_1, VERSION_1)       \
+    X(VIRTIO_F_IN_ORDER, IN_ORDER)                                                              \
     X(54, GUEST_USO4) X(55, GUEST_USO6) X(56, HOST_USO)    /* not in Linux 6.1's headers */
 
 static const struct vhost_control_hooks *hooks;

@@ -21,11 +21,13 @@
 #define FEATURE(bit) (UINT64_C(1) << (bit))
 
 /*
- * What is offered beside offloads.  Dirty-page logging is not: a VMM refuses to migrate such a VM
- * live rather than to corrupt it.
+ * What is offered beside offloads.  Buffers are always used in the order they came.  Dirty-page
+ * logging is not offered: a VMM refuses to migrate such a VM live rather than to corrupt it.  Nor
+ * are packed rings: where one goes on is known to the device alone, so that a guest with one would
+ * be cut off when the switch is started anew.
  */
 #define OUR_FEATURES                                                                            \
-    (FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) |                               \
+    (FEATURE(VIRTIO_F_VERSION_1) | FEATURE(VIRTIO_F_ANY_LAYOUT) | FEATURE(VIRTIO_F_IN_ORDER) |  \
      FEATURE(VIRTIO_RING_F_INDIRECT_DESC) | FEATURE(VIRTIO_RING_F_EVENT_IDX) |                  \
      FEATURE(VIRTIO_NET_F_MRG_RXBUF) | FEATURE(VIRTIO_NET_F_MQ) | FEATURE(VIRTIO_NET_F_MTU) |   \
      FEATURE(VIRTIO_NET_F_STATUS) | FEATURE(VIRTIO_NET_F_GUEST_ANNOUNCE) |                      \

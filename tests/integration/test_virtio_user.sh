@@ -44,10 +44,10 @@ all_arrived() {
     return 1
 }
 
-# two_queues NAME MODE PEER_MAC: a testpmd behind a vNIC of two pairs
+# two_queues NAME MODE PEER_MAC IN_ORDER: a testpmd behind a vNIC of two pairs
 two_queues() {
-    testpmd_start "$1" queue_size=256,queues=2 -- --rxq=2 --txq=2 --forward-mode="$2" \
-        --no-flush-rx --eth-peer=0,"$3" --port-topology=loop
+    testpmd_start "$1" "queue_size=256,queues=2,in_order=$4" -- --rxq=2 --txq=2 \
+        --forward-mode="$2" --no-flush-rx --eth-peer=0,"$3" --port-topology=loop
 }
 
 command -v dpdk-testpmd >/dev/null || {
@@ -61,8 +61,8 @@ vswitchctl switch add lab --type private >/dev/null || exit 1
 vswitchctl vnic add gen --switch lab --queues 2 --spoof-guard off >/dev/null || exit 1
 vswitchctl vnic add swap --switch lab --queues 2 --spoof-guard off >/dev/null || exit 1
 
-two_queues swap macswap 02:00:00:00:00:01
-two_queues gen flowgen 02:00:00:00:00:02
+two_queues swap macswap 02:00:00:00:00:01 1
+two_queues gen flowgen 02:00:00:00:00:02 0
 check "virtio-user attaches with two queue pairs" testpmd_attached gen 2
 check "a second one beside it attaches too" testpmd_attached swap 2
 
@@ -75,6 +75,11 @@ check "frames go out, and the receiver has each one that was delivered" all_arri
 check "the answers come back, and so has the sender" all_arrived gen 512
 check "both receive queues of a guest are used, and nothing is broken" \
     testpmd_json swap "d['state'] == 'attached' and 'MQ' in d['features']"
+
+check "a driver that relies on the order of buffers is told that it may" \
+    testpmd_json swap "'IN_ORDER' in d['features']"
+check "... and one that does not want to know is not" \
+    testpmd_json gen "'IN_ORDER' not in d['features']"
 
 testpmd_say swap 'port stop 0' 'Stopping ports' && testpmd_say swap 'port start 0' 'Done'
 check "the driver stops and starts, and is attached again" testpmd_attached swap 2
