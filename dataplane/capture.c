@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Captures, where control makes them and workers feed them.  The stream is capture_stream.c.
- *
- * What a worker does for a capture is in capture_see() and below: compare, filter, copy, count.  A
- * frame that the filter needs whole is gathered once, and then what was filtered is what is kept:
- * its payload lies in a guest's memory and may be another by the second look.
+ * Captures, as control makes and ends them, and says which ports they watch.  What workers do is
+ * capture_see.c, the stream capture_stream.c.
  */
 #include "dataplane/capture.h"
 
@@ -20,27 +17,12 @@
 
 #include "dataplane/capture_filter.h"
 #include "dataplane/capture_state.h"
-#include "switch/checksum.h"
-#include "switch/drop.h"
 #include "switch/frame_tag.h"
-#include "switch/gather.h"
-#include "vnic/vnic.h"
 
 #define RING_BYTES_MIN   (256u << 10)
 #define OUTPUT_BYTES     (256u << 10)
 #define INTERFACES_MIN   16u
 #define SCRATCH_BYTES    (FRAME_MAX_BYTES + FRAME_TAG_BYTES)   /* a tag that egress adds */
-#define PORT_WORDS       ((FABRIC_MAX_PORTS + 63) / 64)
-
-struct watch_entry {
-    struct capture *capture;
-    uint64_t port[PORT_WORDS];     /* a bit each */
-};
-
-struct capture_watch {
-    uint16_t count, room;
-    struct watch_entry entry[];
-};
 
 /* ---- create and destroy --------------------------------------------------------------------- */
 
@@ -312,188 +294,4 @@ int capture_watch_add(struct capture_watch *watch, struct capture *capture, uint
     }
     watch->entry[i].port[port / 64] |= 1ull << (port % 64);
     return 0;
-}
-
-/* ---- workers -------------------------------------------------------------------------------- */
-
-/* What a worker shows: frames that passed one port, one way, at one time. */
-struct passage {
-    uint64_t tsc;
-    const struct frame_batch *batch;
-    const uint8_t *index;
-    const uint8_t *verdict;
-    uint16_t count, port;
-    enum capture_direction direction;
-};
-
-static const struct frame *passage_frame(const struct passage *passage, uint16_t i)
-{
-    return &passage->batch->frame[passage->index != NULL ? passage->index[i] : i];
-}
-
-static uint8_t passage_verdict(const struct passage *passage, uint16_t i)
-{
-    const struct frame *frame = passage_frame(passage, i);
-
-    if (passage->verdict != NULL) {
-        return passage->verdict[i];
-    }
-    return frame->port_out == PORT_NONE ? frame->drop_reason : VNIC_DELIVERED;
-}
-
-/* All bytes of a frame in one piece, where the guest that sent it cannot change them. */
-static const uint8_t *frame_whole(const struct capture_lane *lane, const struct frame_batch *batch,
-                                  const struct frame *frame)
-{
-    struct gather gather = gather_start(batch, frame);
-
-    gather_copy(&gather, lane->scratch, frame->len_bytes);
-    return lane->scratch;
-}
-
-/*
- * A checksum that its sender left to others is shown as they will have it: what a reader would find
- * instead is half a sum, which it calls wrong.  One that is cut off cannot be, nor is it looked at.
- */
-static void show_checksum(const struct frame *frame, uint8_t *bytes, uint32_t captured_bytes)
-{
-    if (frame->csum_state == FRAME_CSUM_PARTIAL && captured_bytes == frame->len_bytes) {
-        checksum_store(bytes + frame->csum_start_bytes + frame->csum_offset_bytes, frame,
-                       checksum_add(0, bytes + frame->csum_start_bytes,
-                                    frame->len_bytes - frame->csum_start_bytes, false));
-    }
-}
-
-/* @param whole  the frame's bytes, or NULL to take them from where they lie */
-static bool record_frame(const struct capture *capture, struct capture_lane *lane,
-                         const struct passage *passage, uint16_t i, const uint8_t *whole)
-{
-    const struct frame *frame = passage_frame(passage, i);
-    const uint32_t captured_bytes =
-        frame->len_bytes < capture->snaplen_bytes ? frame->len_bytes : capture->snaplen_bytes;
-    struct capture_record *record = capture_ring_reserve(&lane->ring, captured_bytes);
-
-    if (record == NULL) {
-        return false;
-    }
-    record->tsc = passage->tsc;
-    record->original_bytes = frame->len_bytes;
-    record->port = passage->port;
-    record->direction = (uint8_t)passage->direction;
-    record->verdict = passage_verdict(passage, i);
-    if (whole != NULL) {
-        memcpy(record->data, whole, captured_bytes);
-    } else {
-        struct gather gather = gather_start(passage->batch, frame);
-
-        gather_copy(&gather, record->data, captured_bytes);
-    }
-    show_checksum(frame, record->data, captured_bytes);
-    return true;
-}
-
-/*
- * Runs the filter.
- *
- * @param whole  filled with the frame's bytes when all of them were filtered: these are to be kept
- */
-static bool is_wanted(const struct capture *capture, struct capture_lane *lane,
-                      const struct passage *passage, const struct frame *frame,
-                      const uint8_t **whole)
-{
-    const bool header_only = capture_match_needs_header_only(&capture->match, frame);
-
-    *whole = header_only ? NULL : frame_whole(lane, passage->batch, frame);
-    return capture_match_run(&capture->match, &lane->refused, frame,
-                             header_only ? frame->hdr : *whole,
-                             header_only ? frame->hdr_len_bytes : frame->len_bytes);
-}
-
-static bool shows(const struct capture *capture, struct capture_lane *lane,
-                  const struct passage *passage, uint16_t i, const uint8_t **whole)
-{
-    *whole = NULL;
-    if (capture->drops_only && passage_verdict(passage, i) == VNIC_DELIVERED) {
-        return false;
-    }
-    return !capture->filtered ||
-           is_wanted(capture, lane, passage, passage_frame(passage, i), whole);
-}
-
-static void capture_show(const struct capture *capture, struct capture_lane *lane,
-                         const struct passage *passage)
-{
-    struct capture_counter *counter = &lane->counter[passage->port];
-    uint32_t matched = 0, lost = 0;
-
-    capture_count(&counter->seen, passage->count);
-    if (capture_match_refuses_all(&capture->match, &lane->refused, passage->batch,
-                                  passage->index, passage->count)) {
-        return;
-    }
-    for (uint16_t i = 0; i < passage->count; i++) {
-        const uint8_t *whole;
-
-        if (shows(capture, lane, passage, i, &whole)) {
-            matched++;
-            lost += !record_frame(capture, lane, passage, i, whole);
-        }
-    }
-    capture_ring_publish(&lane->ring);
-    capture_count(&counter->matched, matched);
-    capture_count(&counter->lost, lost);
-}
-
-void capture_see(const struct capture_watch *watch, uint16_t worker, uint16_t port,
-                 enum capture_direction direction, const struct frame_batch *batch,
-                 const uint8_t *index, uint16_t count, const uint8_t *verdict)
-{
-    const struct passage passage = {
-        .tsc = rte_rdtsc(), .batch = batch, .index = index, .verdict = verdict, .count = count,
-        .port = port, .direction = direction,
-    };
-
-    for (uint16_t i = 0; i < watch->count; i++) {
-        const struct watch_entry *entry = &watch->entry[i];
-        const struct capture *capture = entry->capture;
-
-        if ((entry->port[port / 64] & 1ull << (port % 64)) != 0 &&
-            (capture->direction & direction) != 0 &&
-            !atomic_load_explicit(&capture->closed, memory_order_relaxed)) {
-            capture_show(capture, &capture->lane[worker], &passage);
-        }
-    }
-}
-
-/* Puts back tags that were taken out.  @return whose, a bit each */
-static uint32_t push_tags(struct frame_batch *batch)
-{
-    uint32_t pushed = 0;
-
-    for (uint16_t i = 0; i < batch->count; i++) {
-        struct frame *frame = &batch->frame[i];
-
-        if (frame->came_tagged != 0 && frame->tagged == 0) {
-            frame_tag_push(frame, frame->tci_in);
-            pushed |= 1u << i;
-        }
-    }
-    return pushed;
-}
-
-void capture_see_in(const struct capture_watch *watch, uint16_t worker, struct frame_batch *batch)
-{
-    uint32_t pushed = 0;
-    uint8_t tagged = 0;
-
-    for (uint16_t i = 0; i < batch->count; i++) {
-        tagged |= batch->frame[i].came_tagged;
-    }
-    if (tagged != 0) {
-        pushed = push_tags(batch);
-    }
-    capture_see(watch, worker, batch->port_in, CAPTURE_IN, batch, NULL, batch->count, NULL);
-    for (; pushed != 0; pushed &= pushed - 1) {
-        (void)frame_tag_pop(&batch->frame[__builtin_ctz(pushed)]);
-    }
 }

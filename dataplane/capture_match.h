@@ -63,12 +63,13 @@ static inline capture_vector capture_match_difference(const struct capture_match
                                                       const struct capture_refused *refused,
                                                       const uint8_t *hdr)
 {
-    capture_vector bytes[CAPTURE_WINDOW_VECTORS];
     capture_vector differs = { 0, 0 };
 
-    memcpy(bytes, hdr + match->window_at, sizeof(bytes));
     for (unsigned i = 0; i < CAPTURE_WINDOW_VECTORS; i++) {
-        differs |= (bytes[i] & match->mask[i]) ^ refused->bytes[i];
+        capture_vector bytes;
+
+        memcpy(&bytes, hdr + match->window_at + i * sizeof(bytes), sizeof(bytes));
+        differs |= (bytes & match->mask[i]) ^ refused->bytes[i];
     }
     return differs;
 }

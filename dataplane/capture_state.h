@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A capture from inside: what the workers' side (capture.c) and its thread share.
+ * A capture from inside: what control (capture.c), workers (capture_see.c) and its thread
+ * (capture_stream.c) share.
  *
  * Each worker has a lane: its ring, its counters by port, its memory to gather a frame in for the
  * filter.  An interface of the stream is a port under one name: it begins when control names the
@@ -21,6 +22,8 @@
 #include "dataplane/capture_ring.h"
 #include "switch/fabric.h"
 
+#define CAPTURE_PORT_WORDS ((FABRIC_MAX_PORTS + 63) / 64)
+
 /* Written by one worker, read by any thread. */
 struct capture_counter {
     _Atomic uint64_t seen, matched, lost;
@@ -30,6 +33,7 @@ struct capture_lane {
     struct capture_ring ring;
     uint8_t *scratch;              /* a whole frame, when there is a filter */
     struct capture_refused refused;
+    bool refused_batch;            /* all of the batch that came in last */
     struct capture_counter counter[FABRIC_MAX_PORTS];
 } __attribute__((aligned(64)));
 
@@ -97,6 +101,17 @@ struct capture {
     /* ---- written by the thread, read by any ---- */
     _Atomic uint64_t written, written_bytes, undelivered;
     atomic_uint end;               /* enum capture_end_reason */
+};
+
+/* Which ports a capture watches. */
+struct watch_entry {
+    struct capture *capture;
+    uint64_t port[CAPTURE_PORT_WORDS];     /* a bit each */
+};
+
+struct capture_watch {
+    uint16_t count, room;
+    struct watch_entry entry[];
 };
 
 /** The counters of a port, of all workers.  Thread: any. */

@@ -6,14 +6,29 @@
 
 /* ---- one destination ------------------------------------------------------------------------- */
 
-static inline struct egress_group group_of(uint32_t mask)
+static inline struct egress_group group_of(const struct frame_batch *batch, uint32_t mask)
 {
     struct egress_group group = { .count = 0 };
 
-    while (mask != 0) {
-        group.index[group.count++] = (uint8_t)__builtin_ctz(mask);
-        mask &= mask - 1;
+    for (; mask != 0; mask &= mask - 1) {
+        egress_group_add(&group, batch, (uint8_t)__builtin_ctz(mask));
     }
+    return group;
+}
+
+/* The group of all frames. */
+static inline struct egress_group group_of_all(const struct frame_batch *batch,
+                                               const struct forward_classes *classes)
+{
+    struct egress_group group = {
+        .index = { 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+                   16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31 },
+        .count = batch->count,
+        .bytes = classes->bytes,
+        .longest_bytes = classes->longest_bytes,
+    };
+
+    static_assert(FRAME_BURST == 32, "as many as are listed");
     return group;
 }
 
@@ -87,7 +102,7 @@ static uint32_t mark_class(struct worker *worker, const struct flood_class *clas
 /* Delivers what is marked for the ports of @p class, the same frames to most of them. */
 static void deliver_class(struct worker *worker, const struct flood_class *class)
 {
-    struct egress_group group = group_of(class->mask);
+    struct egress_group group = group_of(&worker->batch, class->mask);
     uint32_t grouped = class->mask;
 
     for (uint32_t i = 0; i < class->count; i++) {
@@ -99,7 +114,7 @@ static void deliver_class(struct worker *worker, const struct flood_class *class
         }
         worker->mark[port] = 0;
         if (mask != grouped) {
-            group = group_of(mask);
+            group = group_of(&worker->batch, mask);
             grouped = mask;
         }
         deliver(worker, port, &group);
@@ -129,19 +144,6 @@ static void flood_batch(struct worker *worker, uint32_t flood)
 }
 
 /* ---- the batch ------------------------------------------------------------------------------- */
-
-/* Whether every frame has the same destination, which in a batch is nearly always so. */
-static bool all_alike(const struct frame_batch *batch)
-{
-    const uint16_t port = batch->frame[0].port_out;
-
-    for (uint16_t i = 1; i < batch->count; i++) {
-        if (batch->frame[i].port_out != port) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Marks in worker->mark[] what is for a port.  @return the mask of frames to flood */
 static uint32_t sort_batch(struct worker *worker, uint32_t *unicast)
@@ -178,7 +180,7 @@ static void deliver_mixed(struct worker *worker)
         const uint32_t mask = worker->mark[port];
 
         if (mask != 0) {           /* 0: delivered, by a flood or with an earlier frame */
-            const struct egress_group group = group_of(mask);
+            const struct egress_group group = group_of(&worker->batch, mask);
 
             worker->mark[port] = 0;
             deliver(worker, port, &group);
@@ -186,20 +188,19 @@ static void deliver_mixed(struct worker *worker)
     }
 }
 
-void egress_batch(struct worker *worker)
+void egress_batch(struct worker *worker, const struct forward_classes *classes)
 {
     const struct frame_batch *batch = &worker->batch;
-    const uint32_t all = batch->count == FRAME_BURST ? UINT32_MAX : (1u << batch->count) - 1;
 
     if (batch->count == 0) {
         return;
     }
-    if (!all_alike(batch) || batch->frame[0].port_out == PORT_NONE) {
+    if (!classes->alike || batch->frame[0].port_out == PORT_NONE) {
         deliver_mixed(worker);
     } else if (batch->frame[0].port_out == PORT_FLOOD) {
-        flood_batch(worker, all);
+        flood_batch(worker, batch->count == FRAME_BURST ? UINT32_MAX : (1u << batch->count) - 1);
     } else {
-        const struct egress_group group = group_of(all);
+        const struct egress_group group = group_of_all(batch, classes);
 
         deliver(worker, batch->frame[0].port_out, &group);
     }

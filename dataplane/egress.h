@@ -15,7 +15,11 @@
 
 #include "dataplane/worker.h"
 
-/** Delivers worker->batch by worker->fabric and counts every frame.  Thread: the worker. */
-void egress_batch(struct worker *worker);
+/**
+ * Delivers worker->batch by worker->fabric and counts every frame.
+ * @param classes  what forward found it to hold
+ * Thread: the worker.
+ */
+void egress_batch(struct worker *worker, const struct forward_classes *classes);
 
 #endif

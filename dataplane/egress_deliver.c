@@ -24,31 +24,51 @@ static void show(const struct worker *worker, uint16_t port, const struct frame_
     }
 }
 
-/* Only flooded frames can have a group address. */
-void egress_settle(struct worker *worker, uint16_t port, const struct frame_batch *batch,
-                   const struct egress_group *group, const uint8_t *verdict, uint16_t delivered)
+/* Of frames that were delivered, those to all or to a group; only flooded ones can be. */
+static void count_groups(struct port_counters *counters, const struct frame_batch *batch,
+                         const struct egress_group *group, const uint8_t *verdict)
 {
-    struct port_counters *counters = &worker->counters[port];
-    const bool flooded = batch->flood_count != 0;
-    uint64_t bytes = 0;
-
-    counter_add(&counters->to_frames, delivered);
     for (uint16_t i = 0; i < group->count; i++) {
         const struct frame *frame = &batch->frame[group->index[i]];
 
-        if (__builtin_expect(verdict[i] != VNIC_DELIVERED, 0)) {
-            counter_add(&counters->drops[verdict[i]], 1);
-            continue;
-        }
-        bytes += frame->len_bytes;
-        if (flooded && (frame->hdr[0] & 1) != 0) {
+        if (verdict[i] == VNIC_DELIVERED && (frame->hdr[0] & 1) != 0) {
             const bool broadcast = mac_read(frame->hdr) == MAC_BROADCAST;
 
             counter_add(&counters->to_broadcast, broadcast);
             counter_add(&counters->to_multicast, !broadcast);
         }
     }
+}
+
+/* Counts those that were not delivered.  @return their bytes */
+static uint64_t count_lost(struct port_counters *counters, const struct frame_batch *batch,
+                           const struct egress_group *group, const uint8_t *verdict)
+{
+    uint64_t bytes = 0;
+
+    for (uint16_t i = 0; i < group->count; i++) {
+        if (verdict[i] != VNIC_DELIVERED) {
+            counter_add(&counters->drops[verdict[i]], 1);
+            bytes += batch->frame[group->index[i]].len_bytes;
+        }
+    }
+    return bytes;
+}
+
+void egress_settle(struct worker *worker, uint16_t port, const struct frame_batch *batch,
+                   const struct egress_group *group, const uint8_t *verdict, uint16_t delivered)
+{
+    struct port_counters *counters = &worker->counters[port];
+    uint64_t bytes = group->bytes;
+
+    if (__builtin_expect(delivered != group->count, 0)) {
+        bytes -= count_lost(counters, batch, group, verdict);
+    }
+    counter_add(&counters->to_frames, delivered);
     counter_add(&counters->to_bytes, bytes);
+    if (batch->flood_count != 0) {
+        count_groups(counters, batch, group, verdict);
+    }
     show(worker, port, batch, group, verdict);
 }
 
@@ -74,29 +94,15 @@ static inline bool over_mtu(const struct frame *frame, uint32_t max_frame_bytes)
     return offload_wire_bytes(frame) > max_frame_bytes + (frame->tagged != 0 ? FRAME_TAG_BYTES : 0);
 }
 
-static bool any_over_mtu(const struct frame_batch *batch, uint32_t max_frame_bytes,
-                         const struct egress_group *group)
-{
-    for (uint16_t i = 0; i < group->count; i++) {
-        if (over_mtu(&batch->frame[group->index[i]], max_frame_bytes)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Parts @p group into frames that fit and frames over the MTU. */
 static void split_by_mtu(const struct frame_batch *batch, uint32_t max_frame_bytes,
                          const struct egress_group *group, struct egress_group *fits,
                          struct egress_group *over)
 {
-    fits->count = 0;
-    over->count = 0;
     for (uint16_t i = 0; i < group->count; i++) {
         const struct frame *frame = &batch->frame[group->index[i]];
-        struct egress_group *to = over_mtu(frame, max_frame_bytes) ? over : fits;
 
-        to->index[to->count++] = group->index[i];
+        egress_group_add(over_mtu(frame, max_frame_bytes) ? over : fits, batch, group->index[i]);
     }
 }
 
@@ -130,7 +136,7 @@ static void deliver_steered(struct worker *worker, uint16_t port, struct vnic_li
             const uint32_t i = (uint32_t)__builtin_ctz(rest);
 
             if (hash[i] % live->to_pair_count == pair) {
-                part.index[part.count++] = group->index[i];
+                egress_group_add(&part, batch, group->index[i]);
                 left &= ~(1u << i);
             }
         }
@@ -234,15 +240,17 @@ void egress_deliver(struct worker *worker, uint16_t port, const struct frame_bat
                     const struct egress_group *group)
 {
     const uint32_t max_frame_bytes = worker->fabric->port[port].max_frame_bytes;
-    struct egress_group fits;
-    struct egress_group over;
+    struct egress_group fits = { .count = 0 };
+    struct egress_group over = { .count = 0 };
 
-    if (__builtin_expect(!any_over_mtu(batch, max_frame_bytes, group), 1)) {
+    if (__builtin_expect(group->longest_bytes <= max_frame_bytes, 1)) {
         deliver(worker, port, batch, group);
         return;
     }
     split_by_mtu(batch, max_frame_bytes, group, &fits, &over);
-    egress_drop(worker, port, batch, &over, DROP_OVER_MTU);
+    if (over.count != 0) {
+        egress_drop(worker, port, batch, &over, DROP_OVER_MTU);
+    }
     if (fits.count != 0) {
         deliver(worker, port, batch, &fits);
     }

@@ -14,7 +14,22 @@
 struct egress_group {
     uint8_t index[FRAME_BURST];
     uint16_t count;
+    uint32_t bytes;                /* of all of them */
+    uint32_t longest_bytes;        /* none is longer, but for a tag */
 };
+
+/** Adds the frame at @p index, which lies behind those that are in it. */
+static inline void egress_group_add(struct egress_group *group, const struct frame_batch *batch,
+                                    uint8_t index)
+{
+    const uint32_t len_bytes = batch->frame[index].len_bytes;
+
+    group->index[group->count++] = index;
+    group->bytes += len_bytes;
+    if (len_bytes > group->longest_bytes) {
+        group->longest_bytes = len_bytes;
+    }
+}
 
 /**
  * Gives frames to @p port of worker->fabric, as they are, and counts each of them there.

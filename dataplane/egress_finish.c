@@ -19,14 +19,15 @@ static inline bool goes_untagged(const struct frame *frame, uint16_t vlan_out)
            (vlan_out == 0 || !ether_is_tagged(frame->hdr));
 }
 
-static void tag_group(struct frame_batch *batch, const struct egress_group *group,
-                      uint16_t vlan_out)
+static void tag_group(struct frame_batch *batch, struct egress_group *group, uint16_t vlan_out)
 {
     for (uint16_t i = 0; i < group->count; i++) {
         struct frame *frame = &batch->frame[group->index[i]];
 
         if (!goes_untagged(frame, vlan_out)) {
             frame_tag_push(frame, frame->vlan_tci);
+            group->bytes += FRAME_TAG_BYTES;
+            batch->altered = true;
         }
     }
 }
@@ -47,24 +48,28 @@ static void untag_group(struct frame_batch *batch, const struct egress_group *gr
 /* Cuts the frame at @p index and delivers what comes of it. */
 static void deliver_cut(struct worker *worker, uint16_t port, uint8_t index)
 {
-    const struct egress_group whole = { .index = { index }, .count = 1 };
     struct frame_batch *segments = &worker->segments;
-    struct egress_group group;
+    struct egress_group whole = { .count = 0 };
     struct segmenter segmenter;
-    uint64_t count = 0;
+    uint64_t cut = 0;
+    uint16_t count;
 
+    egress_group_add(&whole, &worker->batch, index);
     if (!segment_start(&segmenter, &worker->batch, &worker->batch.frame[index])) {
         egress_drop(worker, port, &worker->batch, &whole, DROP_BAD_OFFLOAD);
         return;
     }
-    while ((group.count = segment_next(&segmenter, segments)) > 0) {
-        for (uint16_t i = 0; i < group.count; i++) {
-            group.index[i] = (uint8_t)i;
+    while ((count = segment_next(&segmenter, segments)) > 0) {
+        struct egress_group group = { .count = 0 };
+
+        for (uint16_t i = 0; i < count; i++) {
+            egress_group_add(&group, segments, (uint8_t)i);
         }
+        segments->altered = true;
         egress_deliver(worker, port, segments, &group);
-        count += group.count;
+        cut += count;
     }
-    counter_add(&worker->counters[worker->batch.port_in].segment_copies, count - 1);
+    counter_add(&worker->counters[worker->batch.port_in].segment_copies, cut - 1);
 }
 
 /*
@@ -90,12 +95,12 @@ static void deliver_in_parts(struct worker *worker, uint16_t port, const struct 
 
         if (frame->gso_type == FRAME_GSO_NONE || (offload_needs(frame) & ~takes) == 0 ||
             !fits_when_cut(frame, max_frame_bytes)) {
-            part.index[part.count++] = group->index[i];
+            egress_group_add(&part, batch, group->index[i]);
             continue;
         }
         if (part.count != 0) {
             egress_deliver(worker, port, batch, &part);
-            part.count = 0;
+            part = (struct egress_group){ .count = 0 };
         }
         deliver_cut(worker, port, group->index[i]);
     }
@@ -108,13 +113,16 @@ void egress_finish(struct worker *worker, uint16_t port, const struct egress_gro
 {
     const struct fabric_port *out = &worker->fabric->port[port];
     const bool tags = (out->flags & FABRIC_PORT_TAGS) != 0;
+    struct egress_group finished;
 
     if (out->kind == FABRIC_PORT_ABSENT) {
         egress_drop(worker, port, &worker->batch, group, DROP_LINK_DOWN);
         return;
     }
     if (tags) {
-        tag_group(&worker->batch, group, out->vlan_out);
+        finished = *group;
+        group = &finished;
+        tag_group(&worker->batch, &finished, out->vlan_out);
     }
     if (worker->batch.offload_count == 0) {
         egress_deliver(worker, port, &worker->batch, group);

@@ -36,6 +36,7 @@ static inline void kernel_frame_start(struct frame_batch *batch, uint16_t port,
     batch->run_count = 0;
     batch->flood_count = 0;
     batch->offload_count = 0;
+    batch->altered = false;
     batch->port_in = port;
     *refused = (struct drop_tally){ 0 };
 }

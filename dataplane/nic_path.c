@@ -167,6 +167,7 @@ uint16_t nic_from_wire(struct nic *nic, uint16_t queue, struct frame_batch *batc
     batch->run_count = 0;
     batch->flood_count = 0;
     batch->offload_count = 0;
+    batch->altered = false;
     batch->port_in = nic->port;
     refused->count = 0;
     refused->drops[DROP_BAD_DESCRIPTOR] = 0;

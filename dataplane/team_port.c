@@ -204,6 +204,7 @@ bool team_port_send(struct team_port *team, enum fabric_port_kind kind, void *at
     batch->port_in = PORT_NONE;
     batch->flood_count = 0;
     batch->offload_count = 0;
+    batch->altered = false;
     memcpy(batch->hdr[0], frame, hdr_len_bytes);
     batch->run[0] = (struct frame_run){
         .data = frame + hdr_len_bytes, .len_bytes = len_bytes - hdr_len_bytes,
@@ -348,8 +349,9 @@ struct part {
 };
 
 /* Takes the frames of @p group that are for @p to. */
-static struct part take_part(const struct egress_group *group, const uint8_t *member, uint8_t to,
-                             uint32_t disguised, uint32_t *left)
+static struct part take_part(const struct frame_batch *batch, const struct egress_group *group,
+                             const uint8_t *member, uint8_t to, uint32_t disguised,
+                             uint32_t *left)
 {
     struct part part = { .group.count = 0 };
 
@@ -358,7 +360,7 @@ static struct part take_part(const struct egress_group *group, const uint8_t *me
 
         if (member[i] == to) {
             part.disguised |= (disguised >> i & 1) << part.group.count;
-            part.group.index[part.group.count++] = group->index[i];
+            egress_group_add(&part.group, batch, group->index[i]);
             *left &= ~(1u << i);
         }
     }
@@ -382,6 +384,7 @@ static void send_part(struct worker *worker, uint16_t port, uint16_t member_port
 
         memcpy(source[i], at, ADDRESS_BYTES);
         mac_write(mac, at);
+        worker->batch.altered = true;
     }
     sent = egress_send(worker, member_port, batch, &part->group, verdict);
     egress_settle(worker, member_port, batch, &part->group, verdict, sent);
@@ -404,7 +407,7 @@ void team_port_deliver(struct worker *worker, uint16_t port, const struct frame_
 
     while (left != 0) {
         const uint8_t to = member[__builtin_ctz(left)];
-        const struct part part = take_part(group, member, to, disguised, &left);
+        const struct part part = take_part(batch, group, member, to, disguised, &left);
 
         if (to >= TEAM_MEMBERS_MAX || team->member[to] == PORT_NONE) {
             egress_drop(worker, port, batch, &part.group, DROP_LINK_DOWN);

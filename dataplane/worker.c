@@ -64,11 +64,8 @@ static void count_from(struct worker *worker, struct port_counters *counters,
                        const struct forward_classes *classes)
 {
     const struct frame_batch *batch = &worker->batch;
-    uint64_t bytes = classes->untagged_bytes;
+    const uint64_t bytes = classes->bytes + classes->untagged_bytes;
 
-    for (uint16_t i = 0; i < batch->count; i++) {
-        bytes += batch->frame[i].len_bytes;
-    }
     counter_add(&counters->from_frames, batch->count);
     counter_add(&counters->from_bytes, bytes);
     counter_add(&counters->from_broadcast, classes->broadcast_frames);
@@ -81,7 +78,7 @@ static void count_from(struct worker *worker, struct port_counters *counters,
 }
 
 /* Merges segments for destinations that take long frames. */
-static void coalesce(struct worker *worker)
+static void coalesce(struct worker *worker, struct forward_classes *classes)
 {
     struct frame_batch *batch = &worker->batch;
     uint16_t port = PORT_NONE;
@@ -99,6 +96,7 @@ static void coalesce(struct worker *worker)
     }
     if ((any_takes & (OFFLOAD_TAKES_TSO4 | OFFLOAD_TAKES_TSO6)) != 0) {
         counter_add(&worker->counters[batch->port_in].coalesced, coalesce_batch(batch, takes));
+        forward_measure(batch, classes);
     }
 }
 
@@ -129,9 +127,9 @@ static bool carry(struct worker *worker, uint16_t port, uint32_t now_s)
     }
     if ((worker->fabric->port[port].flags & FABRIC_PORT_COALESCE) != 0 &&
         worker->batch.count > 1) {
-        coalesce(worker);
+        coalesce(worker, &classes);
     }
-    egress_batch(worker);
+    egress_batch(worker, &classes);
     if (worker->notes.count > 0) {
         counter_add(&worker->status.notes_lost,
                     punt_notes(&worker->shared->punt, worker->id, &worker->notes));

@@ -348,6 +348,7 @@ uint16_t coalesce_batch(struct frame_batch *batch, const uint8_t takes[FRAME_BUR
     }
     if (c.gone != 0) {
         close_gaps(batch, c.gone);
+        batch->altered = true;
     }
     return (uint16_t)(count - batch->count);
 }

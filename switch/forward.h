@@ -16,6 +16,7 @@
 #ifndef SWITCH_FORWARD_H
 #define SWITCH_FORWARD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "switch/fabric.h"
@@ -36,8 +37,11 @@ struct forward_notes {
     struct forward_note note[FRAME_BURST];
 };
 
-/* What a batch held, counted while the header is at hand anyway. */
+/* What a batch holds, counted while its frames are at hand anyway. */
 struct forward_classes {
+    uint32_t bytes;                /* of all frames, as they are now */
+    uint32_t longest_bytes;        /* none that goes somewhere is longer */
+    bool alike;                    /* it is sure that all have the same port_out */
     uint32_t broadcast_frames;
     uint32_t multicast_frames;     /* group addresses but broadcast */
     uint32_t untagged_bytes;       /* taken out of frames as tags; len_bytes counts them no more */
@@ -58,5 +62,23 @@ struct forward_classes {
  */
 void forward_batch(const struct fabric *fabric, struct frame_batch *batch, uint32_t now_s,
                    struct forward_notes *notes, struct forward_classes *classes);
+
+/** Fills bytes, longest_bytes and alike anew, after frames became others.  Thread: any worker. */
+static inline void forward_measure(const struct frame_batch *batch,
+                                   struct forward_classes *classes)
+{
+    classes->bytes = 0;
+    classes->longest_bytes = 0;
+    classes->alike = true;
+    for (uint16_t i = 0; i < batch->count; i++) {
+        const uint32_t len_bytes = batch->frame[i].len_bytes;
+
+        classes->alike &= batch->frame[i].port_out == batch->frame[0].port_out;
+        classes->bytes += len_bytes;
+        if (len_bytes > classes->longest_bytes) {
+            classes->longest_bytes = len_bytes;
+        }
+    }
+}
 
 #endif

@@ -14,6 +14,7 @@
 #define SWITCH_FRAME_H
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FRAME_BURST       32u      /* frames in a batch, at most */
@@ -87,6 +88,8 @@ struct frame_batch {
     uint16_t flood_count;          /* frames with PORT_FLOOD, counted by forward */
     uint16_t offload_count;        /* frames whose csum_state is another than AS_IT_IS: the source
                                       counts; only they may have a gso_type */
+    bool altered;                  /* headers may be other than they came: by tags, by merging, by
+                                      a team's address; the source says no */
     struct frame frame[FRAME_BURST] __attribute__((aligned(64)));
     uint8_t headroom[FRAME_HEADROOM_BYTES] __attribute__((aligned(64)));   /* of hdr[0] */
     uint8_t hdr[FRAME_BURST][FRAME_HDR_SLOT_BYTES];

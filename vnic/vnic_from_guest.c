@@ -321,6 +321,7 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
     batch->run_count = 0;
     batch->flood_count = 0;
     batch->offload_count = 0;
+    batch->altered = false;
     batch->port_in = vnic->port;
     refused->count = 0;
     refused->drops[DROP_BAD_DESCRIPTOR] = 0;

@@ -107,6 +107,25 @@ uint64_t forward_lab_mac(const struct forward_lab *lab, const char *vnic)
 
 /* ---- deciding -------------------------------------------------------------------------------- */
 
+/* What was measured on the way is what the frames are now. */
+static void check_measures(const struct forward_lab *lab)
+{
+    struct forward_classes now = { .bytes = 0 };
+    uint32_t longest_bytes = 0;
+
+    forward_measure(&lab->batch, &now);
+    for (uint16_t i = 0; i < lab->batch.count; i++) {
+        const struct frame *frame = &lab->batch.frame[i];
+
+        if (frame->port_out != PORT_NONE && frame->len_bytes > longest_bytes) {
+            longest_bytes = frame->len_bytes;
+        }
+    }
+    assert_int_equal(lab->classes.bytes, now.bytes);
+    assert_true(now.alike || !lab->classes.alike);
+    assert_in_range(lab->classes.longest_bytes, longest_bytes, now.longest_bytes);
+}
+
 void forward_lab_run(struct forward_lab *lab)
 {
     memset(&lab->notes, 0xa5, sizeof(lab->notes));
@@ -118,6 +137,7 @@ void forward_lab_run(struct forward_lab *lab)
         lab->batch.frame[i].drop_reason = 0xa5;
     }
     forward_batch(lab->fabric, &lab->batch, FORWARD_LAB_NOW_S, &lab->notes, &lab->classes);
+    check_measures(lab);
 }
 
 void forward_lab_learn(struct forward_lab *lab)

@@ -102,6 +102,7 @@ void batch_start(struct frame_batch *batch, uint16_t port_in)
     batch->port_in = port_in;
     batch->flood_count = 0;
     batch->offload_count = 0;
+    batch->altered = false;
 }
 
 struct frame *batch_add_wire(struct frame_batch *batch, const struct wire *wire,

@@ -319,6 +319,7 @@ static void test_capture_frame_that_came_tagged_is_shown_with_that_tag(void **st
     frame->came_tagged = 1;
     frame->tci_in = frame_tag_pop(frame);
     frame->vlan_tci = 10;                                      /* its priority was reset */
+    rig.batch.altered = true;
     before = *frame;
     capture_see_in(rig.watch, 0, &rig.batch);
 
@@ -370,6 +371,40 @@ static void test_capture_filter_sees_the_longest_frame_and_its_tag(void **state)
 
     assert_int_equal(stream.packet_count, 1);
     assert_int_equal(stream.packet[0].original_bytes, FRAME_MAX_BYTES + FRAME_TAG_BYTES);
+}
+
+/* What was refused as it came is not asked about again as it goes, unless it goes as another. */
+static void test_capture_refused_batch_is_judged_anew_when_altered(void **state)
+{
+    const struct capture_config config = { .direction = CAPTURE_BOTH, .filter = "vlan 10" };
+    struct frame *frame = &rig.batch.frame[0];
+    (void)state;
+    rig_start(&rig, &config);
+    for (unsigned i = 0; i < 2; i++) {             /* the second is known by the first */
+        rig_frame(&rig, 300, 0);
+        capture_see_in(rig.watch, 0, &rig.batch);
+    }
+    rig_see(&rig, RIG_PORT_B, CAPTURE_OUT);
+    frame_tag_push(frame, 10);
+    rig.batch.altered = true;
+    rig_see(&rig, RIG_PORT_B, CAPTURE_OUT);
+    (void)frame_tag_pop(frame);
+    rig_see(&rig, RIG_PORT_B, CAPTURE_OUT);
+
+    rig_frame(&rig, 300, 0);                       /* another batch, which comes as it is wanted */
+    frame_tag_push(frame, 10);
+    capture_see_in(rig.watch, 0, &rig.batch);
+    rig_see(&rig, RIG_PORT_B, CAPTURE_OUT);
+
+    finish();
+
+    assert_int_equal(stream.packet_count, 3);
+    assert_int_equal(result.seen, 7);
+    assert_int_equal(result.matched, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(stream.packet[i].original_bytes, 304);
+        assert_int_equal(stream.packet[i].flags, i == 1 ? 1 : 2);
+    }
 }
 
 static void test_capture_drops_only_takes_what_was_dropped(void **state)
@@ -592,6 +627,7 @@ int main(void)
         STREAM_TEST(test_capture_frame_that_came_tagged_is_shown_with_that_tag),
         STREAM_TEST(test_capture_dropped_frame_that_kept_its_tag_is_shown_as_it_is),
         STREAM_TEST(test_capture_filter_sees_the_longest_frame_and_its_tag),
+        STREAM_TEST(test_capture_refused_batch_is_judged_anew_when_altered),
         STREAM_TEST(test_capture_drops_only_takes_what_was_dropped),
         STREAM_TEST(test_capture_workers_are_merged_by_time),
         STREAM_TEST(test_capture_statistics_of_interfaces_add_up),

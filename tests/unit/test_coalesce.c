@@ -153,6 +153,7 @@ static const char *merged(struct coalesce_lab *lab)
     const uint16_t gone = coalesce_lab_run(lab);
 
     assert_int_equal(before, lab->batch.count + gone);
+    assert_int_equal(lab->batch.altered, gone > 0);
     coalesce_case_is_right(lab);
     return coalesce_lab_shape(lab);
 }

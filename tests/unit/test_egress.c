@@ -161,11 +161,13 @@ static void deliver(struct rig *rig)
 {
     static struct frame before[FRAME_BURST];
     struct frame_batch *batch = &rig->worker.batch;
+    struct forward_classes classes;
     uint64_t in = batch->count;
     uint64_t out = 0;
 
     memcpy(before, batch->frame, sizeof(before));
-    egress_batch(&rig->worker);
+    forward_measure(batch, &classes);
+    egress_batch(&rig->worker, &classes);
 
     for (uint16_t i = 0; i < batch->count; i++) {
         assert_memory_equal(&before[i], &batch->frame[i], sizeof(before[i]));
@@ -360,6 +362,7 @@ static void test_egress_trunk_gets_tags_of_its_frames_only(void **state)
     deliver(rig);
 
     assert_tag(rig, 2, 0, 0);
+    assert_true(rig->worker.batch.altered);
     assert_int_equal(rig->to[2]->note[1].len_bytes, 64);
     assert_int_equal(rig->to[2]->note[1].data[15], 20);
     assert_int_equal(rig->to[2]->note[2].len_bytes, 60);

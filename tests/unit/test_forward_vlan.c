@@ -297,6 +297,9 @@ static void test_forward_vlan_tag_is_taken_out_of_what_goes_and_left_in_what_doe
     assert_int_equal(goes->csum_start_bytes, 34);
     assert_memory_equal(goes->hdr, plain.data, goes->hdr_len_bytes);
     assert_int_equal(lab->classes.untagged_bytes, FRAME_TAG_BYTES);
+    assert_int_equal(lab->classes.bytes, 296 + 300);
+    assert_false(lab->classes.alike);
+    assert_true(lab->batch.altered);
     forward_lab_dropped(stays, DROP_VLAN_NOT_ALLOWED);
     assert_int_equal(stays->came_tagged, 1);
     assert_int_equal(stays->tagged, 1);

@@ -122,10 +122,10 @@ static const struct port_counters *counters(const struct rig *rig, uint16_t port
 /* Sends all of the batch to the team. */
 static void deliver(struct rig *rig)
 {
-    struct egress_group group = { .count = rig->worker.batch.count };
+    struct egress_group group = { .count = 0 };
 
-    for (uint16_t i = 0; i < group.count; i++) {
-        group.index[i] = (uint8_t)i;
+    for (uint16_t i = 0; i < rig->worker.batch.count; i++) {
+        egress_group_add(&group, &rig->worker.batch, (uint8_t)i);
     }
     egress_deliver(&rig->worker, PORT_TEAM, &rig->worker.batch, &group);
 }
@@ -330,6 +330,7 @@ static void test_team_port_frame_by_another_member_carries_its_address_there_onl
     assert_int_equal(source_of(&rig->member[0]->note[0]), VM);
     assert_int_equal(rig->member[1]->note_count, 1);
     assert_int_equal(source_of(&rig->member[1]->note[0]), MAC_SECOND);
+    assert_true(batch->altered);
     assert_int_equal(mac_read(batch->frame[0].hdr + 6), VM);
     assert_int_equal(mac_read(batch->frame[1].hdr + 6), VM);
     assert_int_equal(counters(rig, PORT_FIRST)->to_frames, 1);
@@ -350,6 +351,7 @@ static void test_team_port_known_to_the_network_rewrites_nothing(void **state)
     deliver(rig);
     assert_int_equal(rig->member[1]->note_count, 1);
     assert_int_equal(source_of(&rig->member[1]->note[0]), VM);
+    assert_false(rig->worker.batch.altered);
 }
 
 static void test_team_port_loss_is_the_members_and_the_teams(void **state)
