@@ -52,7 +52,8 @@ static inline void copy_fetch_own(const uint8_t *to)
         memcpy(to + len_bytes - sizeof(last), &last, sizeof(last));                              \
     } while (0)
 
-static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t len_bytes)
+static inline __attribute__((always_inline)) void copy_short(uint8_t *to, const uint8_t *from,
+                                                             uint32_t len_bytes)
 {
     if (len_bytes > 64) {
         copy_ends(to, from, len_bytes, 4);

@@ -23,8 +23,21 @@ struct guest_region {
 
 struct guest_memory {
     uint32_t region_count;
-    struct guest_region region[GUEST_MEMORY_REGIONS_MAX];
+    struct guest_region region[GUEST_MEMORY_REGIONS_MAX];   /* those that there are not: all 0 */
 };
+
+/** The region that @p gpa lies in, or NULL.  Thread: any that holds the vnic_live it belongs to. */
+static inline const struct guest_region *guest_memory_find(const struct guest_memory *memory,
+                                                           uint64_t gpa)
+{
+    for (uint32_t i = 0; i < memory->region_count; i++) {
+        /* Wraps when it lies below. */
+        if (gpa - memory->region[i].gpa < memory->region[i].size_bytes) {
+            return &memory->region[i];
+        }
+    }
+    return NULL;
+}
 
 /**
  * Translates as many of the @p len_bytes at @p gpa as lie in one region.
@@ -36,18 +49,17 @@ struct guest_memory {
 static inline uint8_t *guest_memory_at(const struct guest_memory *memory, uint64_t gpa,
                                        uint32_t len_bytes, uint32_t *run_bytes)
 {
-    for (uint32_t i = 0; i < memory->region_count; i++) {
-        const struct guest_region *r = &memory->region[i];
-        const uint64_t off = gpa - r->gpa;                     /* wraps when gpa lies below */
+    const struct guest_region *region = guest_memory_find(memory, gpa);
+    uint64_t off_bytes;
+    uint64_t left_bytes;
 
-        if (off < r->size_bytes) {
-            const uint64_t left = r->size_bytes - off;
-
-            *run_bytes = len_bytes <= left ? len_bytes : (uint32_t)left;
-            return r->hva + off;
-        }
+    if (region == NULL) {
+        return NULL;
     }
-    return NULL;
+    off_bytes = gpa - region->gpa;
+    left_bytes = region->size_bytes - off_bytes;
+    *run_bytes = len_bytes <= left_bytes ? len_bytes : (uint32_t)left_bytes;
+    return region->hva + off_bytes;
 }
 
 #endif

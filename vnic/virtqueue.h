@@ -124,14 +124,33 @@ static inline bool virtqueue_has_more(const struct virtqueue *queue)
     return queue->avail->idx != queue->last_avail;
 }
 
-/** Fills the next used entry; the guest does not see it yet. */
-static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_t len_bytes)
+/** Writes a used entry, which the guest sees when virtqueue_publish() has gone past it. */
+static inline void virtqueue_put_used(volatile struct vring_used_elem *entry, uint16_t head,
+                                      uint32_t len_bytes)
 {
     const uint64_t elem = head | (uint64_t)len_bytes << 32;
 
-    memcpy((void *)(uintptr_t)&queue->used->ring[queue->next_used & queue->mask], &elem,
-           sizeof(elem));
+    memcpy((void *)(uintptr_t)entry, &elem, sizeof(elem));
+}
+
+/** Fills the next used entry; the guest does not see it yet. */
+static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_t len_bytes)
+{
+    virtqueue_put_used(&queue->used->ring[queue->next_used & queue->mask], head, len_bytes);
     queue->next_used++;
+}
+
+/** Fills the next @p count, of chains that nothing was written to. */
+static inline void virtqueue_use_all(struct virtqueue *queue, const uint16_t *head, uint32_t count)
+{
+    volatile struct vring_used_elem *used = queue->used->ring;
+    const uint32_t mask = queue->mask;
+    const uint32_t first = queue->next_used;
+
+    for (uint32_t i = 0; i < count; i++) {
+        virtqueue_put_used(&used[(first + i) & mask], head[i], 0);
+    }
+    queue->next_used = (uint16_t)(first + count);
 }
 
 /**

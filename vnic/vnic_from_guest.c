@@ -6,7 +6,8 @@
  * descriptors, then the first bytes of the frames.  After the third the trusted header is private
  * and the rest of the frame is a list of checked runs; nothing here is read again from the ring.
  *
- * A frame in one plain buffer, which most are, takes the short way; every other chain goes through
+ * A frame in one plain buffer, which most are, takes the short way: until the third pass, which
+ * makes a frame of it, it is no more than an address and a length.  Every other chain goes through
  * virtqueue_walk().  Of a virtio-net header that asks for nothing two bytes are looked at; of any
  * other there is one private copy, and what is believed is the copy.
  */
@@ -17,24 +18,29 @@
 #include "switch/segment.h"
 #include "vnic/copy.h"
 #include "vnic/net_header.h"
+#include "vnic/plain_buffer.h"
 #include "vnic/vnic.h"
-
-/* Flags that none of the plain buffers has. */
-#define NOT_PLAIN (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE | VRING_DESC_F_INDIRECT)
 
 /* A whole batch of frames no longer than this cannot come to more than VNIC_BATCH_BYTES. */
 #define UNMETERED_BYTES (VNIC_BATCH_BYTES / FRAME_BURST)
 
-/* What the second pass hands to the third. */
+/* Runs of chains: each frame of the short way finds one behind these. */
+#define WALKED_RUNS (FRAME_RUNS - FRAME_BURST)
+
 struct taking {
     struct vnic_live *live;
     struct virtqueue *queue;
     struct frame_batch *batch;
     struct drop_tally *refused;
     uint32_t refused_runs;         /* walked for chains that were too long: work, as frames are */
-    uint32_t unmetered_bytes;      /* frames up to this need not be added up */
-    uint16_t used[FRAME_BURST];    /* the used entry of each frame's chain */
-    const uint8_t *header[FRAME_BURST];        /* virtio's: the guest's, or gathered here: */
+    uint32_t too_long;             /* those chains, a bit each */
+    bool metered;                  /* there is a long frame, so that all are added up */
+    uint16_t head[FRAME_BURST];
+    /*
+     * Of each frame, where its virtio-net header is and how long both are.  Of a walked one, whose
+     * frame is there already but for its trusted header, the header is gathered; length 0.
+     */
+    struct plain_buffer buffer[FRAME_BURST];
     uint8_t gathered[FRAME_BURST][NET_HEADER_BASE_BYTES];
 };
 
@@ -72,67 +78,59 @@ static uint32_t skip_bytes(struct frame_run *run, uint32_t count, uint32_t len_b
     return first;
 }
 
-/* Makes the next frame of the batch from @p runs runs that stand behind those in use. */
-static inline void add_frame(struct taking *t, uint32_t runs, uint32_t len_bytes)
-{
-    struct frame_batch *batch = t->batch;
-    struct frame *frame = &batch->frame[batch->count];
-
-    *frame = (struct frame){
-        .hdr = batch->hdr[batch->count],
-        .len_bytes = len_bytes,
-        .seg_first = batch->run_count,
-        .seg_count = (uint16_t)runs,
-        .port_in = batch->port_in,
-    };
-    t->used[batch->count] = t->queue->next_used;
-    batch->run_count = (uint16_t)(batch->run_count + runs);
-    batch->count++;
-}
+/* ---- the second pass: descriptors ------------------------------------------------------------ */
 
 enum taken { TAKEN, TAKEN_LAST, TAKEN_NOT_YET, TAKEN_FAULT };
 
-/* Adds a long frame, or one after it, or refuses one that is too long. */
-static enum taken add_metered(struct taking *t, uint32_t runs, uint32_t len_bytes)
+/* Whether the frames so far come to what is enough for a batch. */
+static bool is_enough(const struct taking *t)
+{
+    uint32_t total_bytes = 0;
+
+    for (uint16_t i = 0; i < t->batch->count; i++) {
+        total_bytes += t->buffer[i].len_bytes != 0 ? t->buffer[i].len_bytes
+                                                   : t->batch->frame[i].len_bytes;
+    }
+    return total_bytes >= VNIC_BATCH_BYTES;
+}
+
+/* Adds a frame of @p runs runs that stand behind those in use, or refuses one that is too long. */
+static enum taken add_frame(struct taking *t, uint16_t chain, uint32_t runs, uint32_t len_bytes)
 {
     struct frame_batch *batch = t->batch;
-    uint32_t total_bytes = 0;
 
     if (len_bytes > FRAME_MAX_BYTES) {
         if (t->refused_runs > FRAME_RUNS) {
             return TAKEN_NOT_YET;
         }
         t->refused_runs += runs;
+        t->too_long |= 1u << chain;
         refuse(t->refused, DROP_FRAME_TOO_LONG);
         return TAKEN;
     }
-    t->unmetered_bytes = 0;
-    add_frame(t, runs, len_bytes);
-    for (uint16_t i = 0; i < batch->count; i++) {
-        total_bytes += batch->frame[i].len_bytes;
-    }
-    return total_bytes < VNIC_BATCH_BYTES ? TAKEN : TAKEN_LAST;
+    t->buffer[batch->count] = (struct plain_buffer){ .at = t->gathered[batch->count] };
+    batch->frame[batch->count] = (struct frame){
+        .hdr = batch->hdr[batch->count],
+        .len_bytes = len_bytes,
+        .seg_first = batch->run_count,
+        .seg_count = (uint16_t)runs,
+        .port_in = batch->port_in,
+    };
+    batch->run_count = (uint16_t)(batch->run_count + runs);
+    batch->count++;
+    t->metered |= len_bytes > UNMETERED_BYTES;
+    return t->metered && is_enough(t) ? TAKEN_LAST : TAKEN;
 }
 
-/* Makes a frame of runs that stand behind those in use, or refuses it. */
-static inline enum taken add(struct taking *t, uint32_t runs, uint32_t len_bytes)
-{
-    if (__builtin_expect(len_bytes > t->unmetered_bytes, 0)) {
-        return add_metered(t, runs, len_bytes);
-    }
-    add_frame(t, runs, len_bytes);
-    return TAKEN;
-}
-
-/* Takes a chain that is not one plain buffer. */
-static __attribute__((noinline)) enum taken take_walked(struct taking *t, uint16_t head)
+/* Takes a chain of any kind. */
+static enum taken take_walked(struct taking *t, uint16_t chain)
 {
     struct frame_batch *batch = t->batch;
     struct frame_run *run = &batch->run[batch->run_count];
     const uint32_t hdr_bytes = t->live->net_hdr_bytes;
     uint32_t len_bytes;
-    const uint32_t count = virtqueue_walk(t->queue, &t->live->memory, head, false, run,
-                                          FRAME_RUNS - batch->run_count, &len_bytes);
+    const uint32_t count = virtqueue_walk(t->queue, &t->live->memory, t->head[chain], false, run,
+                                          WALKED_RUNS - batch->run_count, &len_bytes);
     uint32_t unused;
 
     if (count == 0 && t->queue->fault == VIRTQUEUE_CHAIN_LONG && batch->run_count > 0) {
@@ -146,36 +144,45 @@ static __attribute__((noinline)) enum taken take_walked(struct taking *t, uint16
     if (t->queue->fault != VIRTQUEUE_NONE) {
         return TAKEN_FAULT;
     }
-    t->header[batch->count] = t->gathered[batch->count];
     gather_header(t->gathered[batch->count], run);
     unused = skip_bytes(run, count, hdr_bytes);
     batch->run_count = (uint16_t)(batch->run_count + unused);
-    return add(t, count - unused, len_bytes - hdr_bytes);
+    return add_frame(t, chain, count - unused, len_bytes - hdr_bytes);
 }
 
-/* Takes the chain at @p head as a frame, or refuses it; the used entry is the caller's. */
-static inline enum taken take_chain(struct taking *t, uint16_t head)
+/* Takes @p count chains, or fewer.  @return how many */
+static uint16_t take(struct taking *t, uint16_t count)
 {
-    const struct vring_desc d = virtqueue_desc_read(&t->queue->desc[head]);
-    const uint32_t hdr_bytes = t->live->net_hdr_bytes;
-    struct frame_batch *batch = t->batch;
-    uint32_t run_bytes = 0;
-    const uint8_t *at;
+    const uint32_t least_bytes = t->live->net_hdr_bytes + 1u;
+    uint16_t chain = 0;
 
-    if (__builtin_expect((d.flags & NOT_PLAIN) != 0 || d.len <= hdr_bytes, 0)) {
-        return take_walked(t, head);
+    for (;;) {
+        enum taken taken;
+
+        if (__builtin_expect(!t->metered, 1)) {
+            const uint32_t found =
+                plain_buffer_list(t->queue, &t->live->memory, false, &t->head[chain],
+                                  (uint32_t)(count - chain), least_bytes, UNMETERED_BYTES - 1,
+                                  &t->buffer[t->batch->count]);
+
+            t->batch->count = (uint16_t)(t->batch->count + found);
+            chain = (uint16_t)(chain + found);
+        }
+        if (chain == count) {
+            return count;
+        }
+        taken = take_walked(t, chain);
+        if (taken >= TAKEN_NOT_YET) {
+            return chain;
+        }
+        chain++;
+        if (taken == TAKEN_LAST) {
+            return chain;
+        }
     }
-    at = guest_memory_at(&t->live->memory, d.addr, d.len, &run_bytes);
-    if (__builtin_expect(at == NULL || run_bytes != d.len || batch->run_count == FRAME_RUNS, 0)) {
-        return take_walked(t, head);
-    }
-    __builtin_prefetch(at);
-    __builtin_prefetch(at + 64);
-    t->header[batch->count] = at;
-    batch->run[batch->run_count] =
-        (struct frame_run){ .data = at + hdr_bytes, .len_bytes = d.len - hdr_bytes };
-    return add(t, 1, d.len - hdr_bytes);
 }
+
+/* ---- the third pass: the first bytes of each frame ------------------------------------------- */
 
 /* Copies the trusted header out of the first runs, which are shortened by what was copied. */
 static void copy_header_pieces(struct frame_batch *batch, struct frame *frame)
@@ -201,21 +208,26 @@ static void copy_header_pieces(struct frame_batch *batch, struct frame *frame)
     }
 }
 
-static inline void copy_header(struct frame_batch *batch, struct frame *frame)
+/* Makes frame @p n, of a plain buffer. */
+static inline void make_plain(struct frame_batch *batch, uint32_t n, const uint8_t *data,
+                              uint32_t len_bytes)
 {
-    struct frame_run *run = &batch->run[frame->seg_first];
+    struct frame *frame = &batch->frame[n];
+    uint8_t *hdr = batch->hdr[n];
 
-    if (__builtin_expect(frame->seg_count != 1, 0)) {
-        copy_header_pieces(batch, frame);
-    } else if (run->len_bytes > FRAME_HDR_BYTES) {
-        memcpy(frame->hdr, run->data, FRAME_HDR_BYTES);
+    *frame = (struct frame){ .hdr = hdr, .len_bytes = len_bytes, .port_in = batch->port_in };
+    if (len_bytes > FRAME_HDR_BYTES) {
+        const uint32_t run = batch->run_count++;
+
+        memcpy(hdr, data, FRAME_HDR_BYTES);
         frame->hdr_len_bytes = FRAME_HDR_BYTES;
-        run->data += FRAME_HDR_BYTES;
-        run->len_bytes -= FRAME_HDR_BYTES;
+        frame->seg_first = (uint16_t)run;
+        frame->seg_count = 1;
+        batch->run[run].data = data + FRAME_HDR_BYTES;
+        batch->run[run].len_bytes = len_bytes - FRAME_HDR_BYTES;
     } else {
-        copy_short(frame->hdr, run->data, run->len_bytes);
-        frame->hdr_len_bytes = (uint16_t)run->len_bytes;
-        frame->seg_count = 0;
+        frame->hdr_len_bytes = (uint16_t)len_bytes;
+        copy_short(hdr, data, len_bytes);
     }
 }
 
@@ -265,57 +277,87 @@ static void refuse_lies(struct taking *t, uint32_t lies)
     batch->count = kept;
 }
 
-/* ---- a batch --------------------------------------------------------------------------------- */
-
 /* Leaves the chains from that of frame @p first on for the next batch: none was shown as used. */
-static void leave_rest(struct taking *t, uint16_t first)
+static void leave_rest(struct taking *t, uint32_t first)
 {
     struct virtqueue *queue = t->queue;
-    const uint16_t chains = (uint16_t)(queue->next_used - t->used[first]);
-    const uint16_t too_long = (uint16_t)(chains - (t->batch->count - first));
+    const uint32_t refused = (uint32_t)__builtin_popcount(t->too_long);
+    const uint32_t chains = t->batch->count + refused;
+    uint32_t kept_refused = 0;
+    uint32_t left;
 
-    t->refused->drops[DROP_FRAME_TOO_LONG] -= too_long;
-    t->refused->count -= too_long;
-    queue->next_used = t->used[first];
-    queue->last_avail = (uint16_t)(queue->last_avail - chains);
-    t->batch->count = first;
+    for (uint32_t frames = 0; frames < first || (t->too_long >> (frames + kept_refused) & 1);) {
+        if ((t->too_long >> (frames + kept_refused) & 1) != 0) {
+            kept_refused++;
+        } else {
+            frames++;
+        }
+    }
+    left = chains - first - kept_refused;
+    t->refused->drops[DROP_FRAME_TOO_LONG] -= refused - kept_refused;
+    t->refused->count -= refused - kept_refused;
+    queue->next_used = (uint16_t)(queue->next_used - left);
+    queue->last_avail = (uint16_t)(queue->last_avail - left);
+    t->batch->count = (uint16_t)first;
 }
 
-/* The third pass: the first bytes of each frame. */
-static inline void read_headers(struct taking *t)
+/* What those of the headers say that ask for anything. */
+static __attribute__((noinline)) void believe_batch(struct taking *t, uint32_t asking)
 {
     struct frame_batch *batch = t->batch;
     uint32_t segments = 0;
     uint32_t lies = 0;
 
-    for (uint16_t i = 0; i < batch->count; i++) {
+    for (; asking != 0; asking &= asking - 1) {
+        const uint32_t i = (uint32_t)__builtin_ctz(asking);
         struct frame *frame = &batch->frame[i];
 
-        copy_header(batch, frame);
-        if (__builtin_expect(!asks(t->header[i]), 1)) {
-            continue;
-        }
-        if (!believe(t->live, t->header[i], batch, frame)) {
+        if (!believe(t->live, t->buffer[i].at, batch, frame)) {
             lies |= 1u << i;
         }
         segments += segment_count(frame);
         if (segments >= SEGMENT_MAX_BATCH && i + 1u < batch->count) {
-            leave_rest(t, (uint16_t)(i + 1));
+            leave_rest(t, i + 1);
+            break;
         }
     }
-    if (__builtin_expect(lies != 0, 0)) {
+    if (lies != 0) {
         refuse_lies(t, lies);
     }
 }
+
+static inline void read_headers(struct taking *t)
+{
+    struct frame_batch *batch = t->batch;
+    const uint32_t hdr_bytes = t->live->net_hdr_bytes;
+    const uint32_t count = batch->count;
+    uint32_t asking = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct plain_buffer *buffer = &t->buffer[i];
+
+        if (__builtin_expect(buffer->len_bytes != 0, 1)) {
+            make_plain(batch, i, buffer->at + hdr_bytes, buffer->len_bytes - hdr_bytes);
+        } else {
+            copy_header_pieces(batch, &batch->frame[i]);
+        }
+        if (__builtin_expect(asks(buffer->at), 0)) {
+            asking |= 1u << i;
+        }
+    }
+    if (__builtin_expect(asking != 0, 0)) {
+        believe_batch(t, asking);
+    }
+}
+
+/* ---- a batch --------------------------------------------------------------------------------- */
 
 uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
                          struct frame_batch *batch, struct drop_tally *refused)
 {
     struct virtqueue *queue = &live->from_guest[pair];
     struct taking t;
-    uint16_t head[FRAME_BURST];
     uint16_t count;
-    uint16_t i;
 
     batch->count = 0;
     batch->run_count = 0;
@@ -334,37 +376,21 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
         vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));   /* vnic_return's, or old */
         return 0;
     }
+    count = virtqueue_available(queue);
+    if (count > FRAME_BURST) {
+        count = FRAME_BURST;
+    }
     t.live = live;
     t.queue = queue;
     t.batch = batch;
     t.refused = refused;
     t.refused_runs = 0;
-    t.unmetered_bytes = UNMETERED_BYTES;
-    count = virtqueue_available(queue);
-    if (count > FRAME_BURST) {
-        count = FRAME_BURST;
-    }
-    for (i = 0; i < count; i++) {
-        head[i] = queue->avail->ring[(uint16_t)(queue->last_avail + i) & queue->mask];
-        __builtin_prefetch((const void *)(uintptr_t)&queue->desc[head[i] & queue->mask]);
-    }
-    for (i = 0; i < count; i++) {
-        enum taken taken = TAKEN_FAULT;
-
-        if (__builtin_expect(head[i] < queue->size, 1)) {
-            taken = take_chain(&t, head[i]);
-        } else {
-            queue->fault = VIRTQUEUE_HEAD_RANGE;
-        }
-        if (__builtin_expect(taken >= TAKEN_NOT_YET, 0)) {
-            break;
-        }
-        virtqueue_use(queue, head[i], 0);
-        if (__builtin_expect(taken == TAKEN_LAST, 0)) {
-            count = (uint16_t)(i + 1);
-        }
-    }
-    queue->last_avail = (uint16_t)(queue->last_avail + i);
+    t.too_long = 0;
+    t.metered = false;
+    plain_buffer_heads(queue, count, t.head);
+    count = take(&t, count);
+    virtqueue_use_all(queue, t.head, count);
+    queue->last_avail = (uint16_t)(queue->last_avail + count);
     if (__builtin_expect(queue->fault != VIRTQUEUE_NONE, 0)) {
         vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));
         refuse(refused, DROP_BAD_DESCRIPTOR);

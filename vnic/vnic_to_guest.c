@@ -2,10 +2,9 @@
 /*
  * Delivering frames into a guest's receive ring: the one payload copy.
  *
- * Frames whose receive buffer is one plain descriptor, large enough, take the short way: a pass
- * over the heads, a pass over the descriptors that ends at the first which is not plain, and a pass
- * that copies, each prefetching for the next.  The rest of the batch goes frame by frame through
- * deliver_chains(), which knows chains, indirect tables and mergeable buffers.
+ * Frames whose receive buffer is a plain one, large enough, take the short way: the two passes of
+ * plain_buffer.h, and one that copies.  From the first that is not on, the batch goes frame by
+ * frame through deliver_chains(), which knows chains, indirect tables and mergeable buffers.
  *
  * A frame that does not fit takes no buffer: the ring stays as it was for the next, smaller one.
  *
@@ -20,14 +19,15 @@
 #include "switch/offload.h"
 #include "vnic/copy.h"
 #include "vnic/net_header.h"
+#include "vnic/plain_buffer.h"
 #include "vnic/vnic.h"
 
 #define NET_HDR_MAX_BYTES  12u
 #define NUM_BUFFERS_OFFSET 10u
 #define MERGE_MAX_CHAINS   256u    /* buffers that one frame may be spread over */
+#define FETCH_MAX_BYTES    2048u   /* payload fetched ahead; of a longer one memcpy() does it */
 /* Pieces walked for a batch, about; 32 frames in chains of 19, a page each, are 608. */
 #define WALK_MAX_RUNS      (2 * FRAME_RUNS)
-#define NOT_PLAIN (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT)
 
 struct delivery {
     struct vnic_live *live;
@@ -87,19 +87,43 @@ static struct gather_sum sum_header(const struct frame *frame)
 
 /* ---- one buffer ------------------------------------------------------------------------------ */
 
-static inline void copy_frame(const struct delivery *d, const struct frame *frame, uint8_t *to)
+/*
+ * Asks for the payload of the frame that is copied next, while this one is.  By itself a processor
+ * fetches ahead within a frame, but not from one to the next, which lies anywhere.
+ */
+static inline void fetch_payload(const struct frame_batch *batch, const struct frame *next)
 {
-    if (frame->seg_count == 0) {
-        copy_short(to, frame->hdr, frame->len_bytes);
-    } else if (frame->seg_count == 1 && frame->hdr_len_bytes == FRAME_HDR_BYTES) {
-        const struct frame_run *run = &d->batch->run[frame->seg_first];
+    const struct frame_run *run = &batch->run[next->seg_first];
+
+    if (next->seg_count != 0 && run->len_bytes <= FETCH_MAX_BYTES) {
+        for (uint32_t off_bytes = 0; off_bytes < run->len_bytes; off_bytes += 64) {
+            __builtin_prefetch(run->data + off_bytes);
+        }
+    }
+}
+
+static __attribute__((noinline)) void copy_runs(const struct frame_batch *batch,
+                                                const struct frame *frame, uint8_t *to)
+{
+    if (frame->seg_count == 1 && frame->hdr_len_bytes == FRAME_HDR_BYTES) {
+        const struct frame_run *run = &batch->run[frame->seg_first];
 
         memcpy(to, frame->hdr, FRAME_HDR_BYTES);
         gather_bytes(to + FRAME_HDR_BYTES, run->data, run->len_bytes);
     } else {
-        struct gather from = gather_start(d->batch, frame);
+        struct gather from = gather_start(batch, frame);
 
         gather_copy(&from, to, frame->len_bytes);
+    }
+}
+
+static inline void copy_frame(const struct frame_batch *batch, const struct frame *frame,
+                              uint8_t *to)
+{
+    if (frame->seg_count == 0) {
+        copy_short(to, frame->hdr, frame->len_bytes);
+    } else {
+        copy_runs(batch, frame, to);
     }
 }
 
@@ -116,96 +140,92 @@ static void copy_and_complete(const struct delivery *d, const struct frame *fram
 
 /* ---- the short way --------------------------------------------------------------------------- */
 
-/* The buffer at @p head, when it is one plain descriptor of at least @p least_bytes; else NULL. */
-static inline uint8_t *plain_buffer(const struct delivery *d, uint16_t head, uint32_t least_bytes,
-                                    uint32_t *size_bytes)
-{
-    struct vring_desc desc;
-    uint32_t run_bytes = 0;
-    uint8_t *at;
+/* The buffers that the frames may go to by the short way. */
+struct plain {
+    uint16_t head[FRAME_BURST];
+    struct plain_buffer buffer[FRAME_BURST];
+};
 
-    if (head >= d->queue->size) {
-        return NULL;
-    }
-    desc = virtqueue_desc_read(&d->queue->desc[head]);
-    if ((desc.flags & (NOT_PLAIN | VRING_DESC_F_WRITE)) != VRING_DESC_F_WRITE ||
-        desc.len < least_bytes) {
-        return NULL;
-    }
-    at = guest_memory_at(&d->live->memory, desc.addr, desc.len, &run_bytes);
-    *size_bytes = desc.len;
-    return run_bytes == desc.len ? at : NULL;
+static __attribute__((noinline)) uint32_t find_plain(const struct delivery *d, struct plain *plain)
+{
+    const uint32_t most = d->count < d->available ? d->count : d->available;
+
+    plain_buffer_heads(d->queue, most, plain->head);
+    return plain_buffer_list(d->queue, &d->live->memory, true, plain->head, most, 1,
+                             UINT32_MAX - 1, plain->buffer);
 }
 
-/* How many frames from the first on have a plain buffer that holds them; fills where it is. */
-static inline uint16_t find_plain(struct delivery *d, bool facts, uint16_t head[FRAME_BURST],
-                                  uint8_t *to[FRAME_BURST])
+/*
+ * Delivers frames to the first @p found buffers, until one is too small for its frame.
+ * @param facts  whether frames may have some; if not, the virtio-net header says nothing of them
+ * @return how many were delivered
+ */
+static inline __attribute__((always_inline)) uint32_t
+fill_plain(const struct delivery *d, const struct plain *plain, uint32_t found, bool facts,
+           uint32_t hdr_bytes)
 {
-    struct virtqueue *queue = d->queue;
-    const uint32_t hdr_bytes = d->live->net_hdr_bytes;
-    const uint16_t most = d->count < d->available ? d->count : d->available;
-    uint16_t n;
+    static const uint8_t no_facts[NET_HDR_MAX_BYTES] = { [NUM_BUFFERS_OFFSET] = 1 };
+    volatile struct vring_used_elem *used = d->queue->used->ring;
+    const struct frame_batch *batch = d->batch;
+    const uint32_t first_used = d->queue->next_used;
+    const uint32_t mask = d->queue->mask;
+    const uint8_t *index = d->index;
+    uint32_t i;
 
-    for (n = 0; n < most; n++) {
-        head[n] = queue->avail->ring[(uint16_t)(queue->last_avail + n) & queue->mask];
-        __builtin_prefetch((const void *)(uintptr_t)&queue->desc[head[n] & queue->mask]);
-    }
-    for (n = 0; n < most; n++) {
-        const struct frame *frame = &d->batch->frame[d->index[n]];
-        uint32_t size_bytes;
+    for (i = 0; i < found; i++) {
+        const struct frame *frame = &batch->frame[index[i]];
+        const uint32_t used_bytes = hdr_bytes + frame->len_bytes;
+        uint8_t *to = plain->buffer[i].at;
 
-        to[n] = plain_buffer(d, head[n], hdr_bytes + frame->len_bytes, &size_bytes);
-        if (to[n] == NULL || (facts && is_strange(d, frame))) {
+        if (__builtin_expect(plain->buffer[i].len_bytes < used_bytes, 0) ||
+            (facts && is_strange(d, frame))) {
             break;
         }
-        copy_fetch_own(to[n]);
-        copy_fetch_own(to[n] + 64);
-    }
-    return n;
-}
-
-/* Delivers the first frames by plain buffers; @p facts: they may have some.  Returns how many. */
-static inline __attribute__((always_inline)) uint16_t plain_loop(struct delivery *d, bool facts)
-{
-    const uint32_t hdr_bytes = d->live->net_hdr_bytes;
-    uint8_t hdr[NET_HDR_MAX_BYTES] = { 0 };
-    uint16_t head[FRAME_BURST];
-    uint8_t *to[FRAME_BURST];
-    const uint16_t count = find_plain(d, facts, head, to);
-
-    put_num_buffers(hdr, 1);
-    for (uint16_t i = 0; i < count; i++) {
-        const struct frame *frame = &d->batch->frame[d->index[i]];
-
-        if (facts) {
-            net_header_write(hdr, frame, told_of(d, frame));
+        if (frame->seg_count != 0 && i + 1 < found) {
+            fetch_payload(batch, &batch->frame[index[i + 1]]);
         }
-        if (__builtin_expect(hdr_bytes == NET_HDR_MAX_BYTES, 1)) {
-            memcpy(to[i], hdr, NET_HDR_MAX_BYTES);
-        } else {
-            memcpy(to[i], hdr, NUM_BUFFERS_OFFSET);
+        memcpy(to, no_facts, hdr_bytes);
+        if (facts) {
+            net_header_write(to, frame, told_of(d, frame));
         }
         if (facts && is_partial(d, frame)) {
-            copy_and_complete(d, frame, to[i] + hdr_bytes);
+            copy_and_complete(d, frame, to + hdr_bytes);
         } else {
-            copy_frame(d, frame, to[i] + hdr_bytes);
+            copy_frame(batch, frame, to + hdr_bytes);
         }
-        virtqueue_use(d->queue, head[i], hdr_bytes + frame->len_bytes);
-        d->verdict[i] = VNIC_DELIVERED;
+        virtqueue_put_used(&used[(first_used + i) & mask], plain->head[i], used_bytes);
     }
-    d->queue->last_avail = (uint16_t)(d->queue->last_avail + count);
+    return i;
+}
+
+/* Most frames have no facts, and nearly all drivers take num_buffers. */
+static __attribute__((noinline)) uint32_t fill_usual(const struct delivery *d,
+                                                     const struct plain *plain, uint32_t found)
+{
+    return fill_plain(d, plain, found, false, NET_HDR_MAX_BYTES);
+}
+
+static __attribute__((noinline)) uint32_t fill_any(const struct delivery *d,
+                                                   const struct plain *plain, uint32_t found)
+{
+    return fill_plain(d, plain, found, true, d->live->net_hdr_bytes);
+}
+
+/* Delivers the first frames by plain buffers.  @return how many */
+static uint16_t deliver_plain(struct delivery *d)
+{
+    struct virtqueue *queue = d->queue;
+    struct plain plain;
+    const uint32_t found = find_plain(d, &plain);
+    const bool usual = d->batch->offload_count == 0 &&
+                       d->live->net_hdr_bytes == NET_HDR_MAX_BYTES;
+    const uint32_t count = usual ? fill_usual(d, &plain, found) : fill_any(d, &plain, found);
+
+    memset(d->verdict, VNIC_DELIVERED, count);
+    queue->next_used = (uint16_t)(queue->next_used + count);
+    queue->last_avail = (uint16_t)(queue->last_avail + count);
     d->available = (uint16_t)(d->available - count);
-    return count;
-}
-
-static __attribute__((noinline)) uint16_t deliver_plain(struct delivery *d)
-{
-    return plain_loop(d, false);
-}
-
-static __attribute__((noinline)) uint16_t deliver_plain_with_facts(struct delivery *d)
-{
-    return plain_loop(d, true);
+    return (uint16_t)count;
 }
 
 /* ---- chains, indirect tables, mergeable buffers ---------------------------------------------- */
@@ -228,15 +248,14 @@ static inline uint32_t list_buffer(struct delivery *d, struct room *room)
     const uint16_t entry = (uint16_t)(queue->last_avail + n);
     const uint32_t space = FRAME_RUNS - room->run_count;
     struct frame_run *run = &room->run[room->run_count];
+    struct plain_buffer buffer;
 
     room->head[n] = queue->avail->ring[entry & queue->mask];
-    if (space > 0) {
-        const uint8_t *at = plain_buffer(d, room->head[n], 1, &room->chain_bytes[n]);
-
-        if (at != NULL) {
-            *run = (struct frame_run){ .data = at, .len_bytes = room->chain_bytes[n] };
-            return 1;
-        }
+    if (space > 0 && plain_buffer_list(queue, &d->live->memory, true, &room->head[n], 1, 1,
+                                       UINT32_MAX - 1, &buffer) == 1) {
+        *run = (struct frame_run){ .data = buffer.at, .len_bytes = buffer.len_bytes };
+        room->chain_bytes[n] = buffer.len_bytes;
+        return 1;
     }
     return virtqueue_walk(queue, &d->live->memory, room->head[n], true, run, space,
                           &room->chain_bytes[n]);
@@ -408,7 +427,7 @@ static uint16_t deliver(struct vnic *vnic, struct delivery *d, uint16_t ring)
         return refuse_all(d->verdict, d->count, DROP_QUEUE_BROKEN);
     }
     d->available = virtqueue_available(queue);
-    delivered = d->batch->offload_count == 0 ? deliver_plain(d) : deliver_plain_with_facts(d);
+    delivered = deliver_plain(d);
     for (uint16_t i = delivered; i < d->count; i++) {
         d->verdict[i] = deliver_chains(d, &d->batch->frame[d->index[i]]);
         delivered = (uint16_t)(delivered + (d->verdict[i] == VNIC_DELIVERED));
