@@ -24,20 +24,27 @@ struct plain_buffer {
     uint32_t len_bytes;
 };
 
-/** Reads the heads of the next @p count available chains, and asks for their descriptors. */
+/**
+ * Reads the heads of the next @p count available chains, which lie in a row (virtqueue_row()), and
+ * asks for their descriptors.
+ */
 static inline void plain_buffer_heads(const struct virtqueue *queue, uint32_t count,
-                                      uint16_t *head)
+                                      uint16_t head[FRAME_BURST])
 {
+    const uint32_t first = queue->last_avail & queue->mask;
+    const void *ring = (const void *)(uintptr_t)&queue->avail->ring[first];
     const volatile struct vring_desc *desc = queue->desc;
-    const volatile uint16_t *ring = queue->avail->ring;
     const uint32_t mask = queue->mask;
-    const uint32_t first = queue->last_avail;
 
+    if (__builtin_expect(queue->size - first >= FRAME_BURST, 1)) {
+        memcpy(head, ring, FRAME_BURST * sizeof(*head));
+    } else {
+        memcpy(head, ring, count * sizeof(*head));
+    }
+    /* What was copied is what is used: the ring may be another by now. */
+    __asm__ volatile("" : : "r"(head) : "memory");
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t at = ring[(first + i) & mask];
-
-        head[i] = (uint16_t)at;
-        __builtin_prefetch((const void *)(uintptr_t)&desc[at & mask]);
+        __builtin_prefetch((const void *)(uintptr_t)&desc[head[i] & mask]);
     }
 }
 

@@ -140,17 +140,26 @@ static inline void virtqueue_use(struct virtqueue *queue, uint16_t head, uint32_
     queue->next_used++;
 }
 
-/** Fills the next @p count, of chains that nothing was written to. */
-static inline void virtqueue_use_all(struct virtqueue *queue, const uint16_t *head, uint32_t count)
+/** How many chains from the next on lie in a row, and have used entries in a row: at least one. */
+static inline uint32_t virtqueue_row(const struct virtqueue *queue)
 {
-    volatile struct vring_used_elem *used = queue->used->ring;
-    const uint32_t mask = queue->mask;
-    const uint32_t first = queue->next_used;
+    const uint32_t avail_at = queue->last_avail & queue->mask;
+    const uint32_t used_at = queue->next_used & queue->mask;
+
+    return queue->size - (avail_at > used_at ? avail_at : used_at);
+}
+
+/** Fills the next @p count in a row, of chains that nothing was written to. */
+static inline void virtqueue_use_row(struct virtqueue *queue, const uint16_t *head, uint32_t count)
+{
+    typedef uint64_t used_elem __attribute__((aligned(4), may_alias));
+    used_elem *used =
+        (used_elem *)(uintptr_t)&queue->used->ring[queue->next_used & queue->mask];
 
     for (uint32_t i = 0; i < count; i++) {
-        virtqueue_put_used(&used[(first + i) & mask], head[i], 0);
+        used[i] = head[i];
     }
-    queue->next_used = (uint16_t)(first + count);
+    queue->next_used = (uint16_t)(queue->next_used + count);
 }
 
 /**

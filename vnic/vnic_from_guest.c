@@ -352,6 +352,16 @@ static inline void read_headers(struct taking *t)
 
 /* ---- a batch --------------------------------------------------------------------------------- */
 
+/* How many chains there are to take; those behind the ring's end are for the next batch. */
+static inline uint16_t most_chains(struct virtqueue *queue)
+{
+    const uint32_t available = virtqueue_available(queue);
+    const uint32_t row = virtqueue_row(queue);
+    const uint32_t most = row < FRAME_BURST ? row : FRAME_BURST;
+
+    return (uint16_t)(available < most ? available : most);
+}
+
 uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pair,
                          struct frame_batch *batch, struct drop_tally *refused)
 {
@@ -376,10 +386,7 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
         vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));   /* vnic_return's, or old */
         return 0;
     }
-    count = virtqueue_available(queue);
-    if (count > FRAME_BURST) {
-        count = FRAME_BURST;
-    }
+    count = most_chains(queue);
     t.live = live;
     t.queue = queue;
     t.batch = batch;
@@ -389,7 +396,7 @@ uint16_t vnic_from_guest(struct vnic *vnic, struct vnic_live *live, uint16_t pai
     t.metered = false;
     plain_buffer_heads(queue, count, t.head);
     count = take(&t, count);
-    virtqueue_use_all(queue, t.head, count);
+    virtqueue_use_row(queue, t.head, count);
     queue->last_avail = (uint16_t)(queue->last_avail + count);
     if (__builtin_expect(queue->fault != VIRTQUEUE_NONE, 0)) {
         vnic_note_fault(vnic, queue->fault, (uint16_t)(2 * pair + 1));

@@ -146,30 +146,34 @@ struct plain {
     struct plain_buffer buffer[FRAME_BURST];
 };
 
-static __attribute__((noinline)) uint32_t find_plain(const struct delivery *d, struct plain *plain)
+/* Finds them for the frames from @p first on, as far as the ring's end.  @return how many */
+static __attribute__((noinline)) uint32_t find_plain(const struct delivery *d, uint32_t first,
+                                                     struct plain *plain)
 {
-    const uint32_t most = d->count < d->available ? d->count : d->available;
+    const uint32_t row = virtqueue_row(d->queue);
+    uint32_t most = d->count - first;
 
+    most = most < d->available ? most : d->available;
+    most = most < row ? most : row;
     plain_buffer_heads(d->queue, most, plain->head);
     return plain_buffer_list(d->queue, &d->live->memory, true, plain->head, most, 1,
                              UINT32_MAX - 1, plain->buffer);
 }
 
 /*
- * Delivers frames to the first @p found buffers, until one is too small for its frame.
+ * Delivers frames from @p first on to @p found buffers, until one is too small for its frame.
  * @param facts  whether frames may have some; if not, the virtio-net header says nothing of them
  * @return how many were delivered
  */
 static inline __attribute__((always_inline)) uint32_t
-fill_plain(const struct delivery *d, const struct plain *plain, uint32_t found, bool facts,
-           uint32_t hdr_bytes)
+fill_plain(const struct delivery *d, uint32_t first, const struct plain *plain, uint32_t found,
+           bool facts, uint32_t hdr_bytes)
 {
     static const uint8_t no_facts[NET_HDR_MAX_BYTES] = { [NUM_BUFFERS_OFFSET] = 1 };
-    volatile struct vring_used_elem *used = d->queue->used->ring;
+    volatile struct vring_used_elem *used =
+        &d->queue->used->ring[d->queue->next_used & d->queue->mask];
     const struct frame_batch *batch = d->batch;
-    const uint32_t first_used = d->queue->next_used;
-    const uint32_t mask = d->queue->mask;
-    const uint8_t *index = d->index;
+    const uint8_t *index = d->index + first;
     uint32_t i;
 
     for (i = 0; i < found; i++) {
@@ -193,39 +197,48 @@ fill_plain(const struct delivery *d, const struct plain *plain, uint32_t found, 
         } else {
             copy_frame(batch, frame, to + hdr_bytes);
         }
-        virtqueue_put_used(&used[(first_used + i) & mask], plain->head[i], used_bytes);
+        virtqueue_put_used(&used[i], plain->head[i], used_bytes);
     }
     return i;
 }
 
 /* Most frames have no facts, and nearly all drivers take num_buffers. */
-static __attribute__((noinline)) uint32_t fill_usual(const struct delivery *d,
+static __attribute__((noinline)) uint32_t fill_usual(const struct delivery *d, uint32_t first,
                                                      const struct plain *plain, uint32_t found)
 {
-    return fill_plain(d, plain, found, false, NET_HDR_MAX_BYTES);
+    return fill_plain(d, first, plain, found, false, NET_HDR_MAX_BYTES);
 }
 
-static __attribute__((noinline)) uint32_t fill_any(const struct delivery *d,
+static __attribute__((noinline)) uint32_t fill_any(const struct delivery *d, uint32_t first,
                                                    const struct plain *plain, uint32_t found)
 {
-    return fill_plain(d, plain, found, true, d->live->net_hdr_bytes);
+    return fill_plain(d, first, plain, found, true, d->live->net_hdr_bytes);
 }
 
 /* Delivers the first frames by plain buffers.  @return how many */
 static uint16_t deliver_plain(struct delivery *d)
 {
     struct virtqueue *queue = d->queue;
-    struct plain plain;
-    const uint32_t found = find_plain(d, &plain);
     const bool usual = d->batch->offload_count == 0 &&
                        d->live->net_hdr_bytes == NET_HDR_MAX_BYTES;
-    const uint32_t count = usual ? fill_usual(d, &plain, found) : fill_any(d, &plain, found);
+    struct plain plain;
+    uint32_t delivered = 0;
+    uint32_t row;
+    uint32_t count;
 
-    memset(d->verdict, VNIC_DELIVERED, count);
-    queue->next_used = (uint16_t)(queue->next_used + count);
-    queue->last_avail = (uint16_t)(queue->last_avail + count);
-    d->available = (uint16_t)(d->available - count);
-    return (uint16_t)count;
+    do {
+        const uint32_t found = find_plain(d, delivered, &plain);
+
+        row = virtqueue_row(queue);
+        count = usual ? fill_usual(d, delivered, &plain, found)
+                      : fill_any(d, delivered, &plain, found);
+        queue->next_used = (uint16_t)(queue->next_used + count);
+        queue->last_avail = (uint16_t)(queue->last_avail + count);
+        d->available = (uint16_t)(d->available - count);
+        delivered += count;
+    } while (count == row && delivered < d->count);            /* the ring goes on at its start */
+    memset(d->verdict, VNIC_DELIVERED, delivered);
+    return (uint16_t)delivered;
 }
 
 /* ---- chains, indirect tables, mergeable buffers ---------------------------------------------- */

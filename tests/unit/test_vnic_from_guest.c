@@ -250,13 +250,14 @@ static void test_vnic_from_guest_takes_bursts_in_order_round_the_ring(void **sta
             write_frame(FAKE_GPA + slot * 128u, HDR, sent, 20);
             fake_ring_offer_buffer(ring, slot, FAKE_GPA + slot * 128u, HDR + 20, 0);
         }
-        assert_int_equal(take(), FRAME_BURST);
-        for (uint16_t i = 0; i < FRAME_BURST; i++, got++) {
-            assert_frame(i, got, 20);
-        }
-        assert_int_equal(take(), 50 - FRAME_BURST);
-        for (uint16_t i = 0; i < 50 - FRAME_BURST; i++, got++) {
-            assert_frame(i, got, 20);
+        while (got < sent) {       /* a batch ends with the ring */
+            const uint32_t row = ring->size - got % ring->size;
+            const uint32_t most = sent - got < row ? sent - got : row;
+
+            assert_int_equal(take(), most < FRAME_BURST ? most : FRAME_BURST);
+            for (uint16_t i = 0; i < batch.count; i++, got++) {
+                assert_frame(i, got, 20);
+            }
         }
         vnic_return(guest->live, 0);
     }
